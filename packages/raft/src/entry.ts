@@ -1,0 +1,45 @@
+/** Log entries: what Raft replicates (paper §5.3). */
+
+import type { LogIndex, Term } from "./ids.ts";
+
+/**
+ * `normal` carries a command of the application, or nothing: a new leader's no-op, or the place of
+ * a refused configuration change. `configuration` carries an encoded change of membership.
+ */
+export type EntryKind = "normal" | "configuration";
+
+export interface Entry {
+  readonly term: Term;
+  readonly index: LogIndex;
+  readonly kind: EntryKind;
+  /** Owned by the log from the moment it is proposed: nobody writes to it again. */
+  readonly data: Uint8Array;
+}
+
+/** Where an entry stands; two logs that agree on one agree on everything before it (§5.3). */
+export interface LogPosition {
+  readonly term: Term;
+  readonly index: LogIndex;
+}
+
+/** What an entry costs beside its data when limits in bytes are counted. */
+export const ENTRY_OVERHEAD_BYTES = 32;
+
+export const NO_DATA: Uint8Array = new Uint8Array(0);
+
+/** The bytes an entry counts for in the limits on messages and on apply batches. */
+export function entryBytes(entry: Entry): number {
+  return entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
+}
+
+/** The bytes of command data, without overhead: 0 for a no-op, which no limit may refuse. */
+export function payloadBytes(entries: readonly Entry[]): number {
+  let total = 0;
+  for (const entry of entries) total += entry.data.byteLength;
+  return total;
+}
+
+/** The sum of {@link entryBytes}. */
+export function totalBytes(entries: readonly Entry[]): number {
+  return payloadBytes(entries) + entries.length * ENTRY_OVERHEAD_BYTES;
+}

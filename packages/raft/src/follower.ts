@@ -1,0 +1,148 @@
+/** What a follower does with its leader's messages (paper §5.3, §7). */
+
+import { sometimes } from "@quorumlog/std";
+import { findMember } from "./configuration.ts";
+import type { CoreState } from "./core-state.ts";
+import type { DropReason } from "./drop-reason.ts";
+import type { LogIndex } from "./ids.ts";
+import { switchConfiguration } from "./membership.ts";
+import type { AppendEntries, Heartbeat, InstallSnapshot, Message } from "./message.ts";
+
+/** Any message of the term's leader shows that it is alive. */
+export function hearLeader(core: CoreState, message: Message): void {
+  core.electionElapsed = 0;
+  core.leaderId = message.from;
+  core.leaderIncarnation = message.fromIncarnation;
+  core.goneLeader = undefined;
+}
+
+export function onAppendEntries(core: CoreState, message: AppendEntries): DropReason | undefined {
+  const { prevLogIndex: index, prevLogTerm: term, entries } = message;
+  if (index < core.log.commitIndex) {
+    // Old news, or a leader that knows too little of this node. What is committed matches.
+    acknowledge(core, message, core.log.commitIndex);
+    return undefined;
+  }
+  const appended = core.log.maybeAppend({ index, term }, entries);
+  switch (appended.outcome) {
+    case "matched":
+      // Never past what this message showed to match the leader's log: what follows in this log
+      // may be another leader's (scylladb #9965).
+      core.log.commitTo(Math.min(message.leaderCommit, appended.lastNewIndex));
+      acknowledge(core, message, appended.lastNewIndex);
+      return undefined;
+    case "contradiction":
+      return "contradiction";
+    default:
+      reject(core, message);
+      return undefined;
+  }
+}
+
+export function onHeartbeat(core: CoreState, message: Heartbeat): DropReason | undefined {
+  // The leader never tells more than it saw acknowledged, so either this node lost its log or the
+  // sender is broken. To follow it would be to commit what is not there.
+  if (message.leaderCommit > core.log.lastIndex()) return "contradiction";
+  core.log.commitTo(message.leaderCommit);
+  core.send({
+    type: "HeartbeatReply",
+    from: core.id,
+    to: message.from,
+    fromIncarnation: core.incarnation,
+    toIncarnation: message.fromIncarnation,
+    term: core.currentTerm,
+    round: message.round,
+  });
+  return undefined;
+}
+
+export function onInstallSnapshot(core: CoreState, message: InstallSnapshot): void {
+  const { snapshot } = message;
+  const position = { index: snapshot.lastIncludedIndex, term: snapshot.lastIncludedTerm };
+  const isRestored = restore(core, message);
+  if (core.observer !== undefined)
+    core.emit({
+      type: isRestored ? "snapshotRestored" : "snapshotIgnored",
+      position,
+      commitIndex: core.log.commitIndex,
+      last: core.last(),
+    });
+  acknowledge(core, message, isRestored ? core.log.lastIndex() : core.log.commitIndex);
+}
+
+/** Takes the snapshot in place of the log, unless the log says as much or more. */
+function restore(core: CoreState, message: InstallSnapshot): boolean {
+  const { snapshot } = message;
+  const position = { index: snapshot.lastIncludedIndex, term: snapshot.lastIncludedTerm };
+  if (position.index <= core.log.commitIndex) return false;
+  const self = findMember(snapshot.configuration, core.id);
+  if (self?.incarnation !== core.incarnation) return false;
+  if (core.log.matches(position)) {
+    // The log holds all that the snapshot covers: keep it (§7), the snapshot shows it committed.
+    sometimes("snapshot only moved the commit index");
+    core.log.commitTo(position.index);
+    if (core.observer !== undefined)
+      core.emit({
+        type: "snapshotFastForwarded",
+        position,
+        commitIndex: core.log.commitIndex,
+        last: core.last(),
+      });
+    return false;
+  }
+  sometimes("snapshot installed");
+  core.emit({ type: "snapshotRestoring", position, log: core.log.pointers() });
+  core.log.restore(snapshot);
+  switchConfiguration(core, { configuration: snapshot.configuration, fresh: [] });
+  return true;
+}
+
+/** Tells the leader that this log matches its own up to `index`, once that is durable. */
+function acknowledge(core: CoreState, message: Message, index: LogIndex): void {
+  core.sendAfterAppend({
+    type: "AppendEntriesReply",
+    from: core.id,
+    to: message.from,
+    fromIncarnation: core.incarnation,
+    toIncarnation: message.fromIncarnation,
+    term: core.currentTerm,
+    rejected: false,
+    index,
+    hintIndex: 0,
+    hintTerm: 0,
+  });
+}
+
+/** Tells a leader of a term that has passed that it has: it steps down on seeing the new one. */
+export function tellOfTerm(core: CoreState, message: Message): void {
+  acknowledge(core, message, 0);
+}
+
+/**
+ * Refuses an append, with the best guess at where the logs still agree: at or below the leader's
+ * previous entry, and not of a later term than it.
+ */
+function reject(core: CoreState, message: AppendEntries): void {
+  const prev = { index: message.prevLogIndex, term: message.prevLogTerm };
+  if (core.observer !== undefined)
+    core.emit({
+      type: "appendRejected",
+      from: message.from,
+      prev,
+      ownTerm: core.log.term(prev.index),
+    });
+  const index = Math.min(prev.index, core.log.lastIndex());
+  const hint = core.log.findConflictByTerm({ index, term: prev.term });
+  core.sendAfterAppend({
+    type: "AppendEntriesReply",
+    from: core.id,
+    to: message.from,
+    fromIncarnation: core.incarnation,
+    toIncarnation: message.fromIncarnation,
+    term: core.currentTerm,
+    rejected: true,
+    index: prev.index,
+    hintIndex: hint.index,
+    hintTerm: hint.term,
+  });
+}

@@ -1,0 +1,423 @@
+/**
+ * The consensus core: Raft as a pure, synchronous state machine.
+ *
+ *     inputs ─> step, tick, propose, ... ─> takeReady() ─> outputs ─> onAppendDone, onApplyDone
+ *
+ * The same inputs give the same outputs: there is no clock, no chance but a seed, no promise, no
+ * I/O here. Behaviour follows the Raft paper and thesis; where they leave room, etcd-io/raft.
+ */
+
+import { assert } from "@quorumlog/std";
+import { type Configuration, configurationProblem, findMember } from "./configuration.ts";
+import type { ConfigurationChange } from "./configuration-change.ts";
+import { CoreState, type RaftCoreInit } from "./core-state.ts";
+import { type DropCounts, type DropReason, noDrops } from "./drop-reason.ts";
+import {
+  campaign,
+  defaultCampaign,
+  onVoteRequest,
+  rejectPreVote,
+  tickElection,
+} from "./election.ts";
+import type { Entry } from "./entry.ts";
+import { hearLeader, tellOfTerm } from "./follower.ts";
+import { isCount, type NodeId, type Ticks } from "./ids.ts";
+import { onSnapshotReport, onUnreachable, tickLeader } from "./leader.ts";
+import {
+  applyConfigurationChange,
+  maybeAutoLeave,
+  proposeConfigurationChange,
+} from "./membership.ts";
+import { isReply, type Message, type RequestPreVote, type RequestVote } from "./message.ts";
+import { messageProblem } from "./message-problem.ts";
+import type { ProgressView } from "./progress.ts";
+import { propose } from "./proposals.ts";
+import type { ProposeResult } from "./propose-result.ts";
+import { readIndex, startWantedRound } from "./reads.ts";
+import type { AppendDone, ApplyDone, Ready, Status } from "./ready.ts";
+import { ReadyBuilder } from "./ready-builder.ts";
+import { stepRole } from "./step-role.ts";
+import { startTransfer } from "./transfer.ts";
+import { becomeFollower, drawElectionTimeout } from "./transitions.ts";
+
+export class RaftCore {
+  readonly #core: CoreState;
+  readonly #builder: ReadyBuilder;
+  readonly #dropped = noDrops();
+  /** Storage mode `sync`: the Ready that was taken and not yet advanced past. */
+  #outstanding: Ready | undefined;
+
+  /**
+   * @throws {@link InvariantViolation} if the storage contradicts itself: its log is not
+   *   contiguous, its commit index lies outside it, or its configuration is not one.
+   */
+  constructor(init: RaftCoreInit) {
+    assert(isCount(init.id, 1), "a node id is a positive integer");
+    assert(isCount(init.incarnation, 0), "an incarnation is a count");
+    const core = new CoreState(init);
+    this.#core = core;
+    const problem = configurationProblem(core.configuration);
+    assert(problem === undefined, "the stored configuration is sound");
+    core.emit({ type: "configurationSwitched", configuration: core.configuration });
+    becomeFollower(core, core.currentTerm);
+    // Its former life may have heard a leader a moment ago, and that leader reads from its lease.
+    if (init.options.leaseReads && core.currentTerm > 0)
+      core.voteFreeAt = init.options.electionTicks;
+    core.emit({ type: "started" });
+    this.#builder = new ReadyBuilder(core);
+    core.checkInvariants();
+  }
+
+  /**
+   * Takes in a message: from a peer, or one of this node's own that rode on append work.
+   *
+   * The transport vouches for `from`; everything else is checked here.
+   *
+   * @param message - Borrowed, but for its entries, which the log keeps.
+   * @returns why the message was not acted on; `undefined` if it was.
+   */
+  step(message: Message): DropReason | undefined {
+    const reason = this.#gate(message) ?? this.#receive(message);
+    if (reason !== undefined) {
+      this.#dropped[reason] += 1;
+      this.#core.emit({ type: "messageDropped", message, reason });
+    }
+    this.#core.checkInvariants();
+    return reason;
+  }
+
+  /**
+   * Lets time pass.
+   *
+   * @param elapsed - Ticks since the last call, by a monotonic clock; at least 0. A process that
+   *   was paused reports the whole pause, so that a leader knows that its lease is over.
+   */
+  tick(elapsed: Ticks = 1): void {
+    if (!isCount(elapsed, 0)) throw new RangeError("elapsed: not a count of ticks");
+    const core = this.#core;
+    core.now += elapsed;
+    const leader = core.leader();
+    if (leader === undefined) tickElection(core, elapsed);
+    else tickLeader(core, leader, elapsed);
+    core.checkInvariants();
+  }
+
+  /**
+   * Proposes commands, to be appended as one batch.
+   *
+   * @param commands - At least one. Owned by the core from here on: do not write to them.
+   */
+  propose(commands: readonly Uint8Array[]): ProposeResult {
+    if (commands.length === 0) throw new RangeError("commands: there is nothing to propose");
+    const result = propose(this.#core, commands);
+    this.#core.checkInvariants();
+    return result;
+  }
+
+  /** Proposes a change of membership: one at a time, in force once it is applied. */
+  proposeConfigurationChange(change: ConfigurationChange): ProposeResult {
+    const result = proposeConfigurationChange(this.#core, change);
+    this.#core.checkInvariants();
+    return result;
+  }
+
+  /**
+   * Puts a committed change in force. The driver calls this for every configuration entry that it
+   * applies, in order, before it reports the entry as applied.
+   *
+   * @returns the configuration from here on; unchanged if the change does not fit it.
+   */
+  applyConfigurationChange(entry: Entry): Configuration {
+    applyConfigurationChange(this.#core, entry);
+    this.#core.checkInvariants();
+    return this.#core.configuration;
+  }
+
+  /** Whether `takeReady` would return something. */
+  hasReady(): boolean {
+    return this.#core.leader()?.reads.isRoundWanted === true || this.#builder.hasReady();
+  }
+
+  /** Hands out everything that is owed since the last call; `undefined` if that is nothing. */
+  takeReady(): Ready | undefined {
+    assert(this.#outstanding === undefined, "in sync mode, advance() comes before the next Ready");
+    const core = this.#core;
+    const leader = core.leader();
+    if (leader !== undefined) startWantedRound(core, leader);
+    if (!this.#builder.hasReady()) return undefined;
+    const ready = this.#builder.build();
+    if (core.options.storageWrites === "sync") this.#outstanding = ready;
+    core.checkInvariants();
+    return ready;
+  }
+
+  /** Append work, and all before it, is durable; its responses were delivered first. */
+  onAppendDone(done: AppendDone): void {
+    const core = this.#core;
+    if (done.term !== core.currentTerm) {
+      // Entries may have been replaced since by ones still on their way to disk, perhaps by the
+      // very same again (ABA). Work of this term will report in their place.
+      core.emit({ type: "staleAppendDone", term: core.currentTerm, doneTerm: done.term });
+    } else if (done.last !== undefined) core.log.stableTo(done.last);
+    // What a snapshot covers is committed, whatever the term.
+    if (done.snapshotIndex !== undefined) {
+      core.log.stableSnapshotTo(done.snapshotIndex);
+      this.#appliedTo(done.snapshotIndex, 0);
+    }
+    core.checkInvariants();
+  }
+
+  /** Apply work is applied, and its configuration entries are in force. */
+  onApplyDone(done: ApplyDone): void {
+    const core = this.#core;
+    this.#appliedTo(done.lastIndex, done.bytes);
+    const leader = core.leader();
+    if (leader !== undefined)
+      leader.uncommittedBytes = Math.max(0, leader.uncommittedBytes - done.payloadBytes);
+    core.checkInvariants();
+  }
+
+  /** Storage mode `sync`: the last Ready is written, sent and applied. */
+  advance(): void {
+    const ready = this.#outstanding;
+    assert(ready !== undefined, "advance() follows a Ready, in sync mode");
+    this.#outstanding = undefined;
+    for (const message of ready.append?.responses ?? [])
+      if (message.to === this.#core.id) this.step(message);
+    if (ready.append?.done !== undefined) this.onAppendDone(ready.append.done);
+    if (ready.apply !== undefined) this.onApplyDone(ready.apply.done);
+  }
+
+  /** Campaigns at once, as if the election timer had run out. */
+  campaign(): void {
+    campaign(this.#core, defaultCampaign(this.#core));
+    this.#core.checkInvariants();
+  }
+
+  /** Asks to move leadership; a follower passes the wish on. See `Status.transferee`. */
+  transferLeadership(transferee: NodeId): void {
+    const core = this.#core;
+    const leader = core.leader();
+    if (leader !== undefined) startTransfer(core, leader, transferee);
+    else if (core.leaderId !== undefined && core.role.kind === "follower")
+      core.send({
+        type: "TransferLeadershipRequest",
+        from: core.id,
+        to: core.leaderId,
+        fromIncarnation: core.incarnation,
+        toIncarnation: core.leaderIncarnation,
+        term: core.currentTerm,
+        transferee,
+      });
+    core.checkInvariants();
+  }
+
+  /**
+   * Stops believing in the current leader, though not in its term, so that this node would help
+   * another to be elected. Refused with lease reads, which rest on that belief.
+   */
+  forgetLeader(): void {
+    const core = this.#core;
+    if (core.role.kind !== "follower") return;
+    if (core.options.leaseReads) {
+      core.emit({ type: "forgetLeaderRefused" });
+      return;
+    }
+    if (core.leaderId === undefined) return;
+    core.emit({ type: "leaderForgotten", leaderId: core.leaderId, term: core.currentTerm });
+    core.leaderId = undefined;
+    core.checkInvariants();
+  }
+
+  /**
+   * Asks for a linearizable read point; the answer comes in a later `Ready`, as a read state or a
+   * dropped read. On a follower it is passed on to the leader, so it may also be lost: time it out.
+   *
+   * @param context - Returned with the answer.
+   * @returns false if nothing will come: no leader is known, or too many reads wait.
+   */
+  readIndex(context: number): boolean {
+    const accepted = readIndex(this.#core, context);
+    this.#core.checkInvariants();
+    return accepted;
+  }
+
+  /** A message to `id` was not delivered. */
+  reportUnreachable(id: NodeId): void {
+    const leader = this.#core.leader();
+    if (leader !== undefined) onUnreachable(this.#core, leader, id);
+    this.#core.checkInvariants();
+  }
+
+  /** The sending of a snapshot to `id` has ended. Must follow each, or that follower waits on. */
+  reportSnapshot(id: NodeId, outcome: "finished" | "failed"): void {
+    const leader = this.#core.leader();
+    if (leader !== undefined) onSnapshotReport(this.#core, leader, { id, outcome });
+    this.#core.checkInvariants();
+  }
+
+  /**
+   * The process of `id` is gone: its connection was closed or reset, *and* a new one was refused.
+   *
+   * If it is the leader, its lease on this node is void and a pre-vote follows after a short random
+   * delay. Has no such effect with lease reads: the leader may yet be there, and be reading.
+   */
+  reportPeerGone(id: NodeId): void {
+    const core = this.#core;
+    const leader = core.leader();
+    if (leader !== undefined) onUnreachable(core, leader, id);
+    const isFollowed = core.role.kind === "follower" && core.leaderId === id;
+    if (isFollowed && !core.options.leaseReads) {
+      core.goneLeader = { id, term: core.currentTerm };
+      core.electionElapsed = 0;
+      drawElectionTimeout(core);
+      core.emit({ type: "leaderGone", leaderId: id });
+    }
+    core.checkInvariants();
+  }
+
+  status(): Status {
+    const core = this.#core;
+    const leader = core.leader();
+    return {
+      ...core.hardState(),
+      ...core.softState(),
+      id: core.id,
+      firstIndex: core.log.firstIndex(),
+      lastIndex: core.log.lastIndex(),
+      stableIndex: core.log.stableIndex,
+      appliedIndex: core.log.appliedIndex,
+      configuration: core.configuration,
+      transferee: leader?.transfer?.transferee,
+      uncommittedBytes: leader?.uncommittedBytes ?? 0,
+    };
+  }
+
+  /** What a leader knows of each member, ascending by id; empty on others. */
+  progress(): readonly ProgressView[] {
+    return this.#core.leader()?.tracker.views() ?? [];
+  }
+
+  /** How many messages were not acted on, by reason, since the start. */
+  dropped(): DropCounts {
+    return { ...this.#dropped };
+  }
+
+  /** For tests: the next election timeout, in place of a random one. */
+  setRandomizedElectionTicks(ticks: Ticks): void {
+    this.#core.randomizedElectionTicks = ticks;
+  }
+
+  #appliedTo(index: number, bytes: number): void {
+    const core = this.#core;
+    core.log.appliedTo(Math.max(index, core.log.appliedIndex), bytes);
+    maybeAutoLeave(core);
+  }
+
+  /** Whether the message may be looked at: sound, meant for this node, from a life that counts. */
+  #gate(message: Message): DropReason | undefined {
+    const core = this.#core;
+    if (messageProblem(message) !== undefined) return "malformed";
+    if (message.to !== core.id) return "misaddressed";
+    if (message.toIncarnation !== core.incarnation) return "stale-incarnation";
+    if (message.from === core.id)
+      return isReply(message) && message.fromIncarnation === core.incarnation
+        ? this.#replyGate(message)
+        : "misaddressed";
+    return this.#replyGate(message);
+  }
+
+  #replyGate(message: Message): DropReason | undefined {
+    const member = findMember(this.#core.configuration, message.from);
+    if (member === undefined) return isReply(message) ? "not-a-member" : undefined;
+    // An answer counts only from the very member that is configured. A request may also come from
+    // a later life: this node may be behind.
+    const isStale = isReply(message)
+      ? message.fromIncarnation !== member.incarnation
+      : message.fromIncarnation < member.incarnation;
+    return isStale ? "stale-incarnation" : undefined;
+  }
+
+  /** The rule on terms (§5.1), in one place; then what the role makes of the message. */
+  #receive(message: Message): DropReason | undefined {
+    const core = this.#core;
+    core.emit({ type: "messageReceived", message });
+    const isVoteRequest = message.type === "RequestVote" || message.type === "RequestPreVote";
+    if (message.term > core.currentTerm) {
+      if (isVoteRequest && this.#ignoresUnderLease(message)) return undefined;
+      this.#adoptTerm(message);
+    } else if (message.term < core.currentTerm) return this.#onStaleTerm(message);
+
+    if (isVoteRequest) {
+      onVoteRequest(core, message);
+      return undefined;
+    }
+    return stepRole(core, message);
+  }
+
+  /**
+   * A follower that heard from its leader within the shortest election timeout neither votes nor
+   * moves to the candidate's term (thesis §4.2.3): it is the candidate that is cut off.
+   */
+  #ignoresUnderLease(message: RequestVote | RequestPreVote): boolean {
+    const core = this.#core;
+    if (message.type === "RequestVote" && message.isTransfer) return false;
+    if (!core.isUnderLease()) return false;
+    if (core.observer !== undefined)
+      core.emit({
+        type: "voteIgnoredUnderLease",
+        kind: message.type === "RequestVote" ? "vote" : "preVote",
+        candidate: message.from,
+        candidateLast: { index: message.lastLogIndex, term: message.lastLogTerm },
+        last: core.last(),
+        votedFor: core.votedFor,
+        term: core.currentTerm,
+        remaining: Math.max(0, core.options.electionTicks - core.electionElapsed),
+      });
+    return true;
+  }
+
+  #adoptTerm(message: Message): void {
+    const core = this.#core;
+    // A pre-vote and its grant speak of a term that nobody is in yet.
+    if (message.type === "RequestPreVote") return;
+    if (message.type === "RequestPreVoteReply" && message.voteGranted) return;
+    core.emit({
+      type: "higherTermSeen",
+      message: message.type,
+      from: message.from,
+      messageTerm: message.term,
+      term: core.currentTerm,
+    });
+    const isFromLeader =
+      message.type === "AppendEntries" ||
+      message.type === "Heartbeat" ||
+      message.type === "InstallSnapshot";
+    const leader = { id: message.from, incarnation: message.fromIncarnation };
+    becomeFollower(core, message.term, isFromLeader ? leader : undefined);
+    if (isFromLeader) hearLeader(core, message);
+  }
+
+  #onStaleTerm(message: Message): DropReason | undefined {
+    const core = this.#core;
+    const isFromLeader = message.type === "AppendEntries" || message.type === "Heartbeat";
+    if (isFromLeader && (core.options.checkQuorum || core.options.preVote)) {
+      // With either option this node's higher term reaches nobody by itself: the leader would keep
+      // it out for ever. Its answer makes the leader step down, and the next election free it.
+      tellOfTerm(core, message);
+      return undefined;
+    }
+    if (message.type === "RequestPreVote") {
+      rejectPreVote(core, message);
+      return undefined;
+    }
+    core.emit({
+      type: "lowerTermIgnored",
+      message: message.type,
+      from: message.from,
+      messageTerm: message.term,
+      term: core.currentTerm,
+    });
+    return "stale-term";
+  }
+}

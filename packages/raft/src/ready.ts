@@ -1,0 +1,108 @@
+/**
+ * What the core owes the world after its inputs: the whole contract with the driver.
+ *
+ *     takeReady() ──> messages   send at once
+ *                 ├─> append     one after another: write, sync, then `responses`, then `done`
+ *                 └─> apply      one after another: apply in order, then `done`
+ *
+ * `messages` promise nothing about this node's disk, so they may leave while it writes (thesis
+ * §10.2.1). A vote or an acknowledgement does, so it rides on the append work that makes it true:
+ * the driver delivers `responses` only after that work *and all before it* are durable, those to
+ * itself by `step`, the others by the network, in order. Append work and apply work may overlap.
+ */
+
+import type { Configuration } from "./configuration.ts";
+import type { Entry, LogPosition } from "./entry.ts";
+import type { LogIndex, NodeId, Term } from "./ids.ts";
+import type { Message } from "./message.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export type RoleName = "follower" | "preCandidate" | "candidate" | "leader";
+
+/** For routing and display; need not be stored. */
+export interface SoftState {
+  readonly role: RoleName;
+  readonly leaderId: NodeId | undefined;
+}
+
+/** What survives a restart, beside the log (paper, figure 2). */
+export interface HardState {
+  readonly currentTerm: Term;
+  readonly votedFor: NodeId | undefined;
+  /** Need not be durable: a lower value after a restart is safe. */
+  readonly commitIndex: LogIndex;
+}
+
+/** A linearizable read may be served once `readIndex` is applied (thesis §6.4). */
+export interface ReadState {
+  /** As given to `readIndex()`. */
+  readonly context: number;
+  readonly readIndex: LogIndex;
+}
+
+/** Hand back to `onAppendDone` once the work that carried it is durable. */
+export interface AppendDone {
+  readonly term: Term;
+  /** The log's last position when the work was made; `undefined` if nothing was unstable. */
+  readonly last: LogPosition | undefined;
+  /** The snapshot that the work installed. */
+  readonly snapshotIndex: LogIndex | undefined;
+}
+
+export interface AppendWork {
+  /** Replaces everything the log holds from `entries[0].index` on. */
+  readonly entries: readonly Entry[];
+  /** `undefined` if unchanged. Must be durable no later than `entries`: one ordered stream. */
+  readonly hardState: HardState | undefined;
+  /** Replaces log and state machine. Never in one work with entries. */
+  readonly snapshot: Snapshot | undefined;
+  /** False if nothing here need survive a crash: a moved commit index alone does not. */
+  readonly mustSync: boolean;
+  readonly responses: readonly Message[];
+  readonly done: AppendDone | undefined;
+}
+
+/** Hand back to `onApplyDone` once the entries are applied. */
+export interface ApplyDone {
+  readonly lastIndex: LogIndex;
+  readonly bytes: number;
+  readonly payloadBytes: number;
+}
+
+export interface ApplyWork {
+  /** Contiguous, committed; each configuration entry goes to `applyConfigurationChange`. */
+  readonly entries: readonly Entry[];
+  readonly done: ApplyDone;
+}
+
+/** What became of a proposal that had been parked during a leadership transfer. */
+export interface ParkedOutcome {
+  readonly ticket: number;
+  /** `dropped`: never appended, so it is safe to propose elsewhere. */
+  readonly result: { readonly firstIndex: LogIndex; readonly term: Term } | "dropped";
+}
+
+export interface Ready {
+  /** `undefined` if unchanged. */
+  readonly softState: SoftState | undefined;
+  readonly readStates: readonly ReadState[];
+  /** Contexts of reads that this node will not answer; ask again. */
+  readonly droppedReads: readonly number[];
+  readonly parked: readonly ParkedOutcome[];
+  readonly messages: readonly Message[];
+  readonly append: AppendWork | undefined;
+  readonly apply: ApplyWork | undefined;
+}
+
+/** A look at the core, for operators and tests. */
+export interface Status extends SoftState, HardState {
+  readonly id: NodeId;
+  readonly firstIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  /** Durable on this node. */
+  readonly stableIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly configuration: Configuration;
+  readonly transferee: NodeId | undefined;
+  readonly uncommittedBytes: number;
+}

@@ -1,0 +1,62 @@
+/**
+ * The four roles, each with the state that only it has (paper §5, figure 4; thesis §9.6).
+ *
+ *                timeout            quorum would vote          quorum voted
+ *     follower ──────────> preCandidate ──────────> candidate ──────────> leader
+ *        ^                     │ refused, or           │ refused, or         │
+ *        └─────────────────────┴─ a leader is heard ───┴─ a higher term ─────┘
+ */
+
+import type { NodeId, LogIndex, Term, Ticks } from "./ids.ts";
+import type { LeaderReads } from "./leader-reads.ts";
+import type { ProgressTracker } from "./progress-tracker.ts";
+
+export interface Follower {
+  readonly kind: "follower";
+}
+
+export interface PreCandidate {
+  readonly kind: "preCandidate";
+  /** By voter; the first answer of each counts. */
+  readonly votes: Map<NodeId, boolean>;
+}
+
+export interface Candidate {
+  readonly kind: "candidate";
+  readonly votes: Map<NodeId, boolean>;
+}
+
+/** A proposal that waits for the end of a leadership transfer. */
+export interface ParkedProposal {
+  readonly ticket: number;
+  readonly commands: readonly Uint8Array[];
+}
+
+export interface Transfer {
+  readonly transferee: NodeId;
+  readonly parked: ParkedProposal[];
+  parkedBytes: number;
+}
+
+export interface Leader {
+  readonly kind: "leader";
+  readonly tracker: ProgressTracker;
+  readonly reads: LeaderReads;
+  heartbeatElapsed: Ticks;
+  /**
+   * At or above the index of every configuration change that may not be applied yet: the next one
+   * has to wait until it is.
+   */
+  pendingConfigurationIndex: LogIndex;
+  /** Bytes of commands appended in this term and not applied yet. */
+  uncommittedBytes: number;
+  transfer: Transfer | undefined;
+}
+
+export type Role = Follower | PreCandidate | Candidate | Leader;
+
+/** A leader that is known to be dead, though its lease would still run. */
+export interface GoneLeader {
+  readonly id: NodeId;
+  readonly term: Term;
+}

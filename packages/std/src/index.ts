@@ -1,0 +1,3 @@
+export { assert, InvariantViolation, required, unreachable } from "./assert.ts";
+export { Prng } from "./prng.ts";
+export { recordSometimes, sometimes, type SometimesRecorder } from "./sometimes.ts";
