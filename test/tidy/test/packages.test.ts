@@ -1,0 +1,65 @@
+// Goal: the packages form the graph the architecture draws, and see of each other only the surface.
+// Method: compare manifests and import specifiers with the table below.
+import { dirname, join } from "node:path/posix";
+import { describe, expect, test } from "vitest";
+import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
+
+/** What each package may import. A package that is missing here has no place in the graph yet. */
+const GRAPH: Readonly<Record<string, readonly string[]>> = {
+  std: [],
+  raft: ["std"],
+};
+
+const SCOPE = "@quorumlog/";
+const sources = filesEndingIn(".ts");
+
+test("every package has a place in the graph, and the graph names no other", () => {
+  expect(foldersIn("packages")).toEqual(Object.keys(GRAPH).toSorted());
+});
+
+describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
+  test("declares exactly the dependencies the graph gives it", () => {
+    const manifest = readJson(`packages/${name}/package.json`) as { dependencies?: object };
+
+    const declared = Object.keys(manifest.dependencies ?? {});
+
+    expect(declared.toSorted()).toEqual(allowed.map((other) => SCOPE + other).toSorted());
+  });
+
+  test("imports nothing else in its sources", () => {
+    const folder = `packages/${name}/src/`;
+    const inside = sources.filter(({ path }) => path.startsWith(folder));
+
+    const strangers = inside.flatMap(({ path, text }) =>
+      importsOf(text)
+        .filter(({ specifier }) => !specifier.startsWith("."))
+        .filter(({ specifier }) => !allowed.some((other) => specifier === SCOPE + other))
+        .map(({ specifier, line }) => `${path}:${line}: ${specifier}`),
+    );
+
+    expect(strangers).toEqual([]);
+  });
+});
+
+test("no relative import leaves its workspace", () => {
+  const escapes = sources.flatMap(({ path, text }) => {
+    const workspace = /^(?:packages|test)\/[^/]+\/|^[^/]+\//.exec(path)?.[0] ?? "";
+    return importsOf(text)
+      .filter(({ specifier }) => specifier.startsWith("."))
+      .filter(({ specifier }) => !join(dirname(path), specifier).startsWith(workspace))
+      .map(({ specifier, line }) => `${path}:${line}: ${specifier}`);
+  });
+
+  expect(escapes).toEqual([]);
+});
+
+test("another package is imported by its name, or by its `testing` entry", () => {
+  const deep = sources.flatMap(({ path, text }) =>
+    importsOf(text)
+      .filter(({ specifier }) => specifier.startsWith(SCOPE))
+      .filter(({ specifier }) => !/^@quorumlog\/[^/]+(?:\/testing)?$/.test(specifier))
+      .map(({ specifier, line }) => `${path}:${line}: ${specifier}`),
+  );
+
+  expect(deep).toEqual([]);
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests read sources, not dist: no build is needed to run them, and none can be stale. */
+const conditions = ["@quorumlog/source", "module", "node", "development|production"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "test/*/test/**/*.test.ts"],
+    environment: "node",
+  },
+});
