@@ -13,6 +13,7 @@
 
 import { type Member } from "./configuration.ts";
 import { NO_DATA } from "./entry.ts";
+import { isCount } from "./ids.ts";
 
 /**
  * `update` changes nothing in the configuration: it is the place for an application that keeps
@@ -81,9 +82,8 @@ export function changeProblem(change: ConfigurationChange): string | undefined {
     return "transition: the single form takes effect at once, so only auto fits";
   for (const { operation, member } of change.changes) {
     if (!OPERATIONS.includes(operation)) return `operation: ${operation} is unknown`;
-    if (!Number.isSafeInteger(member.id) || member.id < 0) return `id: ${member.id} is not a count`;
-    if (!Number.isSafeInteger(member.incarnation) || member.incarnation < 0)
-      return `incarnation: ${member.incarnation} is not a count`;
+    if (!isCount(member.id, 0)) return `id: ${member.id} is not a count`;
+    if (!isCount(member.incarnation, 0)) return `incarnation: ${member.incarnation} is not a count`;
   }
   return undefined;
 }

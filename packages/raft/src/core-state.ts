@@ -34,6 +34,14 @@ export interface RaftCoreInit {
   readonly observer?: RaftObserver;
 }
 
+/** A read that a follower passed on to its leader. */
+export interface ForwardedRead {
+  /** The caller's. */
+  readonly context: number;
+  /** When it is given up: request or answer were lost, or the leader had no room. */
+  readonly expiresAt: Ticks;
+}
+
 export class CoreState {
   readonly id: NodeId;
   readonly incarnation: Incarnation;
@@ -49,13 +57,18 @@ export class CoreState {
   leaderIncarnation: Incarnation = 0;
   goneLeader: GoneLeader | undefined = undefined;
   configuration: Configuration;
+  /** Where in the log `configuration` took effect: earlier changes are part of it. */
+  configurationIndex: LogIndex;
 
   /** Ticks since this node started. */
   now: Ticks = 0;
   /** Since the last sign of a leader (follower), campaign (candidate) or quorum check (leader). */
   electionElapsed: Ticks = 0;
   randomizedElectionTicks: Ticks = 0;
-  /** Until then a restarted node keeps a promise not to vote that it may have made before. */
+  /**
+   * With lease reads: until then this node has promised the leader it heard to elect nobody else,
+   * whatever it forgot of that leader since, by a restart even.
+   */
   voteFreeAt: Ticks = 0;
 
   /** May leave at once. */
@@ -65,8 +78,8 @@ export class CoreState {
   readStates: ReadState[] = [];
   droppedReads: number[] = [];
   parkedOutcomes: ParkedOutcome[] = [];
-  /** Reads passed on to the leader: the caller's context by the one on the wire. */
-  readonly forwardedReads: Map<number, number> = new Map();
+  /** Reads passed on to the leader, oldest first, by their context on the wire. */
+  readonly forwardedReads: Map<number, ForwardedRead> = new Map();
   nextReadContext: number;
   nextTicket: number = 1;
 
@@ -84,6 +97,7 @@ export class CoreState {
     this.votedFor = hardState.votedFor;
     this.log.restoreCommit(hardState.commitIndex);
     if (init.appliedIndex > this.log.appliedIndex) this.log.appliedTo(init.appliedIndex, 0);
+    this.configurationIndex = this.log.appliedIndex;
     // Replies to a former life of this process must not match a read of this one.
     this.nextReadContext = this.prng.uint32() * 2 ** 20;
   }
@@ -140,8 +154,8 @@ export class CoreState {
 
   /** Whether a follower still believes in its leader, and so refuses to help to replace it. */
   isUnderLease(): boolean {
-    if (!this.options.checkQuorum) return false;
     if (this.now < this.voteFreeAt) return true;
+    if (!this.options.checkQuorum) return false;
     if (this.leaderId === undefined || this.goneLeader !== undefined) return false;
     return this.electionElapsed < this.options.electionTicks;
   }

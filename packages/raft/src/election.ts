@@ -49,6 +49,11 @@ export function defaultCampaign(core: CoreState): CampaignKind {
 export function campaign(core: CoreState, kind: CampaignKind): void {
   if (core.role.kind === "leader") return;
   const term = core.currentTerm;
+  // The leader may be reading from a lease that rests on this node; unless it asked itself.
+  if (kind !== "transfer" && core.now < core.voteFreeAt) {
+    core.emit({ type: "campaignRefused", reason: "lease-promised", term });
+    return;
+  }
   if (!isPromotable(core)) {
     core.emit({ type: "campaignRefused", reason: "not-promotable", term });
     return;

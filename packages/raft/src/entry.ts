@@ -23,7 +23,7 @@ export interface LogPosition {
 }
 
 /** What an entry costs beside its data when limits in bytes are counted. */
-export const ENTRY_OVERHEAD_BYTES = 32;
+const ENTRY_OVERHEAD_BYTES = 32;
 
 export const NO_DATA: Uint8Array = new Uint8Array(0);
 
@@ -37,9 +37,4 @@ export function payloadBytes(entries: readonly Entry[]): number {
   let total = 0;
   for (const entry of entries) total += entry.data.byteLength;
   return total;
-}
-
-/** The sum of {@link entryBytes}. */
-export function totalBytes(entries: readonly Entry[]): number {
-  return payloadBytes(entries) + entries.length * ENTRY_OVERHEAD_BYTES;
 }

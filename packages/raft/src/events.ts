@@ -24,7 +24,7 @@ export type RaftEvent =
   | { readonly type: "electionStarted"; readonly term: Term }
   | {
       readonly type: "campaignRefused";
-      readonly reason: "not-promotable" | "unapplied-configuration-change";
+      readonly reason: "not-promotable" | "unapplied-configuration-change" | "lease-promised";
       readonly term: Term;
     }
   | {

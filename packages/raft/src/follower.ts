@@ -14,6 +14,7 @@ export function hearLeader(core: CoreState, message: Message): void {
   core.leaderId = message.from;
   core.leaderIncarnation = message.fromIncarnation;
   core.goneLeader = undefined;
+  if (core.options.leaseReads) core.voteFreeAt = core.now + core.options.electionTicks;
 }
 
 export function onAppendEntries(core: CoreState, message: AppendEntries): DropReason | undefined {
@@ -93,6 +94,7 @@ function restore(core: CoreState, message: InstallSnapshot): boolean {
   sometimes("snapshot installed");
   core.emit({ type: "snapshotRestoring", position, log: core.log.pointers() });
   core.log.restore(snapshot);
+  core.configurationIndex = position.index;
   switchConfiguration(core, { configuration: snapshot.configuration, fresh: [] });
   return true;
 }

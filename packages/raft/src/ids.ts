@@ -27,7 +27,10 @@ export type Incarnation = number & { readonly [flavor]?: "Incarnation" };
 /** The core's unit of time, whatever the driver makes of it (10 ms, say). */
 export type Ticks = number & { readonly [flavor]?: "Ticks" };
 
-/** Whether a value from outside is a safe integer of at least `min`. */
-export function isCount(value: unknown, min: number): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= min;
+/** No count from outside may exceed this, so that sums of two stay exact. */
+export const COUNT_MAX: number = 2 ** 52;
+
+/** Whether a value from outside is an integer in `[min, COUNT_MAX]`. */
+export function isCount(value: unknown, min: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= COUNT_MAX;
 }

@@ -89,8 +89,10 @@ function refusalReason(
  */
 export function applyConfigurationChange(core: CoreState, entry: Entry): void {
   assert(entry.kind === "configuration", "only configuration entries change the configuration");
-  assert(entry.index > core.log.appliedIndex, "an entry is applied once");
   assert(entry.index <= core.log.commitIndex, "only what is committed is applied");
+  // A snapshot that was taken in meanwhile has this change, and perhaps later ones.
+  if (entry.index <= core.configurationIndex) return;
+  core.configurationIndex = entry.index;
   const change = decodeConfigurationChange(entry.data);
   if (change === undefined) return;
   const outcome = applyChange(core.configuration, change);

@@ -13,6 +13,7 @@ import type { AppendEntries, InstallSnapshot, Message, MessageHeader } from "./m
 
 /** The first problem, as a sentence; `undefined` for a sound message. */
 export function messageProblem(message: Message): string | undefined {
+  if (!isRecord(message)) return "there is no message";
   return headerProblem(message) ?? bodyProblem(message);
 }
 
@@ -63,6 +64,11 @@ function bodyProblem(message: Message): string | undefined {
   }
 }
 
+/** These values come from outside: their types are what is being checked. */
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
 function isFlag(value: unknown): boolean {
   return typeof value === "boolean";
 }
@@ -94,6 +100,7 @@ function appendEntriesProblem(message: AppendEntries): string | undefined {
   let term = prevLogTerm;
   for (const entry of entries) {
     index += 1;
+    if (!isRecord(entry)) return "an entry is no entry";
     if (!isCount(entry.index, 1) || entry.index !== index) return "entries are not contiguous";
     if (!isCount(entry.term, 1) || entry.term < term) return "terms go back along the entries";
     term = entry.term;
@@ -114,13 +121,16 @@ function entryProblem(entry: Entry): string | undefined {
 
 function snapshotProblem(message: InstallSnapshot): string | undefined {
   const { snapshot } = message;
+  if (!isRecord(snapshot) || !isRecord(snapshot.configuration)) return "there is no snapshot";
   if (!isCount(snapshot.lastIncludedIndex, 1)) return "lastIncludedIndex is not positive";
   if (!isCount(snapshot.lastIncludedTerm, 1)) return "lastIncludedTerm is not positive";
   if (snapshot.lastIncludedTerm > message.term) return "the snapshot is of a later term";
   if (!(snapshot.data instanceof Uint8Array)) return "the snapshot's data are not bytes";
   const { voters, votersOutgoing, learners, learnersNext } = snapshot.configuration;
   const lists = [voters, votersOutgoing, learners, learnersNext];
-  if (!lists.every((list) => Array.isArray(list))) return "the configuration has no member lists";
+  if (!lists.every((list) => Array.isArray(list) && list.every(isRecord)))
+    return "the configuration has no member lists";
+  if (!isFlag(snapshot.configuration.autoLeave)) return "autoLeave is not a flag";
   if (voters.length === 0) return "the configuration has no voters";
   return configurationProblem(snapshot.configuration);
 }

@@ -20,7 +20,7 @@ import {
   tickElection,
 } from "./election.ts";
 import type { Entry } from "./entry.ts";
-import { hearLeader, tellOfTerm } from "./follower.ts";
+import { tellOfTerm } from "./follower.ts";
 import { isCount, type NodeId, type Ticks } from "./ids.ts";
 import { onSnapshotReport, onUnreachable, tickLeader } from "./leader.ts";
 import {
@@ -33,7 +33,7 @@ import { messageProblem } from "./message-problem.ts";
 import type { ProgressView } from "./progress.ts";
 import { propose } from "./proposals.ts";
 import type { ProposeResult } from "./propose-result.ts";
-import { readIndex, startWantedRound } from "./reads.ts";
+import { expireForwardedReads, readIndex, startWantedRound } from "./reads.ts";
 import type { AppendDone, ApplyDone, Ready, Status } from "./ready.ts";
 import { ReadyBuilder } from "./ready-builder.ts";
 import { stepRole } from "./step-role.ts";
@@ -99,6 +99,7 @@ export class RaftCore {
     const leader = core.leader();
     if (leader === undefined) tickElection(core, elapsed);
     else tickLeader(core, leader, elapsed);
+    expireForwardedReads(core);
     core.checkInvariants();
   }
 
@@ -170,10 +171,15 @@ export class RaftCore {
   /** Apply work is applied, and its configuration entries are in force. */
   onApplyDone(done: ApplyDone): void {
     const core = this.#core;
-    this.#appliedTo(done.lastIndex, done.bytes);
+    assert(
+      done.lastConfigurationIndex <= core.configurationIndex,
+      "configuration entries go to applyConfigurationChange before they count as applied",
+    );
     const leader = core.leader();
-    if (leader !== undefined)
-      leader.uncommittedBytes = Math.max(0, leader.uncommittedBytes - done.payloadBytes);
+    // Exactly what was counted when this leader appended it.
+    if (leader !== undefined && done.term === core.currentTerm)
+      leader.uncommittedBytes -= done.termPayloadBytes;
+    this.#appliedTo(done.lastIndex, done.bytes);
     core.checkInvariants();
   }
 
@@ -194,12 +200,18 @@ export class RaftCore {
     this.#core.checkInvariants();
   }
 
-  /** Asks to move leadership; a follower passes the wish on. See `Status.transferee`. */
-  transferLeadership(transferee: NodeId): void {
+  /**
+   * Asks to move leadership; a follower passes the wish on. It is over within one election timeout:
+   * see `Status.transferee`, and who leads then.
+   *
+   * @returns false if nothing will come of it: `transferee` is no voter, or no leader is known.
+   */
+  transferLeadership(transferee: NodeId): boolean {
     const core = this.#core;
     const leader = core.leader();
-    if (leader !== undefined) startTransfer(core, leader, transferee);
-    else if (core.leaderId !== undefined && core.role.kind === "follower")
+    const isLeader = leader !== undefined;
+    const accepted = isLeader ? startTransfer(core, leader, transferee) : this.#canAskLeader();
+    if (!isLeader && core.leaderId !== undefined && accepted)
       core.send({
         type: "TransferLeadershipRequest",
         from: core.id,
@@ -210,6 +222,7 @@ export class RaftCore {
         transferee,
       });
     core.checkInvariants();
+    return accepted;
   }
 
   /**
@@ -308,6 +321,10 @@ export class RaftCore {
     this.#core.randomizedElectionTicks = ticks;
   }
 
+  #canAskLeader(): boolean {
+    return this.#core.role.kind === "follower" && this.#core.leaderId !== undefined;
+  }
+
   #appliedTo(index: number, bytes: number): void {
     const core = this.#core;
     core.log.appliedTo(Math.max(index, core.log.appliedIndex), bytes);
@@ -349,6 +366,8 @@ export class RaftCore {
     } else if (message.term < core.currentTerm) return this.#onStaleTerm(message);
 
     if (isVoteRequest) {
+      // Within the term only a promise made for lease reads counts: see CoreState.voteFreeAt.
+      if (core.now < core.voteFreeAt && this.#ignoresUnderLease(message)) return undefined;
       onVoteRequest(core, message);
       return undefined;
     }
@@ -395,7 +414,6 @@ export class RaftCore {
       message.type === "InstallSnapshot";
     const leader = { id: message.from, incarnation: message.fromIncarnation };
     becomeFollower(core, message.term, isFromLeader ? leader : undefined);
-    if (isFromLeader) hearLeader(core, message);
   }
 
   #onStaleTerm(message: Message): DropReason | undefined {

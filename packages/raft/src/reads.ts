@@ -19,7 +19,8 @@ export function readIndex(core: CoreState, context: number): boolean {
   if (core.forwardedReads.size >= core.options.pendingReadCountMax) return false;
   const wireContext = core.nextReadContext;
   core.nextReadContext += 1;
-  core.forwardedReads.set(wireContext, context);
+  const expiresAt = core.now + core.options.electionTicks;
+  core.forwardedReads.set(wireContext, { context, expiresAt });
   core.send({
     type: "ReadIndexRequest",
     from: core.id,
@@ -43,12 +44,22 @@ export function onReadIndexRequest(
 
 /** The leader's answer to a read that this follower passed on. */
 export function onReadIndexReply(core: CoreState, message: ReadIndexReply): DropReason | undefined {
-  const context = core.forwardedReads.get(message.context);
-  if (context === undefined) return "unexpected";
+  const read = core.forwardedReads.get(message.context);
+  if (read === undefined) return "unexpected";
   sometimes("read served on a follower");
   core.forwardedReads.delete(message.context);
-  core.readStates.push({ context, readIndex: message.readIndex });
+  core.readStates.push({ context: read.context, readIndex: message.readIndex });
   return undefined;
+}
+
+/** Gives up reads whose answer is overdue, so that they do not fill the room for others. */
+export function expireForwardedReads(core: CoreState): void {
+  for (const [wireContext, { context, expiresAt }] of core.forwardedReads) {
+    if (expiresAt > core.now) return;
+    sometimes("forwarded read expired");
+    core.forwardedReads.delete(wireContext);
+    core.droppedReads.push(context);
+  }
 }
 
 /** An entry of the leader's term is committed: reads that waited for that can start. */

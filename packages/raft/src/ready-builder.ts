@@ -2,8 +2,17 @@
 
 import { assert } from "@quorumlog/std";
 import type { CoreState } from "./core-state.ts";
-import { type Entry, payloadBytes, totalBytes } from "./entry.ts";
-import type { AppendDone, AppendWork, ApplyWork, HardState, Ready, SoftState } from "./ready.ts";
+import { type Entry, entryBytes } from "./entry.ts";
+import type { Term } from "./ids.ts";
+import type {
+  AppendDone,
+  AppendWork,
+  ApplyDone,
+  ApplyWork,
+  HardState,
+  Ready,
+  SoftState,
+} from "./ready.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export class ReadyBuilder {
@@ -101,13 +110,10 @@ export class ReadyBuilder {
     const entries = log.nextCommitted(allowsUnstable);
     const last: Entry | undefined = entries.at(-1);
     if (last === undefined) return undefined;
-    const bytes = totalBytes(entries);
-    log.acceptApplying(last.index, bytes, allowsUnstable);
+    const done = applyDone(entries, this.#core.currentTerm);
+    log.acceptApplying(last.index, done.bytes, allowsUnstable);
     assert(last.index <= log.commitIndex, "only committed entries are handed out");
-    return {
-      entries,
-      done: { lastIndex: last.index, bytes, payloadBytes: payloadBytes(entries) },
-    };
+    return { entries, done };
   }
 
   /** A driver that finishes each Ready before the next has written what it applies. */
@@ -129,6 +135,19 @@ export class ReadyBuilder {
       commitIndex !== core.log.commitIndex
     );
   }
+}
+
+function applyDone(entries: readonly Entry[], term: Term): ApplyDone {
+  let lastConfigurationIndex = 0;
+  let bytes = 0;
+  let termPayloadBytes = 0;
+  for (const entry of entries) {
+    if (entry.kind === "configuration") lastConfigurationIndex = entry.index;
+    bytes += entryBytes(entry);
+    if (entry.term === term) termPayloadBytes += entry.data.byteLength;
+  }
+  const lastIndex = entries.at(-1)?.index ?? 0;
+  return { lastIndex, lastConfigurationIndex, bytes, term, termPayloadBytes };
 }
 
 /** Whether the change is one that others may have been, or will be, promised. */

@@ -65,12 +65,20 @@ export interface AppendWork {
 /** Hand back to `onApplyDone` once the entries are applied. */
 export interface ApplyDone {
   readonly lastIndex: LogIndex;
+  /** The last configuration entry among them; 0 for none. */
+  readonly lastConfigurationIndex: LogIndex;
+  /** What they count for in `applyingBytesMax`. */
   readonly bytes: number;
-  readonly payloadBytes: number;
+  /** When they were handed out, and the bytes of those commands that were proposed in this term. */
+  readonly term: Term;
+  readonly termPayloadBytes: number;
 }
 
 export interface ApplyWork {
-  /** Contiguous, committed; each configuration entry goes to `applyConfigurationChange`. */
+  /**
+   * Contiguous and committed. Each configuration entry goes to `applyConfigurationChange`. Apply
+   * work that was handed out before a snapshot is applied before that snapshot is installed.
+   */
   readonly entries: readonly Entry[];
   readonly done: ApplyDone;
 }

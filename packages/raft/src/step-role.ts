@@ -34,9 +34,11 @@ function stepFollower(core: CoreState, message: Message): DropReason | undefined
     case "InstallSnapshot":
       return followLeader(core, message);
     case "TimeoutNow":
+      if (core.leaderId !== undefined && core.leaderId !== message.from) return "contradiction";
       onTimeoutNow(core, message.from);
       return undefined;
     case "ReadIndexReply":
+      if (core.leaderId !== message.from) return "unexpected";
       return onReadIndexReply(core, message);
     default:
       return "unexpected";
@@ -65,6 +67,8 @@ function stepCandidate(
       return undefined;
     case "RequestPreVoteReply":
       if (role.kind !== "preCandidate") return "unexpected";
+      // A grant is for the one term that this node would campaign in.
+      if (message.voteGranted && message.term !== core.currentTerm + 1) return "stale-term";
       onVoteReply(core, role, message);
       return undefined;
     default:

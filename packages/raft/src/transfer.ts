@@ -11,19 +11,22 @@ import type { Leader } from "./role.ts";
 /**
  * Starts to move leadership to `transferee`: bring it up to date, then have it campaign. Ends when
  * this node hears of a later term, or after one election timeout.
+ *
+ * @returns false if `transferee` is no voter.
  */
-export function startTransfer(core: CoreState, leader: Leader, transferee: NodeId): void {
+export function startTransfer(core: CoreState, leader: Leader, transferee: NodeId): boolean {
   const progress = leader.tracker.get(transferee);
-  if (progress === undefined || !isVoter(core.configuration, transferee)) return;
-  if (leader.transfer?.transferee === transferee) return;
+  if (progress === undefined || !isVoter(core.configuration, transferee)) return false;
+  if (leader.transfer?.transferee === transferee) return true;
   if (leader.transfer !== undefined) abortTransfer(core, leader, "superseded");
-  if (transferee === core.id) return;
+  if (transferee === core.id) return true;
   core.emit({ type: "transferStarted", transferee, term: core.currentTerm });
   core.electionElapsed = 0;
   leader.transfer = { transferee, parked: [], parkedBytes: 0 };
   if (progress.matchIndex === core.log.lastIndex())
     sendTimeoutNow(core, leader, { transferee, when: "at-once" });
   else maybeSendAppend(core, progress, "even-if-empty");
+  return true;
 }
 
 /** The transferee has acknowledged entries; perhaps all of them now. */

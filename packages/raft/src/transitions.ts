@@ -116,6 +116,6 @@ function leaveOffice(core: CoreState, leader: Leader): void {
 }
 
 function forgetReads(core: CoreState): void {
-  for (const context of core.forwardedReads.values()) core.droppedReads.push(context);
+  for (const { context } of core.forwardedReads.values()) core.droppedReads.push(context);
   core.forwardedReads.clear();
 }
