@@ -23,7 +23,23 @@ export type { RaftEvent, RaftEventType, RaftObserver } from "./events.ts";
 export type { Incarnation, LogIndex, NodeId, Term, Ticks } from "./ids.ts";
 export type { InitialState, LogStorage } from "./log-storage.ts";
 export { MemoryLogStorage } from "./memory-log-storage.ts";
-export type { Message, MessageType } from "./message.ts";
+export type {
+  AppendEntries,
+  AppendEntriesReply,
+  Heartbeat,
+  HeartbeatReply,
+  InstallSnapshot,
+  Message,
+  MessageType,
+  ReadIndexReply,
+  ReadIndexRequest,
+  RequestPreVote,
+  RequestPreVoteReply,
+  RequestVote,
+  RequestVoteReply,
+  TimeoutNow,
+  TransferLeadershipRequest,
+} from "./message.ts";
 export { parseRaftOptions, type RaftOptions, RaftOptionsError } from "./options.ts";
 export type { ProgressState, ProgressView } from "./progress.ts";
 export type { ProposalDropReason, ProposeResult } from "./propose-result.ts";
