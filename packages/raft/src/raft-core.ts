@@ -338,9 +338,7 @@ export class RaftCore {
     if (message.to !== core.id) return "misaddressed";
     if (message.toIncarnation !== core.incarnation) return "stale-incarnation";
     if (message.from === core.id)
-      return isReply(message) && message.fromIncarnation === core.incarnation
-        ? this.#replyGate(message)
-        : "misaddressed";
+      return isPromiseToSelf(message, core.incarnation) ? this.#replyGate(message) : "misaddressed";
     return this.#replyGate(message);
   }
 
@@ -438,4 +436,11 @@ export class RaftCore {
     });
     return "stale-term";
   }
+}
+
+/** Whether a message to oneself is of a kind that the core addresses to itself. */
+function isPromiseToSelf(message: Message, incarnation: number): boolean {
+  if (message.fromIncarnation !== incarnation) return false;
+  if (message.type === "AppendEntriesReply") return !message.rejected;
+  return message.type === "RequestVoteReply" || message.type === "RequestPreVoteReply";
 }

@@ -54,7 +54,7 @@ export interface AppendWork {
   readonly entries: readonly Entry[];
   /** `undefined` if unchanged. Must be durable no later than `entries`: one ordered stream. */
   readonly hardState: HardState | undefined;
-  /** Replaces log and state machine. Never in one work with entries. */
+  /** Replaces log and state machine, before `entries` are appended to it. */
   readonly snapshot: Snapshot | undefined;
   /** False if nothing here need survive a crash: a moved commit index alone does not. */
   readonly mustSync: boolean;
