@@ -179,7 +179,11 @@ function withMember(members: readonly Member[], member: Member): readonly Member
 
 /** How many members are in one set and not in the other. */
 function difference(left: readonly Member[], right: readonly Member[]): number {
-  const gone = left.filter((member) => memberIn(right, member.id) === undefined);
-  const come = right.filter((member) => memberIn(left, member.id) === undefined);
+  const gone = left.filter((member) => !holds(right, member));
+  const come = right.filter((member) => !holds(left, member));
   return gone.length + come.length;
+}
+
+function holds(members: readonly Member[], { id, incarnation }: Member): boolean {
+  return memberIn(members, id)?.incarnation === incarnation;
 }

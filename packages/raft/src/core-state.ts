@@ -60,6 +60,12 @@ export class CoreState {
   /** Where in the log `configuration` took effect: earlier changes are part of it. */
   configurationIndex: LogIndex;
 
+  /**
+   * How far this log is known to match that of the current term's leader. A leader never takes back
+   * what it sent (paper figure 3), so nothing up to here changes in this term.
+   */
+  matchedInTerm: LogIndex = 0;
+
   /** Ticks since this node started. */
   now: Ticks = 0;
   /** Since the last sign of a leader (follower), campaign (candidate) or quorum check (leader). */

@@ -24,12 +24,13 @@ export function onAppendEntries(core: CoreState, message: AppendEntries): DropRe
     acknowledge(core, message, core.log.commitIndex);
     return undefined;
   }
-  const appended = core.log.maybeAppend({ index, term }, entries);
+  const appended = core.log.maybeAppend({ index, term }, entries, core.matchedInTerm);
   switch (appended.outcome) {
     case "matched":
       // Never past what this message showed to match the leader's log: what follows in this log
       // may be another leader's (scylladb #9965).
       core.log.commitTo(Math.min(message.leaderCommit, appended.lastNewIndex));
+      core.matchedInTerm = Math.max(core.matchedInTerm, appended.lastNewIndex);
       acknowledge(core, message, appended.lastNewIndex);
       return undefined;
     case "contradiction":
@@ -57,9 +58,14 @@ export function onHeartbeat(core: CoreState, message: Heartbeat): DropReason | u
   return undefined;
 }
 
-export function onInstallSnapshot(core: CoreState, message: InstallSnapshot): void {
+export function onInstallSnapshot(
+  core: CoreState,
+  message: InstallSnapshot,
+): DropReason | undefined {
   const { snapshot } = message;
   const position = { index: snapshot.lastIncludedIndex, term: snapshot.lastIncludedTerm };
+  const isFixed = position.index > core.log.commitIndex && position.index <= core.matchedInTerm;
+  if (isFixed && !core.log.matches(position)) return "contradiction";
   const isRestored = restore(core, message);
   if (core.observer !== undefined)
     core.emit({
@@ -68,7 +74,9 @@ export function onInstallSnapshot(core: CoreState, message: InstallSnapshot): vo
       commitIndex: core.log.commitIndex,
       last: core.last(),
     });
+  if (isRestored) core.matchedInTerm = position.index;
   acknowledge(core, message, isRestored ? core.log.lastIndex() : core.log.commitIndex);
+  return undefined;
 }
 
 /** Takes the snapshot in place of the log, unless the log says as much or more. */

@@ -112,13 +112,15 @@ export class RaftLog {
   /**
    * A follower's part of AppendEntries (§5.3): if the log holds `prev`, entries that it has are
    * kept, the first that conflicts and all after it are replaced.
+   *
+   * @param fixed - Up to here nothing may change, beside what is committed.
    */
-  maybeAppend(prev: LogPosition, entries: readonly Entry[]): AppendOutcome {
+  maybeAppend(prev: LogPosition, entries: readonly Entry[], fixed: LogIndex): AppendOutcome {
     if (!this.matches(prev)) return { outcome: "mismatched" };
     const news = this.#firstNew(entries);
     if (news < entries.length) {
       const at = entries[news] as Entry;
-      if (at.index <= this.#commitIndex) return { outcome: "contradiction" };
+      if (at.index <= Math.max(this.#commitIndex, fixed)) return { outcome: "contradiction" };
       if (at.index <= this.lastIndex()) {
         sometimes("follower log truncated");
         const existingTerm = this.term(at.index) ?? 0;

@@ -88,7 +88,9 @@ export class ReadyBuilder {
     this.#core.messagesAfterAppend = [];
     log.acceptUnstable();
     const mustSync =
-      entries.length > 0 || (hardState !== undefined && isPromise(previous, hardState));
+      entries.length > 0 ||
+      snapshot !== undefined ||
+      (hardState !== undefined && isPromise(previous, hardState));
     return { entries, hardState, snapshot, mustSync, responses, done };
   }
 

@@ -106,6 +106,5 @@ function followLeader(
   hearLeader(core, message);
   if (message.type === "AppendEntries") return onAppendEntries(core, message);
   if (message.type === "Heartbeat") return onHeartbeat(core, message);
-  onInstallSnapshot(core, message);
-  return undefined;
+  return onInstallSnapshot(core, message);
 }

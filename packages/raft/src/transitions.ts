@@ -89,6 +89,7 @@ function resetForTerm(core: CoreState, term: Term): void {
     // Only now: clearing the vote within a term would allow a second one (§5.2).
     core.votedFor = undefined;
     core.goneLeader = undefined;
+    core.matchedInTerm = 0;
   }
   const leader = core.leader();
   if (leader !== undefined) leaveOffice(core, leader);
