@@ -127,12 +127,12 @@ export function parseRaftOptions(input: Readonly<Record<string, unknown>> = {}):
 
   const numbers = readAll(NUMBERS, (key, bounds) => readNumber(input[key], key, bounds, issues));
   const booleans = readAll(BOOLEANS, (key, fallback) => {
-    const value = input[key] ?? fallback;
+    const value = input[key] === undefined ? fallback : input[key];
     if (typeof value === "boolean") return value;
     issues.push(`${key}: ${describe(value)} is not true or false`);
     return fallback;
   });
-  const writes = input["storageWrites"] ?? "async";
+  const writes = input["storageWrites"] === undefined ? "async" : input["storageWrites"];
   if (writes !== "async" && writes !== "sync")
     issues.push(`storageWrites: ${describe(writes)} is neither "async" nor "sync"`);
 
