@@ -2,6 +2,7 @@
  * What the core reads back: the stable part of the log. Writing is the driver's, by `AppendWork`.
  *
  * Reads are synchronous, so that `step` is: an implementation keeps the recent tail in memory. A
+ * log is compacted up to the core's `appliedIndex` at most, and only under a durable snapshot. A
  * read that fails for any other reason than the ones below throws, and the node stops; it never
  * answers with less than there is.
  */

@@ -126,7 +126,8 @@ export class RaftCore {
    * Puts a committed change in force. The driver calls this for every configuration entry that it
    * applies, in order, before it reports the entry as applied.
    *
-   * @returns the configuration from here on; unchanged if the change does not fit it.
+   * @returns the configuration in force from now on: unchanged if the change does not fit, and that
+   *   of a snapshot that overtook this entry, if one did.
    */
   applyConfigurationChange(entry: Entry): Configuration {
     applyConfigurationChange(this.#core, entry);
