@@ -1,7 +1,6 @@
 /** What a follower does with its leader's messages (paper §5.3, §7). */
 
 import { sometimes } from "@quorumlog/std";
-import { findMember } from "./configuration.ts";
 import type { CoreState } from "./core-state.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { LogIndex } from "./ids.ts";
@@ -84,8 +83,8 @@ function restore(core: CoreState, message: InstallSnapshot): boolean {
   const { snapshot } = message;
   const position = { index: snapshot.lastIncludedIndex, term: snapshot.lastIncludedTerm };
   if (position.index <= core.log.commitIndex) return false;
-  const self = findMember(snapshot.configuration, core.id);
-  if (self?.incarnation !== core.incarnation) return false;
+  // This node need not be a member in it: the leader has it for one, so a later entry makes it one.
+  // To refuse would be to ask for the same snapshot for ever.
   if (core.log.matches(position)) {
     // The log holds all that the snapshot covers: keep it (§7), the snapshot shows it committed.
     sometimes("snapshot only moved the commit index");

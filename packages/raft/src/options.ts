@@ -15,7 +15,7 @@ export interface RaftOptions {
   readonly electionTicks: Ticks;
   /**
    * How many ranks of voters are preferred as leader to this node: each adds half of
-   * `electionTicks` to its timeouts. In `[0, 16]`, default 0: none is.
+   * `electionTicks` to its timeouts. In `[0, 16]`, default 0: none is. Needs `preVote` above 0.
    */
   readonly electionRank: number;
   /** Ask before campaigning: a node that cannot win does not raise the term. Default true. */
@@ -173,6 +173,10 @@ function relationIssues(options: RaftOptions): string[] {
     issues.push("leaseDriftTicks: must be less than electionTicks, or there is no lease");
   if (options.leaseReads && !options.checkQuorum)
     issues.push("leaseReads: needs checkQuorum, which makes followers refuse votes meanwhile");
+  // Where ranges of timeouts do not overlap, a node whose log cannot win would campaign first every
+  // time, and restart the timers of those that can, for ever. A refused pre-vote restarts nothing.
+  if (options.electionRank > 0 && !options.preVote)
+    issues.push("electionRank: needs preVote, or a node that cannot win keeps the others waiting");
   if (options.inflightBytesMax < options.appendBytesMax)
     issues.push("inflightBytesMax: must be at least appendBytesMax");
   return issues;

@@ -52,7 +52,11 @@ export interface AppendDone {
 export interface AppendWork {
   /** Replaces everything the log holds from `entries[0].index` on. */
   readonly entries: readonly Entry[];
-  /** `undefined` if unchanged. Must be durable no later than `entries`: one ordered stream. */
+  /**
+   * `undefined` if unchanged. One ordered stream with `entries`: term and vote are durable no later
+   * than they, the commit index no earlier. An entry of a term that the disk does not know can be
+   * overwritten by an older leader; a commit index without its entries commits what stood there.
+   */
   readonly hardState: HardState | undefined;
   /** Replaces log and state machine, before `entries` are appended to it. */
   readonly snapshot: Snapshot | undefined;
