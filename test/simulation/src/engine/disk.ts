@@ -1,0 +1,174 @@
+/**
+ * The disk of one host: one ordered stream of records, of which a crash keeps a prefix.
+ *
+ *     written and synced   │   written only (page cache)
+ *     ─────────────────────┼──────────────────────────────
+ *     survives everything  │   survives kill -9; of it, power loss keeps any prefix, and may tear
+ *                          │   the record after that, whose checksum then tells where to cut
+ *
+ * Term and vote go through the same stream, before the entries written with them, so no crash can
+ * keep entries of a term and forget the term; the commit index comes after them, so none can keep it
+ * and forget what it speaks of. Synced records are folded into an image at once, so that "what is durable on this
+ * node" is a value that checkers can look at after every event.
+ */
+
+import { assert, type Prng } from "@quorumlog/std";
+import type { Entry, HardState, LogIndex, NodeId, Snapshot, Term } from "@quorumlog/raft";
+import { LogView } from "./log-view.ts";
+
+export type DiskRecord =
+  /** Before the entries of its work. */
+  | { readonly kind: "vote"; readonly currentTerm: Term; readonly votedFor: NodeId | undefined }
+  /** After the entries of its work: what stood at that index before them was not committed. */
+  | { readonly kind: "commit"; readonly commitIndex: LogIndex }
+  /** Replaces everything from its index on. */
+  | { readonly kind: "entry"; readonly entry: Entry }
+  /** A leader's snapshot: replaces the log and the state machine. */
+  | { readonly kind: "install"; readonly snapshot: Snapshot }
+  /** A snapshot of the node's own state machine. */
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** A state machine that is durable by itself has got this far; the log stays as it is. */
+  | { readonly kind: "checkpoint"; readonly snapshot: Snapshot }
+  | { readonly kind: "compact"; readonly index: LogIndex };
+
+/** How a host went down: its process only, or the machine with its page cache. */
+export type CrashKind = "process" | "power";
+
+export interface CrashReport {
+  readonly lostCount: number;
+  readonly isTorn: boolean;
+}
+
+/** What a disk holds, read from its beginning. */
+export class DiskImage {
+  hardState: HardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0 };
+  log: LogView = new LogView({ index: 0, term: 0 });
+  snapshot: Snapshot | undefined;
+  checkpoint: Snapshot | undefined;
+
+  fold(record: DiskRecord): void {
+    switch (record.kind) {
+      case "vote": {
+        const { currentTerm, votedFor } = record;
+        this.hardState = { ...this.hardState, currentTerm, votedFor };
+        break;
+      }
+      case "commit":
+        this.hardState = { ...this.hardState, commitIndex: record.commitIndex };
+        break;
+      case "entry":
+        this.log.append(record.entry);
+        break;
+      case "install": {
+        const { lastIncludedIndex: index, lastIncludedTerm: term } = record.snapshot;
+        this.log.reset({ index, term });
+        this.snapshot = record.snapshot;
+        break;
+      }
+      case "snapshot":
+        this.snapshot = newer(this.snapshot, record.snapshot);
+        break;
+      case "checkpoint":
+        this.checkpoint = newer(this.checkpoint, record.snapshot);
+        break;
+      case "compact":
+        this.log.compactTo(record.index);
+        break;
+    }
+  }
+
+  /** The newest state machine on this disk. */
+  newestState(): Snapshot | undefined {
+    if (this.checkpoint === undefined) return this.snapshot;
+    return newer(this.snapshot, this.checkpoint);
+  }
+
+  clone(): DiskImage {
+    const copy = new DiskImage();
+    copy.hardState = this.hardState;
+    copy.log = this.log.clone();
+    copy.snapshot = this.snapshot;
+    copy.checkpoint = this.checkpoint;
+    return copy;
+  }
+}
+
+function newer(old: Snapshot | undefined, next: Snapshot): Snapshot {
+  return old !== undefined && old.lastIncludedIndex > next.lastIncludedIndex ? old : next;
+}
+
+export class Disk {
+  #durable: DiskImage = new DiskImage();
+  #cached: DiskRecord[] = [];
+  /** How many records were synced; a record's position is its number in the stream. */
+  #synced = 0;
+  #rottenIndex: LogIndex | undefined;
+  /** Writes take so many times as long as usual. */
+  slowness = 1;
+  /** How many more syncs succeed before one fails; infinite on a healthy disk. */
+  syncsUntilFailure: number = Number.POSITIVE_INFINITY;
+
+  get durable(): DiskImage {
+    return this.#durable;
+  }
+
+  /** The position after the last record written. */
+  get written(): number {
+    return this.#synced + this.#cached.length;
+  }
+
+  get synced(): number {
+    return this.#synced;
+  }
+
+  get unsyncedCount(): number {
+    return this.#cached.length;
+  }
+
+  /** Where a bit has flipped; 0 for the header that holds term and vote. */
+  get rottenIndex(): LogIndex | undefined {
+    return this.#rottenIndex;
+  }
+
+  write(records: readonly DiskRecord[]): number {
+    for (const record of records) this.#cached.push(record);
+    return this.written;
+  }
+
+  /** Makes everything before `position` durable. */
+  syncTo(position: number): void {
+    const count = Math.min(position, this.written) - this.#synced;
+    if (count <= 0) return;
+    for (let i = 0; i < count; i++) this.#durable.fold(this.#cached[i] as DiskRecord);
+    this.#cached.splice(0, count);
+    this.#synced += count;
+  }
+
+  /** What a process that starts now reads, synced or not. */
+  read(): DiskImage {
+    const image = this.#durable.clone();
+    for (const record of this.#cached) image.fold(record);
+    return image;
+  }
+
+  crash(kind: CrashKind, prng: Prng): CrashReport {
+    if (kind === "process" || this.#cached.length === 0) return { lostCount: 0, isTorn: false };
+    const kept = prng.below(this.#cached.length + 1);
+    const lostCount = this.#cached.length - kept;
+    this.syncTo(this.#synced + kept);
+    this.#cached = [];
+    return { lostCount, isTorn: lostCount > 0 && prng.chance(0.3) };
+  }
+
+  /** Flips a bit below the synced mark. Reads of that entry fail, and so does the next start. */
+  rot(index: LogIndex): void {
+    assert(index <= this.#durable.log.lastIndex, "only what is stored can rot");
+    this.#rottenIndex = index;
+  }
+
+  /** Whether damage below the synced mark is still there: compaction may have dropped it unread. */
+  isDamaged(): boolean {
+    if (this.#rottenIndex === undefined) return false;
+    return this.#rottenIndex === 0 || this.#rottenIndex > this.#durable.log.baseIndex;
+  }
+}
