@@ -69,7 +69,7 @@ export function campaign(core: CoreState, kind: CampaignKind): void {
 }
 
 /** Whether this node may lead: a voter, in this life of its disk, with its log in place. */
-export function isPromotable(core: CoreState): boolean {
+function isPromotable(core: CoreState): boolean {
   return core.isVoter() && !core.log.hasPendingSnapshot();
 }
 

@@ -28,7 +28,7 @@ export type Incarnation = number & { readonly [flavor]?: "Incarnation" };
 export type Ticks = number & { readonly [flavor]?: "Ticks" };
 
 /** No count from outside may exceed this, so that sums of two stay exact. */
-export const COUNT_MAX: number = 2 ** 52;
+const COUNT_MAX: number = 2 ** 52;
 
 /** Whether a value from outside is an integer in `[min, COUNT_MAX]`. */
 export function isCount(value: unknown, min: number): boolean {
