@@ -1,138 +1,209 @@
-/** `npm run sim`: see `--help`. */
+/**
+ * `npm run sim`: many seeds, or one again.
+ *
+ *     npm run sim -- --seeds 1000 [--from 1] [--workers 2] [--bail] [--json]
+ *     npm run sim -- --seed 42 [--trace FILE] [--tla FILE] [--json]
+ *
+ * Progress goes to stderr, the summary to stdout. Exits 1 on a violation, or if a rare path was not
+ * reached by a thousand seeds; 2 if it does not understand what is asked of it.
+ */
 
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import { type Flags, HELP, parseFlags } from "./batch/flags.ts";
-import { runPool } from "./batch/pool.ts";
-import { type BatchReport, BatchSummary } from "./batch/summary.ts";
-import { runSeed, type SeedResult, type SeedRunOptions } from "./run/seed-run.ts";
-import { TlaTrace } from "./story/tla-trace.ts";
+import { availableParallelism } from "node:os";
+import { closeSync, openSync, writeSync } from "node:fs";
+import { parseArgs } from "node:util";
+import {
+  BatchReport,
+  type BatchSummary,
+  describeSummary,
+  describeViolation,
+} from "./run/batch-report.ts";
+import { runSeed, type SeedResult } from "./run/seed-run.ts";
+import { TlaTrace } from "./run/tla-trace.ts";
+import { runOnWorkers } from "./worker.ts";
 
-/** One seed in so many is run twice, in every batch. */
-const TWICE_EVERY = 100;
+const DEFAULT_SEED_COUNT = 200;
+const WORKER_COUNT_MAX = 2;
 
-async function main(words: readonly string[]): Promise<number> {
-  if (words.includes("--help")) {
-    console.log(HELP);
-    return 0;
-  }
-  const flags = parseFlags(words);
-  if (typeof flags === "string") {
-    console.error(`${flags}\n\n${HELP}`);
-    return 2;
-  }
-  return flags.seed === undefined ? runBatch(flags) : runOne(flags, flags.seed);
+const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--workers W] [--bail] [--json]
+       npm run sim -- --seed X [--trace FILE] [--tla FILE] [--json]
+
+  --seeds N      how many seeds to run, default ${DEFAULT_SEED_COUNT}
+  --from S       the first of them, default 1
+  --workers W    threads, default ${WORKER_COUNT_MAX} or as many as there are cores
+  --bail         stop at the first violation
+  --seed X       run one seed
+  --trace FILE   write its story, line by line
+  --tla FILE     write its events as NDJSON for etcd's Traceetcdraft.tla
+  --json         print the summary as JSON`;
+
+interface Request {
+  readonly seed: number | undefined;
+  readonly seeds: number;
+  readonly from: number;
+  readonly workers: number;
+  readonly bail: boolean;
+  readonly json: boolean;
+  readonly trace: string | undefined;
+  readonly tla: string | undefined;
 }
 
-async function runBatch(flags: Flags): Promise<number> {
-  const started = performance.now();
-  const summary = new BatchSummary(flags.from);
-  const elapsed = (): number => (performance.now() - started) / 1_000;
-  let shownAt = 0;
-  await runPool({
-    from: flags.from,
-    count: flags.count,
-    jobs: flags.jobs,
-    twiceEvery: TWICE_EVERY,
-    stopsAtFailure: flags.stopsAtFailure,
-    onReport: (report) => {
-      summary.add(report);
-      const { seed, failure } = report.result;
-      if (failure !== undefined) console.error(`\nseed ${seed}: ${failure.invariant}`);
-      const isDue = elapsed() - shownAt >= (process.stderr.isTTY ? 0.2 : 10);
-      if (!isDue && summary.seeds < flags.count) return;
-      shownAt = elapsed();
-      showProgress(summary, flags.count, shownAt);
+/** What was asked for, or undefined if that makes no sense. */
+function parseRequest(argv: readonly string[]): Request | undefined {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      seed: { type: "string" },
+      seeds: { type: "string" },
+      from: { type: "string" },
+      workers: { type: "string" },
+      jobs: { type: "string" },
+      bail: { type: "boolean" },
+      json: { type: "boolean" },
+      trace: { type: "string" },
+      tla: { type: "string" },
     },
   });
-  const report = summary.report(elapsed());
-  if (process.stderr.isTTY) process.stderr.write("\n");
-  if (flags.isJson) console.log(JSON.stringify(report, undefined, 2));
-  else print(report);
-  return report.violations > 0 || report.missing.length > 0 ? 1 : 0;
+  const seed = values.seed === undefined ? undefined : asCount(values.seed);
+  const seeds = asCount(values.seeds ?? `${DEFAULT_SEED_COUNT}`);
+  const from = asCount(values.from ?? "1");
+  const cores = Math.min(availableParallelism(), WORKER_COUNT_MAX);
+  const workers = asCount(values.workers ?? values.jobs ?? `${cores}`);
+  const isSound = seeds !== undefined && from !== undefined && workers !== undefined && workers > 0;
+  if (!isSound || (values.seed !== undefined && seed === undefined)) return undefined;
+  if (seed === undefined && (values.trace !== undefined || values.tla !== undefined))
+    return undefined;
+  const { bail = false, json = false, trace, tla } = values;
+  return { seed, seeds, from, workers, bail, json, trace, tla };
 }
 
-function showProgress(summary: BatchSummary, count: number, seconds: number): void {
-  const rate = summary.seeds / Math.max(0.001, seconds);
-  const left = Math.ceil((count - summary.seeds) / Math.max(0.001, rate));
-  const text =
-    `${summary.seeds}/${count} seeds, ${summary.violations} violations, ` +
-    `${rate.toFixed(1)} seeds/s, ${left} s left`;
-  process.stderr.write(process.stderr.isTTY ? `\r${text.padEnd(76)}` : `${text}\n`);
+function asCount(text: string): number | undefined {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-function print(report: BatchReport): void {
-  const { seeds, firstSeed, lastSeed, steps, seconds, means } = report;
-  console.log(`\nrare paths (times taken, in how many of ${seeds} seeds)`);
-  for (const [name, { times, seeds: in_ }] of Object.entries(report.rarePaths))
-    console.log(`  ${`${times}`.padStart(9)} ${`${in_}`.padStart(7)}  ${name}`);
-  console.log("\nmeans per seed");
-  for (const [name, mean] of Object.entries(means))
-    console.log(`  ${mean.toLocaleString("en-US").padStart(9)}  ${name}`);
-  for (const { seed, failure, replay } of report.failures) {
-    console.log(`\nseed ${seed}: ${failure.invariant}`);
-    console.log(`  at ${failure.virtualSeconds} s, nodes ${failure.nodes.join(" ") || "-"}`);
-    console.log(`  ${failure.detail}`);
-    console.log(`  replay: ${replay}`);
-  }
-  for (const name of report.missing) console.log(`\nnever reached: ${name}`);
-  console.log(
-    `\nviolations ${report.violations}, seeds ${seeds} (${firstSeed} to ${lastSeed}), ` +
-      `steps ${steps.toLocaleString("en-US")}, repeated with the same hash ${report.repeated}, ` +
-      `${seconds} s, hash ${report.hash}`,
-  );
+/** Runs one seed again, with whatever is to be written down of it. */
+function runOne(seed: number, request: Request): BatchReport {
+  const trace = request.trace === undefined ? undefined : new LineFile(request.trace);
+  const tlaFile = request.tla === undefined ? undefined : new LineFile(request.tla);
+  const tla = tlaFile === undefined ? undefined : new TlaTrace((line) => tlaFile.write(line));
+  const result = runSeed(seed, {
+    ...(trace === undefined ? {} : { trace: (line: string) => trace.write(line) }),
+    ...(tla === undefined ? {} : { onEvent: tla.onEvent }),
+  });
+  trace?.close();
+  tlaFile?.close();
+  const report = new BatchReport();
+  report.add(result);
+  if (!request.json) console.log(`seed ${seed}: ${result.steps} steps, hash ${result.hash}`);
+  return report;
 }
 
-function runOne(flags: Flags, seed: number): number {
-  const result = recorded(flags, seed);
-  const second = runSeed(seed);
-  console.log(flags.isJson ? JSON.stringify(result, undefined, 2) : describeRun(result));
-  if (result.hash !== second.hash) {
-    console.error(`two runs differ: ${result.hash} and ${second.hash}`);
-    return 1;
-  }
-  return result.failure === undefined ? 0 : 1;
-}
-
-/** Runs a seed, writing what was asked for while it runs. */
-function recorded(flags: Flags, seed: number): SeedResult {
-  const files: number[] = [];
-  const writer = (file: string): ((line: string) => void) => {
-    mkdirSync(dirname(file), { recursive: true });
-    const descriptor = openSync(file, "w");
-    files.push(descriptor);
-    return (line) => {
-      writeSync(descriptor, `${line}\n`);
-    };
+async function runMany(request: Request): Promise<BatchReport> {
+  const report = new BatchReport();
+  const progress = new Progress(request.seeds);
+  const end = request.from + request.seeds;
+  let next = request.from;
+  const source = {
+    next: (): number | undefined => {
+      const isOver = next >= end || (request.bail && report.violations.length > 0);
+      if (isOver) return undefined;
+      next += 1;
+      return next - 1;
+    },
+    onResult: (result: SeedResult): void => {
+      report.add(result);
+      progress.show(report);
+    },
   };
-  const options: { -readonly [K in keyof SeedRunOptions]: SeedRunOptions[K] } = {};
-  if (flags.traceFile !== undefined) options.trace = writer(flags.traceFile);
-  if (flags.tlaFile !== undefined) {
-    const tla = new TlaTrace(writer(flags.tlaFile));
-    options.onEvent = (node, event) => {
-      tla.onEvent(node, event);
-    };
+  if (request.workers > 1) await runOnWorkers(request.workers, source);
+  else
+    for (let seed = source.next(); seed !== undefined; seed = source.next())
+      source.onResult(runSeed(seed));
+  progress.end();
+  return report;
+}
+
+/** A line on stderr that is rewritten on a terminal, and now and then a new one elsewhere. */
+class Progress {
+  readonly #total: number;
+  readonly #startedAt = performance.now();
+  #shownAt = performance.now();
+
+  constructor(total: number) {
+    this.#total = total;
   }
+
+  show(report: BatchReport): void {
+    const now = performance.now();
+    const { isTTY } = process.stderr;
+    const isLast = report.seedCount === this.#total;
+    if (now - this.#shownAt < (isTTY ? 100 : 5_000) && !isLast) return;
+    this.#shownAt = now;
+    const rate = report.seedCount / Math.max(0.001, (now - this.#startedAt) / 1_000);
+    const left = Math.ceil((this.#total - report.seedCount) / rate);
+    const line =
+      `${report.seedCount}/${this.#total} seeds, ${rate.toFixed(1)}/s, ${left} s left, ` +
+      `${report.steps} steps, ${report.violations.length} violations`;
+    process.stderr.write(isTTY ? `\r${line}\u001B[K` : `${line}\n`);
+  }
+
+  end(): void {
+    if (process.stderr.isTTY) process.stderr.write("\n");
+  }
+}
+
+/** A text file that is written line by line, in chunks. */
+class LineFile {
+  readonly #file: number;
+  #pending: string[] = [];
+
+  constructor(path: string) {
+    this.#file = openSync(path, "w");
+  }
+
+  write(line: string): void {
+    this.#pending.push(line, "\n");
+    if (this.#pending.length > 4_096) this.#flush();
+  }
+
+  close(): void {
+    this.#flush();
+    closeSync(this.#file);
+  }
+
+  #flush(): void {
+    writeSync(this.#file, this.#pending.join(""));
+    this.#pending = [];
+  }
+}
+
+function print(summary: BatchSummary, isJson: boolean): void {
+  if (isJson) {
+    console.log(JSON.stringify(summary));
+    return;
+  }
+  for (const violation of summary.violations) console.log(`${describeViolation(violation)}\n`);
+  console.log(describeSummary(summary));
+}
+
+async function main(): Promise<number> {
+  let request: Request | undefined;
   try {
-    return runSeed(seed, options);
-  } finally {
-    for (const descriptor of files) closeSync(descriptor);
+    request = parseRequest(process.argv.slice(2));
+  } catch (error) {
+    // parseArgs throws on options it does not know; its message says which.
+    console.error(error instanceof Error ? error.message : String(error));
   }
+  if (request === undefined) {
+    console.error(USAGE);
+    return 2;
+  }
+  const startedAt = performance.now();
+  const { seed } = request;
+  const report = seed === undefined ? await runMany(request) : runOne(seed, request);
+  const summary = report.summary((performance.now() - startedAt) / 1_000);
+  print(summary, request.json);
+  return summary.isFailure ? 1 : 0;
 }
 
-function describeRun(result: SeedResult): string {
-  const { seed, hash, steps, virtualSeconds, operations, faultCount, elections } = result;
-  const lines = [
-    `seed ${seed}: ${virtualSeconds.toFixed(1)} virtual seconds, ${steps} steps, hash ${hash}`,
-    `  ${operations.acknowledged} operations acknowledged, ${operations.ambiguous} ambiguous`,
-    `  ${faultCount} faults, ${elections} elections, ${result.committed} entries committed`,
-  ];
-  const { failure } = result;
-  if (failure === undefined) return [...lines, "  no violation"].join("\n");
-  lines.push(`  VIOLATION at ${failure.virtualSeconds} s: ${failure.invariant}`);
-  lines.push(`  ${failure.detail}`, `  nodes ${failure.nodes.join(" ")}`);
-  if (failure.stack !== undefined) lines.push(failure.stack);
-  return lines.join("\n");
-}
-
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main();

@@ -23,8 +23,7 @@ export class EntryRegistry {
     const known = (this.#byIndex[entry.index] ??= []);
     for (const registered of known) {
       if (registered.entry.term !== entry.term) continue;
-      const isSame =
-        sameEntry(registered.entry, entry) && registered.previousTerm === previousTerm;
+      const isSame = sameEntry(registered.entry, entry) && registered.previousTerm === previousTerm;
       if (isSame) return;
       throw new Violation(
         "Log Matching",

@@ -15,7 +15,6 @@ import {
   findMember,
   isVoter,
   type LogIndex,
-  type LogPosition,
   type Message,
   type NodeId,
   type RaftEvent,
@@ -28,8 +27,8 @@ import { TRACE, type Trace } from "../engine/trace.ts";
 import { hold, Violation } from "../engine/violation.ts";
 import type { ApplyEffect } from "../node/state-machine.ts";
 import type { NodeWatcher, SimNode } from "../node/sim-node.ts";
+import { AppendChecker } from "./append-checker.ts";
 import { describeConfiguration } from "./configuration-model.ts";
-import { EntryRegistry } from "./entry-registry.ts";
 import type { Ledger } from "./ledger.ts";
 import { majority, type MemberDirectory } from "./member-directory.ts";
 import type { Oracle } from "./oracle.ts";
@@ -55,7 +54,7 @@ export class Invariants implements NodeWatcher {
   readonly #trace: Trace;
   readonly #directory: MemberDirectory;
   readonly #promises: Promises;
-  readonly #registry = new EntryRegistry();
+  readonly #appends: AppendChecker;
   readonly #listener: (node: SimNode, event: RaftEvent) => void;
   readonly #leaders = new Map<Term, { readonly id: NodeId; readonly incarnation: number }>();
   readonly #seen = new Map<SimNode, Seen>();
@@ -74,6 +73,7 @@ export class Invariants implements NodeWatcher {
     this.#directory = init.directory;
     this.#listener = init.listener;
     this.#promises = new Promises(init.directory);
+    this.#appends = new AppendChecker(init.ledger);
   }
 
   /** A process has started on what it found on its disk. */
@@ -126,8 +126,12 @@ export class Invariants implements NodeWatcher {
     this.#trace.event(TRACE.event, node.id, term);
     const { id, incarnation } = node;
     const former = this.#leaders.get(term);
-    hold(former === undefined, "Election Safety", [id, former?.id ?? 0], () =>
-      `${former?.id} and ${id} were both elected in term ${term}`);
+    hold(
+      former === undefined,
+      "Election Safety",
+      [id, former?.id ?? 0],
+      () => `${former?.id} and ${id} were both elected in term ${term}`,
+    );
     this.#leaders.set(term, { id, incarnation });
     this.#promises.checkElected(node, term, node.core.status().configuration);
     const seen = this.#seen.get(node);
@@ -140,13 +144,22 @@ export class Invariants implements NodeWatcher {
     this.#trace.event(TRACE.commit, node.id, commitIndex);
     if (commitIndex <= ledger.committedIndex) return;
     const { role, currentTerm, configuration } = node.core.status();
-    hold(role === "leader", "only a leader commits", [node.id], () =>
-      `${role} of term ${currentTerm} at ${commitIndex}; committed is ${ledger.committedIndex}`);
+    hold(
+      role === "leader",
+      "only a leader commits",
+      [node.id],
+      () =>
+        `${role} of term ${currentTerm} at ${commitIndex}; committed is ${ledger.committedIndex}`,
+    );
     const last = node.issued.entry(commitIndex);
     if (last === undefined)
       throw new Violation("committed before it was handed out", [node.id], `index ${commitIndex}`);
-    hold(last.term === currentTerm, "only entries of the own term are counted (figure 8)",
-      [node.id], () => `leader of term ${currentTerm} commits index ${commitIndex} of ${last.term}`);
+    hold(
+      last.term === currentTerm,
+      "only entries of the own term are counted (figure 8)",
+      [node.id],
+      () => `leader of term ${currentTerm} commits index ${commitIndex} of ${last.term}`,
+    );
     this.#checkQuorum(node, last, configuration);
     for (let index = ledger.committedIndex + 1; index <= commitIndex; index++) {
       const entry = required(node.issued.entry(index), "a log has no gaps");
@@ -156,78 +169,35 @@ export class Invariants implements NodeWatcher {
 
   #checkQuorum(node: SimNode, entry: Entry, configuration: Configuration): void {
     for (const half of [configuration.voters, configuration.votersOutgoing]) {
-      const isHeld = majority(half, (member) =>
-        this.#directory.durable(member)?.log.covers(entry) === true);
-      hold(isHeld, "committed on a quorum", [node.id], () =>
-        `index ${entry.index} of term ${entry.term} is not durable on a majority of ` +
-        half.map(({ id }) => id).join(" "));
+      const isHeld = majority(
+        half,
+        (member) => this.#directory.durable(member)?.log.covers(entry) === true,
+      );
+      hold(
+        isHeld,
+        "committed on a quorum",
+        [node.id],
+        () =>
+          `index ${entry.index} of term ${entry.term} is not durable on a majority of ` +
+          half.map(({ id }) => id).join(" "),
+      );
     }
   }
 
   onAppend(node: SimNode, work: AppendWork): void {
     const seen = this.#seen.get(node);
-    if (seen === undefined) return;
-    const { hardState, entries, snapshot } = work;
-    if (hardState !== undefined) {
-      hold(hardState.currentTerm >= seen.writtenTerm, "the written term never goes back",
-        [node.id], () => `${seen.writtenTerm} to ${hardState.currentTerm}`);
-      seen.writtenTerm = hardState.currentTerm;
-    }
-    if (snapshot !== undefined)
-      hold(snapshot.lastIncludedIndex > seen.commitIndex, "a snapshot never goes back", [node.id],
-        () => `to ${snapshot.lastIncludedIndex}, committed here is ${seen.commitIndex}`);
-    const before = snapshot === undefined ? undefined : {
-      index: snapshot.lastIncludedIndex,
-      term: snapshot.lastIncludedTerm,
-    };
-    if (entries.length > 0) this.#checkEntries(node, entries, { seen, snapshot: before });
-  }
-
-  /** @param context - `snapshot`: installed by the same work, before its entries. */
-  #checkEntries(
-    node: SimNode,
-    entries: readonly Entry[],
-    context: { seen: Seen; snapshot: LogPosition | undefined },
-  ): void {
-    const { seen, snapshot } = context;
-    const first = entries[0] as Entry;
-    const index = first.index - 1;
-    const before = snapshot === undefined ? node.issued.term(index) : snapshot.term;
-    if (before === undefined || (snapshot !== undefined && snapshot.index !== index))
-      throw new Violation("a log has no gaps", [node.id], `nothing before index ${first.index}`);
-    let previous: LogPosition = { index, term: before };
-    for (const entry of entries) {
-      hold(entry.index === previous.index + 1 && entry.term >= previous.term,
-        "indices rise by one and terms never fall along a log", [node.id], () =>
-          `index ${entry.index} of term ${entry.term} follows ${previous.index} of ` +
-          `${previous.term}`);
-      this.#registry.check(node.id, entry, previous.term);
-      if (entry.index <= seen.commitIndex && entry.index > this.#ledger.baseIndex)
-        hold(this.#ledger.term(entry.index) === entry.term, "committed entries are immutable",
-          [node.id], () => `index ${entry.index}, rewritten with term ${entry.term}`);
-      if (entry.kind === "configuration") this.#checkPendingChange(node, entry);
-      previous = entry;
-    }
-    hold(previous.term <= seen.writtenTerm, "no entry is written before its term", [node.id], () =>
-      `an entry of term ${previous.term}, written term ${seen.writtenTerm}`);
-  }
-
-  /** A leader proposes a change only when all former ones are applied (thesis §4.1). */
-  #checkPendingChange(node: SimNode, entry: Entry): void {
-    if (!node.options.validateConfigurationChanges) return;
-    const { role, currentTerm, appliedIndex } = node.core.status();
-    if (role !== "leader" || entry.term !== currentTerm) return;
-    for (let index = appliedIndex + 1; index < entry.index; index++)
-      hold(node.issued.entry(index)?.kind !== "configuration",
-        "one configuration change at a time", [node.id], () =>
-          `changes at ${index} and ${entry.index}, applied up to ${appliedIndex}`);
+    if (seen !== undefined) this.#appends.check(node, work, seen);
   }
 
   onDurable(node: SimNode): void {
     const { hardState, log } = node.disk.durable;
     this.#trace.event(TRACE.sync, node.id, log.lastIndex, hardState.currentTerm);
-    hold(log.lastTerm <= hardState.currentTerm, "no entry is durable before its term",
-      [node.id], () => `an entry of term ${log.lastTerm}, durable term ${hardState.currentTerm}`);
+    hold(
+      log.lastTerm <= hardState.currentTerm,
+      "no entry is durable before its term",
+      [node.id],
+      () => `an entry of term ${log.lastTerm}, durable term ${hardState.currentTerm}`,
+    );
   }
 
   onSend(node: SimNode, message: Message, isPromise: boolean): void {
@@ -248,8 +218,12 @@ export class Invariants implements NodeWatcher {
         break;
       case "AppendEntriesReply":
       case "RequestVoteReply":
-        hold(isPromise || !isGrant(message), "a promise waits for the disk", [node.id], () =>
-          `${message.type} to ${message.to} left at once`);
+        hold(
+          isPromise || !isGrant(message),
+          "a promise waits for the disk",
+          [node.id],
+          () => `${message.type} to ${message.to} left at once`,
+        );
         break;
       default:
         break;
@@ -258,40 +232,62 @@ export class Invariants implements NodeWatcher {
 
   #checkLeader(node: SimNode, term: Term): void {
     const leader = this.#leaders.get(term);
-    hold(leader?.id === node.id && leader.incarnation === node.incarnation,
-      "one sender of appends per term", [node.id], () =>
-        `term ${term} was won by ${leader?.id ?? "nobody"}`);
+    hold(
+      leader?.id === node.id && leader.incarnation === node.incarnation,
+      "one sender of appends per term",
+      [node.id],
+      () => `term ${term} was won by ${leader?.id ?? "nobody"}`,
+    );
   }
 
   #checkTold(node: SimNode, commitIndex: LogIndex): void {
-    hold(commitIndex <= this.#ledger.committedIndex, "nobody is told more than is committed",
-      [node.id], () => `${commitIndex}; committed is ${this.#ledger.committedIndex}`);
+    hold(
+      commitIndex <= this.#ledger.committedIndex,
+      "nobody is told more than is committed",
+      [node.id],
+      () => `${commitIndex}; committed is ${this.#ledger.committedIndex}`,
+    );
   }
 
   onApply(node: SimNode, entry: Entry, _effect: ApplyEffect): void {
     this.#trace.event(TRACE.apply, node.id, entry.index, entry.term);
     this.#ledger.checkApplied(node.id, entry);
-    hold(this.#ledger.agreesWith(node.machine), "state machines agree", [node.id], () =>
-      `at index ${entry.index}`);
+    hold(
+      this.#ledger.agreesWith(node.machine),
+      "state machines agree",
+      [node.id],
+      () => `at index ${entry.index}`,
+    );
     if (entry.kind === "configuration" && !node.isOvertaken())
       this.#checkConfiguration(node, entry.index, node.configuration);
   }
 
   onSnapshot(node: SimNode, snapshot: Snapshot, origin: "taken" | "installed"): void {
     const { lastIncludedIndex: index, lastIncludedTerm: term } = snapshot;
-    hold(this.#ledger.term(index) === term, "a snapshot is of what is committed", [node.id], () =>
-      `${origin} at index ${index} of term ${term}; committed ${this.#ledger.term(index)}`);
-    hold(node.machine.appliedIndex === index && this.#ledger.agreesWith(node.machine),
-      "a snapshot holds the state at its index", [node.id], () =>
-        `${origin} at ${index}, state at ${node.machine.appliedIndex}`);
+    hold(
+      this.#ledger.term(index) === term,
+      "a snapshot is of what is committed",
+      [node.id],
+      () => `${origin} at index ${index} of term ${term}; committed ${this.#ledger.term(index)}`,
+    );
+    hold(
+      node.machine.appliedIndex === index && this.#ledger.agreesWith(node.machine),
+      "a snapshot holds the state at its index",
+      [node.id],
+      () => `${origin} at ${index}, state at ${node.machine.appliedIndex}`,
+    );
     this.#checkConfiguration(node, index, snapshot.configuration);
   }
 
   #checkConfiguration(node: SimNode, index: LogIndex, configuration: Configuration): void {
     const own = describeConfiguration(configuration);
     const truth = describeConfiguration(this.#ledger.configurationAt(index));
-    hold(own === truth, "the configuration at an index is the same everywhere", [node.id], () =>
-      `at ${index}: ${own}, should be ${truth}`);
+    hold(
+      own === truth,
+      "the configuration at an index is the same everywhere",
+      [node.id],
+      () => `at ${index}: ${own}, should be ${truth}`,
+    );
   }
 
   onTurnEnd(node: SimNode): void {
@@ -306,8 +302,12 @@ export class Invariants implements NodeWatcher {
     seen.isNewLeader = false;
     seen.turns += 1;
     if (status.role === "leader") {
-      hold(this.#leaders.get(status.currentTerm)?.id === node.id, "Election Safety", [node.id],
-        () => `${node.id} leads in term ${status.currentTerm} without an election`);
+      hold(
+        this.#leaders.get(status.currentTerm)?.id === node.id,
+        "Election Safety",
+        [node.id],
+        () => `${node.id} leads in term ${status.currentTerm} without an election`,
+      );
       if (seen.turns % PROGRESS_CHECK_INTERVAL === 0) this.#checkProgress(node, status);
     }
     seen.term = status.currentTerm;
@@ -319,43 +319,67 @@ export class Invariants implements NodeWatcher {
   /** Purged <= snapshot <= applied <= committed <= last; and stable is truly durable. */
   #checkOrder(node: SimNode, status: Status): void {
     const { commitIndex, appliedIndex, lastIndex, stableIndex } = status;
-    hold(appliedIndex <= commitIndex && commitIndex <= lastIndex, "applied <= committed <= last",
-      [node.id], () => `${appliedIndex}, ${commitIndex}, ${lastIndex}`);
+    hold(
+      appliedIndex <= commitIndex && commitIndex <= lastIndex,
+      "applied <= committed <= last",
+      [node.id],
+      () => `${appliedIndex}, ${commitIndex}, ${lastIndex}`,
+    );
     if (node.isInstalling) return;
     const purged = node.storage.log.baseIndex;
     const { snapshotIndex } = node.storage;
     // Applied as the state machine has it: the core hears of a batch when all of it is.
     const applied = node.machine.appliedIndex;
-    hold(purged <= snapshotIndex && snapshotIndex <= applied && purged <= appliedIndex,
-      "purged <= snapshot <= applied", [node.id], () =>
-        `${purged}, ${snapshotIndex}, ${applied}, told ${appliedIndex}`);
+    hold(
+      purged <= snapshotIndex && snapshotIndex <= applied && purged <= appliedIndex,
+      "purged <= snapshot <= applied",
+      [node.id],
+      () => `${purged}, ${snapshotIndex}, ${applied}, told ${appliedIndex}`,
+    );
     const { log } = node.disk.durable;
     const expected = node.issued.term(stableIndex);
     if (expected === undefined || stableIndex <= log.baseIndex) return;
-    hold(log.term(stableIndex) === expected, "what counts as stable is durable", [node.id], () =>
-      `index ${stableIndex}: term ${expected}, durable is ${log.term(stableIndex)}`);
+    hold(
+      log.term(stableIndex) === expected,
+      "what counts as stable is durable",
+      [node.id],
+      () => `index ${stableIndex}: term ${expected}, durable is ${log.term(stableIndex)}`,
+    );
   }
 
   #checkCommitted(node: SimNode, status: Status): void {
     const { commitIndex } = status;
-    hold(commitIndex <= this.#ledger.committedIndex, "only a leader commits", [node.id], () =>
-      `${status.role} at ${commitIndex}; committed is ${this.#ledger.committedIndex}`);
+    hold(
+      commitIndex <= this.#ledger.committedIndex,
+      "only a leader commits",
+      [node.id],
+      () => `${status.role} at ${commitIndex}; committed is ${this.#ledger.committedIndex}`,
+    );
     const own = node.issued.term(commitIndex);
     const truth = this.#ledger.term(commitIndex);
-    hold(own === undefined || truth === undefined || own === truth,
-      "committed entries are the same everywhere", [node.id], () =>
-        `index ${commitIndex}: term ${own} here, committed ${truth}`);
+    hold(
+      own === undefined || truth === undefined || own === truth,
+      "committed entries are the same everywhere",
+      [node.id],
+      () => `index ${commitIndex}: term ${own} here, committed ${truth}`,
+    );
   }
 
   /** Leader Completeness: what earlier leaders committed is in the log of every later one. */
   #checkCompleteness(node: SimNode, status: Status): void {
     const position = this.#ledger.committedBefore(status.currentTerm);
-    hold(node.issued.covers(position), "Leader Completeness", [node.id], () =>
-      `the leader of term ${status.currentTerm} lacks index ${position.index} of term ` +
-      `${position.term}; its log ends at ${node.issued.lastIndex}`);
+    hold(
+      node.issued.covers(position),
+      "Leader Completeness",
+      [node.id],
+      () =>
+        `the leader of term ${status.currentTerm} lacks index ${position.index} of term ` +
+        `${position.term}; its log ends at ${node.issued.lastIndex}`,
+    );
     const { configuration } = status;
     hold(isVoter(configuration, node.id), "only voters are elected", [node.id], () =>
-      describeConfiguration(configuration));
+      describeConfiguration(configuration),
+    );
   }
 
   #checkProgress(node: SimNode, status: Status): void {
@@ -370,15 +394,31 @@ export class Invariants implements NodeWatcher {
 
 function checkMonotonic(node: SimNode, seen: Seen, status: Status): void {
   const { currentTerm, votedFor, commitIndex, appliedIndex } = status;
-  hold(currentTerm >= seen.term, "the term never goes back", [node.id], () =>
-    `${seen.term} to ${currentTerm}`);
-  hold(commitIndex >= seen.commitIndex, "the commit index never goes back", [node.id], () =>
-    `${seen.commitIndex} to ${commitIndex}`);
-  hold(appliedIndex >= seen.appliedIndex, "the applied index never goes back", [node.id], () =>
-    `${seen.appliedIndex} to ${appliedIndex}`);
+  hold(
+    currentTerm >= seen.term,
+    "the term never goes back",
+    [node.id],
+    () => `${seen.term} to ${currentTerm}`,
+  );
+  hold(
+    commitIndex >= seen.commitIndex,
+    "the commit index never goes back",
+    [node.id],
+    () => `${seen.commitIndex} to ${commitIndex}`,
+  );
+  hold(
+    appliedIndex >= seen.appliedIndex,
+    "the applied index never goes back",
+    [node.id],
+    () => `${seen.appliedIndex} to ${appliedIndex}`,
+  );
   if (currentTerm > seen.term || seen.votedFor === undefined) return;
-  hold(votedFor === seen.votedFor, "a vote stands for its term", [node.id], () =>
-    `term ${currentTerm}: ${seen.votedFor}, then ${String(votedFor)}`);
+  hold(
+    votedFor === seen.votedFor,
+    "a vote stands for its term",
+    [node.id],
+    () => `term ${currentTerm}: ${seen.votedFor}, then ${String(votedFor)}`,
+  );
 }
 
 /** Paper §5.4.1: only for a log at least as up-to-date as one's own. */
@@ -387,18 +427,31 @@ function checkUpToDate(node: SimNode, event: RaftEvent & { type: "voteAnswered" 
   const isUpToDate =
     candidateLast.term > last.term ||
     (candidateLast.term === last.term && candidateLast.index >= last.index);
-  hold(isUpToDate, "votes go to logs that are up to date", [node.id, candidate], () =>
-    `candidate at ${candidateLast.index} of term ${candidateLast.term}, voter at ${last.index} ` +
-    `of term ${last.term}`);
+  hold(
+    isUpToDate,
+    "votes go to logs that are up to date",
+    [node.id, candidate],
+    () =>
+      `candidate at ${candidateLast.index} of term ${candidateLast.term}, voter at ${last.index} ` +
+      `of term ${last.term}`,
+  );
 }
 
 function checkAppendEntries(node: SimNode, message: Message & { type: "AppendEntries" }): void {
   const { prevLogIndex, prevLogTerm, entries } = message;
-  hold((prevLogIndex === 0) === (prevLogTerm === 0), "a compacted term is not 0", [node.id], () =>
-    `prevLogIndex ${prevLogIndex}, prevLogTerm ${prevLogTerm}`);
+  hold(
+    (prevLogIndex === 0) === (prevLogTerm === 0),
+    "a compacted term is not 0",
+    [node.id],
+    () => `prevLogIndex ${prevLogIndex}, prevLogTerm ${prevLogTerm}`,
+  );
   const first = entries[0];
-  hold(first === undefined || first.index === prevLogIndex + 1, "entries follow prevLogIndex",
-    [node.id], () => `${prevLogIndex}, then ${first?.index}`);
+  hold(
+    first === undefined || first.index === prevLogIndex + 1,
+    "entries follow prevLogIndex",
+    [node.id],
+    () => `${prevLogIndex}, then ${first?.index}`,
+  );
 }
 
 function isGrant(message: Message): boolean {

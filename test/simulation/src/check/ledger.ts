@@ -171,10 +171,18 @@ export class Ledger {
   /** State Machine Safety (figure 3): nobody applies another entry at an index. */
   checkApplied(nodeId: number, entry: Entry): void {
     const truth = this.entry(entry.index);
-    hold(truth !== undefined, "applied before it was committed", [nodeId], () =>
-      `index ${entry.index} of term ${entry.term}; committed up to ${this.committedIndex}`);
-    hold(truth !== undefined && sameEntry(truth, entry), "State Machine Safety", [nodeId], () =>
-      `index ${entry.index}: applied term ${entry.term}, committed term ${truth?.term}`);
+    hold(
+      truth !== undefined,
+      "applied before it was committed",
+      [nodeId],
+      () => `index ${entry.index} of term ${entry.term}; committed up to ${this.committedIndex}`,
+    );
+    hold(
+      truth !== undefined && sameEntry(truth, entry),
+      "State Machine Safety",
+      [nodeId],
+      () => `index ${entry.index}: applied term ${entry.term}, committed term ${truth?.term}`,
+    );
   }
 }
 

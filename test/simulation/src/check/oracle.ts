@@ -71,18 +71,30 @@ export class Oracle {
 
   onAppended(attempt: number, position: { index: LogIndex; term: number }): void {
     const known = this.#attempt(attempt);
-    hold(known.position === undefined, "a proposal is appended once", [], () =>
-      `attempt ${attempt} at ${known.position?.index} and at ${position.index}`);
+    hold(
+      known.position === undefined,
+      "a proposal is appended once",
+      [],
+      () => `attempt ${attempt} at ${known.position?.index} and at ${position.index}`,
+    );
     known.position = { index: position.index, term: position.term };
-    hold(known.fate === "open", "a refused proposal is not appended", [], () =>
-      `attempt ${attempt} at ${position.index}`);
+    hold(
+      known.fate === "open",
+      "a refused proposal is not appended",
+      [],
+      () => `attempt ${attempt} at ${position.index}`,
+    );
   }
 
   /** The node said that this attempt has no effect and never will. */
   onRefused(attempt: number): void {
     const known = this.#attempt(attempt);
-    hold(known.fate !== "committed", "a committed write is not refused", [], () =>
-      `attempt ${attempt} stands at ${known.position?.index}`);
+    hold(
+      known.fate !== "committed",
+      "a committed write is not refused",
+      [],
+      () => `attempt ${attempt} stands at ${known.position?.index}`,
+    );
     known.fate = "refused";
   }
 
@@ -93,16 +105,29 @@ export class Oracle {
     const known = command === undefined ? undefined : this.#attempts.get(command.attempt);
     if (command === undefined || known === undefined)
       throw new Violation("phantom write", [], `nobody wrote what stands at ${entry.index}`);
-    hold(known.fate !== "refused", "a refused write has no effect", [], () =>
-      `attempt ${command.attempt} at ${entry.index} of term ${entry.term}`);
-    hold(known.fate !== "committed", "a proposal has one place in the log", [], () =>
-      `attempt ${command.attempt} at ${known.position?.index} and at ${entry.index}`);
+    hold(
+      known.fate !== "refused",
+      "a refused write has no effect",
+      [],
+      () => `attempt ${command.attempt} at ${entry.index} of term ${entry.term}`,
+    );
+    hold(
+      known.fate !== "committed",
+      "a proposal has one place in the log",
+      [],
+      () => `attempt ${command.attempt} at ${known.position?.index} and at ${entry.index}`,
+    );
     const { position } = known;
     const isInPlace =
       position === undefined || (position.index === entry.index && position.term === entry.term);
-    hold(isInPlace, "a proposal stands where its leader said", [], () =>
-      `attempt ${command.attempt}: said ${position?.index} of term ${position?.term}, ` +
-      `stands at ${entry.index} of ${entry.term}`);
+    hold(
+      isInPlace,
+      "a proposal stands where its leader said",
+      [],
+      () =>
+        `attempt ${command.attempt}: said ${position?.index} of term ${position?.term}, ` +
+        `stands at ${entry.index} of ${entry.term}`,
+    );
     known.fate = "committed";
     known.position = { index: entry.index, term: entry.term };
     if (effect.kind === "written") this.#onEffect(known.operation, entry.index, effect.result);
@@ -110,10 +135,18 @@ export class Oracle {
 
   #onEffect(operation: WriteOperation, index: LogIndex, result: WriteResult): void {
     const { value, floor } = operation;
-    hold(!this.#effects.has(value), "a write takes effect once", [], () =>
-      `value ${value} at ${this.#effects.get(value)?.index} and at ${index}`);
-    hold(index > floor, "a write comes after what was complete when it began", [], () =>
-      `value ${value} at ${index}, floor ${floor}`);
+    hold(
+      !this.#effects.has(value),
+      "a write takes effect once",
+      [],
+      () => `value ${value} at ${this.#effects.get(value)?.index} and at ${index}`,
+    );
+    hold(
+      index > floor,
+      "a write comes after what was complete when it began",
+      [],
+      () => `value ${value} at ${index}, floor ${floor}`,
+    );
     this.#effects.set(value, result);
   }
 
@@ -122,39 +155,57 @@ export class Oracle {
     const { value } = operation;
     const effect = this.#effects.get(value);
     if (effect === undefined)
-      throw new Violation("acknowledged but not committed", [], `value ${value} of client ` +
-        `${operation.client}, said to stand at ${result.index}`);
-    hold(effect.index === result.index && effect.previous === result.previous,
-      "an acknowledgement tells the truth", [], () =>
+      throw new Violation(
+        "acknowledged but not committed",
+        [],
+        `value ${value} of client ${operation.client}, said to stand at ${result.index}`,
+      );
+    hold(
+      effect.index === result.index && effect.previous === result.previous,
+      "an acknowledgement tells the truth",
+      [],
+      () =>
         `value ${value}: told ${result.index} after ${result.previous}, is ${effect.index} ` +
-        `after ${effect.previous}`);
+        `after ${effect.previous}`,
+    );
     this.#acknowledged.push({ value, index: result.index });
     this.#floor = Math.max(this.#floor, result.index);
   }
 
   /** A client got the value of a register. */
-  onReadAcknowledged(read: {
-    key: number;
-    floor: LogIndex;
-    value: number;
-    index: LogIndex;
-  }): void {
+  onReadAcknowledged(read: { key: number; floor: LogIndex; value: number; index: LogIndex }): void {
     const { key, floor, value, index } = read;
-    hold(index >= floor, "a read is not stale", [], () =>
-      `register ${key} read at index ${index}, after an operation at ${floor} was complete`);
-    hold(index <= this.#log.committedIndex, "a read sees only what is committed", [], () =>
-      `register ${key} read at index ${index}, committed ${this.#log.committedIndex}`);
+    hold(
+      index >= floor,
+      "a read is not stale",
+      [],
+      () => `register ${key} read at index ${index}, after an operation at ${floor} was complete`,
+    );
+    hold(
+      index <= this.#log.committedIndex,
+      "a read sees only what is committed",
+      [],
+      () => `register ${key} read at index ${index}, committed ${this.#log.committedIndex}`,
+    );
     const truth = this.#log.valueAt(key, index);
-    hold(value === truth, "a read returns what was written last", [], () =>
-      `register ${key} at index ${index}: ${value}, should be ${truth}`);
+    hold(
+      value === truth,
+      "a read returns what was written last",
+      [],
+      () => `register ${key} at index ${index}: ${value}, should be ${truth}`,
+    );
     this.#floor = Math.max(this.#floor, index);
   }
 
   /** At the end: whatever was acknowledged lies within what the survivors have. */
   checkDurability(survivingIndex: LogIndex): void {
     for (const { value, index } of this.#acknowledged)
-      hold(index <= survivingIndex, "an acknowledged write is never lost", [], () =>
-        `value ${value} at ${index}, survivors have ${survivingIndex}`);
+      hold(
+        index <= survivingIndex,
+        "an acknowledged write is never lost",
+        [],
+        () => `value ${value} at ${index}, survivors have ${survivingIndex}`,
+      );
   }
 
   #attempt(attempt: number): Attempt {

@@ -36,12 +36,20 @@ export class Promises {
   /** A process starts on a disk: it must remember what the disk has promised. */
   onStart(node: SimNode, recovered: HardState): void {
     const promised = this.#of(node);
-    hold(recovered.currentTerm >= promised.term, "term forgotten over a restart", [node.id], () =>
-      `it starts in term ${recovered.currentTerm}, after promises in term ${promised.term}`);
+    hold(
+      recovered.currentTerm >= promised.term,
+      "term forgotten over a restart",
+      [node.id],
+      () => `it starts in term ${recovered.currentTerm}, after promises in term ${promised.term}`,
+    );
     const vote = promised.votes.get(recovered.currentTerm);
-    hold(vote === undefined || vote === recovered.votedFor, "vote forgotten over a restart",
-      [node.id], () => `term ${recovered.currentTerm}: voted for ${vote}, recalls ` +
-        String(recovered.votedFor));
+    hold(
+      vote === undefined || vote === recovered.votedFor,
+      "vote forgotten over a restart",
+      [node.id],
+      () =>
+        `term ${recovered.currentTerm}: voted for ${vote}, recalls ` + String(recovered.votedFor),
+    );
   }
 
   /** A message that rode on append work is about to leave, or to be counted by its own node. */
@@ -54,28 +62,48 @@ export class Promises {
   #onVote(node: SimNode, vote: Vote): void {
     const promised = this.#of(node);
     const former = promised.votes.get(vote.term);
-    hold(former === undefined || former === vote.to, "one vote per term", [node.id], () =>
-      `term ${vote.term}: voted for ${former}, then for ${vote.to}`);
+    hold(
+      former === undefined || former === vote.to,
+      "one vote per term",
+      [node.id],
+      () => `term ${vote.term}: voted for ${former}, then for ${vote.to}`,
+    );
     promised.votes.set(vote.term, vote.to);
     promised.term = Math.max(promised.term, vote.term);
     const { currentTerm, votedFor } = node.disk.durable.hardState;
-    hold(currentTerm >= vote.term, "a vote is durable before it leaves", [node.id], () =>
-      `voted in term ${vote.term}, durable is term ${currentTerm}`);
+    hold(
+      currentTerm >= vote.term,
+      "a vote is durable before it leaves",
+      [node.id],
+      () => `voted in term ${vote.term}, durable is term ${currentTerm}`,
+    );
     // What was synced along with it may have moved on to a later term.
     if (currentTerm > vote.term) return;
-    hold(votedFor === vote.to, "a vote is durable before it leaves", [node.id], () =>
-      `term ${vote.term}: voted for ${vote.to}, durable is ${String(votedFor)}`);
+    hold(
+      votedFor === vote.to,
+      "a vote is durable before it leaves",
+      [node.id],
+      () => `term ${vote.term}: voted for ${vote.to}, durable is ${String(votedFor)}`,
+    );
   }
 
   #onAcknowledgement(node: SimNode, reply: Acknowledgement): void {
     const promised = this.#of(node);
     promised.term = Math.max(promised.term, reply.term);
     const { hardState, log } = node.disk.durable;
-    hold(hardState.currentTerm >= reply.term, "a term is durable before it is answered",
-      [node.id], () => `answered in ${reply.term}, durable is ${hardState.currentTerm}`);
+    hold(
+      hardState.currentTerm >= reply.term,
+      "a term is durable before it is answered",
+      [node.id],
+      () => `answered in ${reply.term}, durable is ${hardState.currentTerm}`,
+    );
     if (hardState.currentTerm > reply.term || reply.index === 0) return;
-    hold(log.lastIndex >= reply.index, "entries are durable before they are acknowledged",
-      [node.id], () => `acknowledged ${reply.index}, durable up to ${log.lastIndex}`);
+    hold(
+      log.lastIndex >= reply.index,
+      "entries are durable before they are acknowledged",
+      [node.id],
+      () => `acknowledged ${reply.index}, durable up to ${log.lastIndex}`,
+    );
     this.#checkMatch(node, reply);
   }
 
@@ -87,9 +115,12 @@ export class Promises {
     if (role !== "leader" || currentTerm !== reply.term) return;
     const theirs = leader.issued.term(reply.index);
     const own = node.disk.durable.log.term(reply.index);
-    hold(theirs === undefined || own === undefined || theirs === own,
-      "what is acknowledged matches the leader's log", [node.id, reply.to], () =>
-        `index ${reply.index}: term ${own} here, term ${theirs} at leader ${reply.to}`);
+    hold(
+      theirs === undefined || own === undefined || theirs === own,
+      "what is acknowledged matches the leader's log",
+      [node.id, reply.to],
+      () => `index ${reply.index}: term ${own} here, term ${theirs} at leader ${reply.to}`,
+    );
   }
 
   /** Whoever is elected has the votes of a majority, of both halves of a joint configuration. */
@@ -97,26 +128,37 @@ export class Promises {
     const hasVoted = (member: Member): boolean =>
       this.#byDisk.get(diskName(member))?.votes.get(term) === node.id;
     for (const half of [configuration.voters, configuration.votersOutgoing])
-      hold(majority(half, hasVoted), "elected by a majority", [node.id], () =>
-        `term ${term}: ${half.filter(hasVoted).length} votes of ${half.length} voters`);
+      hold(
+        majority(half, hasVoted),
+        "elected by a majority",
+        [node.id],
+        () => `term ${term}: ${half.filter(hasVoted).length} votes of ${half.length} voters`,
+      );
   }
 
   /** A leader never believes that a follower holds more than it durably does. */
-  checkMatchIndex(leader: SimNode, view: {
-    member: Member;
-    matchIndex: LogIndex;
-    term: Term;
-  }): void {
+  checkMatchIndex(
+    leader: SimNode,
+    view: {
+      member: Member;
+      matchIndex: LogIndex;
+      term: Term;
+    },
+  ): void {
     const { member, matchIndex, term } = view;
     const durable = this.#directory.durable(member);
     if (durable === undefined || durable.hardState.currentTerm > term) return;
     const expected = leader.issued.term(matchIndex);
     if (expected === undefined || matchIndex <= leader.issued.baseIndex) return;
-    hold(durable.log.covers({ index: matchIndex, term: expected }),
-      "matchIndex is within what the follower holds", [leader.id, member.id], () =>
+    hold(
+      durable.log.covers({ index: matchIndex, term: expected }),
+      "matchIndex is within what the follower holds",
+      [leader.id, member.id],
+      () =>
         `leader ${leader.id} of term ${term} believes ${member.id} to match up to ` +
         `${matchIndex} (term ${expected}); durable there is up to ${durable.log.lastIndex}, ` +
-        `term ${durable.log.term(matchIndex)} at that index`);
+        `term ${durable.log.term(matchIndex)} at that index`,
+    );
   }
 
   #of(member: Member): PromisesOfDisk {

@@ -46,9 +46,7 @@ export class FaultAtlas {
   survivesWithout(lost: Host | undefined): boolean {
     const isLeft = (member: Member): boolean =>
       member.id !== lost?.id && this.isHealthy(member) && !this.hasLeft(member);
-    return this.requiredConfigurations().every((configuration) =>
-      hasQuorum(configuration, isLeft),
-    );
+    return this.requiredConfigurations().every((configuration) => hasQuorum(configuration, isLeft));
   }
 
   /**

@@ -6,14 +6,7 @@ import type { Fault, FaultContext } from "./fault-context.ts";
 import { crash, restartTime } from "./process-faults.ts";
 import type { FaultKind } from "./swarm.ts";
 
-type DiskFault = Extract<
-  FaultKind,
-  | "failedSync"
-  | "failedRead"
-  | "slowDisk"
-  | "bitRot"
-  | "wipe"
->;
+type DiskFault = Extract<FaultKind, "failedSync" | "failedRead" | "slowDisk" | "bitRot" | "wipe">;
 
 export const DISK_FAULTS: Readonly<Record<DiskFault, Fault>> = {
   /** One of the next syncs fails: the node must stop, and answer nothing that rode on it. */

@@ -146,10 +146,7 @@ export class Operator {
     return this.#change(learners, "remove");
   }
 
-  #join(
-    hosts: readonly Host[],
-    operation: "addLearner" | "addVoter",
-  ): MemberChange | undefined {
+  #join(hosts: readonly Host[], operation: "addLearner" | "addVoter"): MemberChange | undefined {
     if (hosts.length === 0) return undefined;
     const { id, incarnation } = this.#prng.pick(hosts);
     return { operation, member: { id, incarnation } };

@@ -115,16 +115,22 @@ export const PROCESS_FAULTS: Readonly<Record<ProcessFault, Fault>> = {
 
   campaign(context) {
     const host = context.pickRunning();
-    return host !== undefined && call(host, (core) => {
-      core.campaign();
-    });
+    return (
+      host !== undefined &&
+      call(host, (core) => {
+        core.campaign();
+      })
+    );
   },
 
   forgetLeader(context) {
     const host = context.pickRunning();
-    return host !== undefined && call(host, (core) => {
-      core.forgetLeader();
-    });
+    return (
+      host !== undefined &&
+      call(host, (core) => {
+        core.forgetLeader();
+      })
+    );
   },
 
   /** Snapshot and compact at the tip, now; and sometimes have none to give for a while. */

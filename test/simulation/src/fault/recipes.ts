@@ -10,13 +10,7 @@ import type { Fault, FaultContext } from "./fault-context.ts";
 import { isolate } from "./network-faults.ts";
 import type { FaultKind } from "./swarm.ts";
 
-type Recipe = Extract<
-  FaultKind,
-  | "partKill"
-  | "pauseKill"
-  | "figure8"
-  | "deposedReads"
->;
+type Recipe = Extract<FaultKind, "partKill" | "pauseKill" | "figure8" | "deposedReads">;
 
 export const RECIPES: Readonly<Record<Recipe, Fault>> = {
   /**
@@ -90,8 +84,7 @@ function trade(context: FaultContext, hit: (host: Host) => void): boolean {
   for (const host of first) isolate(context, host, { keeping: first, time: phase });
   context.after(phase, () => {
     hit(middle);
-    for (const host of second)
-      isolate(context, host, { keeping: second, time: phase * 1.5 });
+    for (const host of second) isolate(context, host, { keeping: second, time: phase * 1.5 });
   });
   return true;
 }

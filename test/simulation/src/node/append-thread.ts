@@ -72,6 +72,7 @@ export class AppendThread {
   }
 
   #advance(): void {
+    if (this.#isStopped) return;
     this.#completeReady();
     const next = this.#jobs[0];
     if (this.#isSyncing || next === undefined) return;
@@ -94,7 +95,7 @@ export class AppendThread {
     }
     this.#disk.syncTo(target);
     this.#onSynced();
-    if (!this.#isStopped) this.#advance();
+    this.#advance();
   }
 
   #completeReady(): void {
@@ -119,7 +120,6 @@ export function recordsOf(work: AppendWork): DiskRecord[] {
   }
   if (snapshot !== undefined) records.push({ kind: "install", snapshot });
   for (const entry of entries) records.push({ kind: "entry", entry });
-  if (hardState !== undefined)
-    records.push({ kind: "commit", commitIndex: hardState.commitIndex });
+  if (hardState !== undefined) records.push({ kind: "commit", commitIndex: hardState.commitIndex });
   return records;
 }

@@ -27,9 +27,10 @@ import {
 } from "@quorumlog/raft";
 import { assert, type Prng } from "@quorumlog/std";
 import type { CrashKind, Disk } from "../engine/disk.ts";
-import type { EventQueue, Micros } from "../engine/event-queue.ts";
+import type { EventQueue } from "../engine/event-queue.ts";
 import type { HostClock } from "../engine/host-clock.ts";
 import type { LogView } from "../engine/log-view.ts";
+import type { Marks } from "../engine/marks.ts";
 import { TRACE, type Trace } from "../engine/trace.ts";
 import type { SwarmOptions } from "../fault/swarm.ts";
 import { AppendThread, recordsOf } from "./append-thread.ts";
@@ -39,6 +40,7 @@ import { NodeStorage, type RecoveredState, StorageReadError } from "./node-stora
 import { type ProposalWatcher, RequestDesk } from "./request-desk.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { type ApplyEffect, StateMachine } from "./state-machine.ts";
+import { Ticker } from "./ticker.ts";
 
 /** Sees everything that a node does. Throws a `Violation` where that is wrong. */
 export interface NodeWatcher extends ProposalWatcher {
@@ -57,6 +59,7 @@ export interface NodeWatcher extends ProposalWatcher {
 export interface NodeEnvironment {
   readonly queue: EventQueue;
   readonly trace: Trace;
+  readonly marks: Marks;
   readonly swarm: SwarmOptions;
   readonly watcher: NodeWatcher;
   transmit(node: SimNode, message: Message): void;
@@ -101,7 +104,7 @@ export class SimNode {
   isAlive = true;
   isPaused = false;
 
-  readonly #clock: HostClock;
+  readonly #ticker: Ticker;
   readonly #prng: Prng;
   readonly #environment: NodeEnvironment;
   readonly #swarm: SwarmOptions;
@@ -113,12 +116,10 @@ export class SimNode {
   /** An event was emitted since the last turn that was looked at. */
   #hasMoved = false;
   #isTurnScheduled = false;
-  #isTickScheduled = false;
   /** Storage mode `sync`: the Ready that is being written. */
   #outstanding: Ready | undefined;
   /** What came due while the process was paused. */
   #heldBack: (() => void) | undefined;
-  #lastTick: Micros;
   #installsPending = 0;
 
   constructor(init: SimNodeInit) {
@@ -130,11 +131,18 @@ export class SimNode {
     this.disk = init.disk;
     this.recovered = recovered.hardState;
     this.configuration = recovered.configuration;
-    this.#clock = init.clock;
     this.#prng = init.prng;
     this.#environment = environment;
     this.#swarm = environment.swarm;
-    this.#lastTick = init.clock.read();
+    this.#ticker = new Ticker({
+      queue: environment.queue,
+      clock: init.clock,
+      tickMicros: this.#swarm.tickMicros,
+      onDue: () => {
+        this.#turn();
+        this.#scheduleTick();
+      },
+    });
     this.issued = recovered.log.clone();
     this.storage = new NodeStorage(init.disk, recovered);
     this.machine = new StateMachine(this.#swarm.load.keyCount);
@@ -243,15 +251,7 @@ export class SimNode {
 
   #scheduleTick(): void {
     const isStuck = this.isPaused || this.#outstanding !== undefined;
-    if (!this.isAlive || isStuck || this.#isTickScheduled) return;
-    const delay = this.#clock.delayUntil(this.#lastTick + this.#swarm.tickMicros);
-    if (delay === Number.POSITIVE_INFINITY) return;
-    this.#isTickScheduled = true;
-    this.#environment.queue.schedule(Math.max(1, delay), () => {
-      this.#isTickScheduled = false;
-      this.#turn();
-      this.#scheduleTick();
-    });
+    if (this.isAlive && !isStuck) this.#ticker.schedule();
   }
 
   #turn(): void {
@@ -278,11 +278,8 @@ export class SimNode {
 
   #runTurn(): void {
     // The clock is read before the inbox: after a pause nobody is served from an expired lease.
-    const elapsed = Math.floor((this.#clock.read() - this.#lastTick) / this.#swarm.tickMicros);
-    if (elapsed > 0) {
-      this.#lastTick += elapsed * this.#swarm.tickMicros;
-      this.core.tick(elapsed);
-    }
+    const elapsed = this.#ticker.takeElapsed();
+    if (elapsed > 0) this.core.tick(elapsed);
     const inputs = this.#inbox;
     this.#inbox = [];
     for (const input of inputs) {
@@ -408,6 +405,8 @@ export class SimNode {
 
   #answerClients(ready: Ready): void {
     this.#desk.onParked(ready.parked);
+    for (const { result } of ready.parked)
+      if (result === "dropped") this.#environment.marks.hit("parked proposal refused");
     this.#desk.onReads(ready.readStates, ready.droppedReads);
     this.#desk.serveReads(this.machine);
   }
@@ -483,6 +482,7 @@ export class SimNode {
       if (entry.kind === "configuration") {
         const inForce = this.core.applyConfigurationChange(entry);
         if (!this.isOvertaken()) this.configuration = inForce;
+        else this.#environment.marks.hit("snapshot overtook a configuration change");
       }
       const effect = this.machine.apply(entry);
       this.#environment.watcher.onApply(this, entry, effect);

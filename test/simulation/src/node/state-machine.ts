@@ -87,8 +87,7 @@ export class StateMachine {
   #write(command: WriteCommand, index: LogIndex): ApplyEffect {
     const session = this.#sessions.get(command.client);
     if (session !== undefined && command.serial < session.serial) return { kind: "stale", command };
-    if (session?.serial === command.serial)
-      return { kind: "duplicate", command, result: session };
+    if (session?.serial === command.serial) return { kind: "duplicate", command, result: session };
     const previous = this.value(command.key);
     this.#values[command.key] = command.value;
     const result = { serial: command.serial, index, previous };

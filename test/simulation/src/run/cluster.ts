@@ -168,6 +168,7 @@ export class Cluster implements NodeEnvironment, MemberDirectory {
     const image = host.disk.durable.clone();
     const recovered = recoveredState(image);
     this.#lives += 1;
+    if (host.incarnation > 1) this.marks.hit("returned under its old id after losing its disk");
     const { electionRanks, raft } = this.swarm;
     const electionRank = electionRanks[(host.id - 1) % electionRanks.length] ?? 0;
     const node = new SimNode({

@@ -40,7 +40,7 @@ function body(message: Message): string {
       return `context=${message.context} index=${message.readIndex}`;
     case "TransferLeadershipRequest":
       return `to=${message.transferee}`;
-    case "TimeoutNow":
+    default:
       return "";
   }
 }

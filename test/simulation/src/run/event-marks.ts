@@ -93,7 +93,11 @@ export class EventMarks {
 
   /** A change of membership was committed. */
   onChangeCommitted(cluster: Cluster): void {
-    const { hosts, network } = cluster;
+    const { hosts, network, ledger } = cluster;
+    if (ledger.configuration.learners.some(({ incarnation }) => incarnation > 1))
+      this.#marks.hit("wiped node rejoined as a learner");
+    if (ledger.configuration.voters.some(({ incarnation }) => incarnation > 1))
+      this.#marks.hit("wiped node became a voter again");
     const isPartitioned = hosts.some(({ id }) =>
       hosts.some((peer) => peer.id !== id && network.link(id, peer.id).isBlocked),
     );

@@ -178,8 +178,11 @@ export class LivenessPhase {
     const deadline = queue.now + this.#patience;
     while (!isReached()) {
       if (queue.now >= deadline)
-        throw new Violation("liveness", this.#core.map(({ id }) => id), `${goal}: it did not; ` +
-          this.#describe());
+        throw new Violation(
+          "liveness",
+          this.#core.map(({ id }) => id),
+          `${goal}: it did not; ` + this.#describe(),
+        );
       queue.runUntil(queue.now + STEP);
     }
   }
