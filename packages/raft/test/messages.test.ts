@@ -22,7 +22,7 @@ import { fc } from "./kit/properties.ts";
 import { candidate, follower, freshLeader, leader } from "./kit/roles.ts";
 
 /** Runs against a lying peer, per role and mode; more with `HOSTILE_RUNS` and `PROPERTY_SEED`. */
-const RUNS = Number(process.env["HOSTILE_RUNS"] ?? 150);
+const RUNS = Number(process.env["HOSTILE_RUNS"] ?? 400);
 
 const SNAPSHOT = build.snapshotAt(3, 1, configurationOf({ voters: [1, 2, 3] }));
 

@@ -149,9 +149,9 @@ export class HostileRun {
       toIncarnation: 0,
       term: Math.max(1, currentTerm + step.term),
     };
-    const index = this.#near(step.index);
+    const index = this.#near(step.index, step.from);
     const term = this.#termNear(index, step.indexTerm);
-    const commit = this.#near(step.commit);
+    const commit = this.#near(step.commit, step.from);
     const { type } = step;
     switch (type) {
       case "AppendEntries": {
@@ -206,7 +206,7 @@ export class HostileRun {
     return entries;
   }
 
-  #near({ anchor, offset }: Near): number {
+  #near({ anchor, offset }: Near, peer: number): number {
     const status = this.node.core.status();
     const at = {
       zero: 0,
@@ -215,6 +215,7 @@ export class HostileRun {
       commit: status.commitIndex,
       stable: status.stableIndex,
       last: status.lastIndex,
+      next: this.node.core.progress().find(({ id }) => id === peer)?.nextIndex ?? 1,
     }[anchor];
     return Math.max(0, at + offset);
   }
