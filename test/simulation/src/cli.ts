@@ -1,7 +1,7 @@
 /**
  * `npm run sim`: many seeds, or one again.
  *
- *     npm run sim -- --seeds 1000 [--from 1] [--workers 2] [--bail] [--json]
+ *     npm run sim -- --seeds 1000 [--from 1] [--jobs 2] [--fail-fast] [--json]
  *     npm run sim -- --seed 42 [--trace FILE] [--tla FILE] [--json]
  *
  * Progress goes to stderr, the summary to stdout. Exits 1 on a violation, or if a rare path was not
@@ -15,7 +15,7 @@ import {
   BatchReport,
   type BatchSummary,
   describeSummary,
-  describeViolation,
+  describeFailure,
 } from "./run/batch-report.ts";
 import { runSeed, type SeedResult } from "./run/seed-run.ts";
 import { TlaTrace } from "./run/tla-trace.ts";
@@ -24,13 +24,13 @@ import { runOnWorkers } from "./worker.ts";
 const DEFAULT_SEED_COUNT = 200;
 const WORKER_COUNT_MAX = 2;
 
-const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--workers W] [--bail] [--json]
+const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--jobs J] [--fail-fast] [--json]
        npm run sim -- --seed X [--trace FILE] [--tla FILE] [--json]
 
   --seeds N      how many seeds to run, default ${DEFAULT_SEED_COUNT}
   --from S       the first of them, default 1
-  --workers W    threads, default ${WORKER_COUNT_MAX} or as many as there are cores
-  --bail         stop at the first violation
+  --jobs J       threads, default ${WORKER_COUNT_MAX} or as many as there are cores
+  --fail-fast    hand out no more seeds after the first violation
   --seed X       run one seed
   --trace FILE   write its story, line by line
   --tla FILE     write its events as NDJSON for etcd's Traceetcdraft.tla
@@ -41,7 +41,7 @@ interface Request {
   readonly seeds: number;
   readonly from: number;
   readonly workers: number;
-  readonly bail: boolean;
+  readonly failFast: boolean;
   readonly json: boolean;
   readonly trace: string | undefined;
   readonly tla: string | undefined;
@@ -55,9 +55,8 @@ function parseRequest(argv: readonly string[]): Request | undefined {
       seed: { type: "string" },
       seeds: { type: "string" },
       from: { type: "string" },
-      workers: { type: "string" },
       jobs: { type: "string" },
-      bail: { type: "boolean" },
+      "fail-fast": { type: "boolean" },
       json: { type: "boolean" },
       trace: { type: "string" },
       tla: { type: "string" },
@@ -67,13 +66,14 @@ function parseRequest(argv: readonly string[]): Request | undefined {
   const seeds = asCount(values.seeds ?? `${DEFAULT_SEED_COUNT}`);
   const from = asCount(values.from ?? "1");
   const cores = Math.min(availableParallelism(), WORKER_COUNT_MAX);
-  const workers = asCount(values.workers ?? values.jobs ?? `${cores}`);
+  const workers = asCount(values.jobs ?? `${cores}`);
   const isSound = seeds !== undefined && from !== undefined && workers !== undefined && workers > 0;
   if (!isSound || (values.seed !== undefined && seed === undefined)) return undefined;
   if (seed === undefined && (values.trace !== undefined || values.tla !== undefined))
     return undefined;
-  const { bail = false, json = false, trace, tla } = values;
-  return { seed, seeds, from, workers, bail, json, trace, tla };
+  const { json = false, trace, tla } = values;
+  const failFast = values["fail-fast"] ?? false;
+  return { seed, seeds, from, workers, failFast, json, trace, tla };
 }
 
 function asCount(text: string): number | undefined {
@@ -105,7 +105,7 @@ async function runMany(request: Request): Promise<BatchReport> {
   let next = request.from;
   const source = {
     next: (): number | undefined => {
-      const isOver = next >= end || (request.bail && report.violations.length > 0);
+      const isOver = next >= end || (request.failFast && report.failures.length > 0);
       if (isOver) return undefined;
       next += 1;
       return next - 1;
@@ -143,7 +143,7 @@ class Progress {
     const left = Math.ceil((this.#total - report.seedCount) / rate);
     const line =
       `${report.seedCount}/${this.#total} seeds, ${rate.toFixed(1)}/s, ${left} s left, ` +
-      `${report.steps} steps, ${report.violations.length} violations`;
+      `${report.steps} steps, ${report.failures.length} violations`;
     process.stderr.write(isTTY ? `\r${line}\u001B[K` : `${line}\n`);
   }
 
@@ -182,7 +182,7 @@ function print(summary: BatchSummary, isJson: boolean): void {
     console.log(JSON.stringify(summary));
     return;
   }
-  for (const violation of summary.violations) console.log(`${describeViolation(violation)}\n`);
+  for (const failure of summary.failures) console.log(`${describeFailure(failure)}\n`);
   console.log(describeSummary(summary));
 }
 

@@ -1,5 +1,5 @@
 // The simulator, for whoever runs seeds by program.
-export { BatchReport, type BatchSummary, type SeedViolation } from "./run/batch-report.ts";
+export { BatchReport, type BatchSummary, type FailedSeed } from "./run/batch-report.ts";
 export { missingPaths, RARE_PATH_SEED_COUNT, RARE_PATHS } from "./run/rare-paths.ts";
 export { runSeed, type SeedFailure, type SeedResult, type SeedRunOptions } from "./run/seed-run.ts";
 export { drawSwarm, FAULT_KINDS, type FaultKind, type SwarmOptions } from "./fault/swarm.ts";

@@ -3,14 +3,17 @@
 import { missingPaths, RARE_PATH_SEED_COUNT, RARE_PATHS } from "./rare-paths.ts";
 import type { SeedFailure, SeedResult } from "./seed-run.ts";
 
-export interface SeedViolation extends SeedFailure {
+export interface FailedSeed {
   readonly seed: number;
+  readonly failure: SeedFailure;
   /** The one command that shows it again. */
   readonly replay: string;
 }
 
 export interface BatchSummary {
-  readonly violations: readonly SeedViolation[];
+  /** How many seeds failed. */
+  readonly violations: number;
+  readonly failures: readonly FailedSeed[];
   readonly seeds: number;
   readonly steps: number;
   /** Of every seed's own: the same for the same seeds, in whatever order they ran. */
@@ -37,7 +40,7 @@ export interface BatchSummary {
 }
 
 export class BatchReport {
-  readonly #violations: SeedViolation[] = [];
+  readonly #failures: FailedSeed[] = [];
   readonly #faults: Record<string, number> = {};
   readonly #marks: Record<string, number> = {};
   readonly #markSeeds: Record<string, number> = {};
@@ -60,8 +63,8 @@ export class BatchReport {
     return this.#seeds;
   }
 
-  get violations(): readonly SeedViolation[] {
-    return this.#violations;
+  get failures(): readonly FailedSeed[] {
+    return this.#failures;
   }
 
   get steps(): number {
@@ -90,8 +93,8 @@ export class BatchReport {
     this.#hashLow = (this.#hashLow + Number.parseInt(result.hash.slice(8), 16)) >>> 0;
     if (result.failure === undefined) return;
     const { seed, failure } = result;
-    this.#violations.push({ seed, ...failure, replay: replayCommand(seed) });
-    this.#violations.sort((a, b) => a.seed - b.seed);
+    this.#failures.push({ seed, failure, replay: replayCommand(seed) });
+    this.#failures.sort((a, b) => a.seed - b.seed);
   }
 
   summary(realSeconds: number): BatchSummary {
@@ -102,7 +105,8 @@ export class BatchReport {
     const missing = missingPaths(this.#marks);
     const isCoverageDue = this.#seeds >= RARE_PATH_SEED_COUNT;
     return {
-      violations: this.#violations,
+      violations: this.#failures.length,
+      failures: this.#failures,
       seeds: this.#seeds,
       steps: this.#totals.steps,
       hash: hex(this.#hashHigh) + hex(this.#hashLow),
@@ -116,14 +120,14 @@ export class BatchReport {
         ]),
       ),
       missingPaths: missing,
-      isFailure: this.#violations.length > 0 || (isCoverageDue && missing.length > 0),
+      isFailure: this.#failures.length > 0 || (isCoverageDue && missing.length > 0),
     };
   }
 }
 
 /** What broke, where, when, and how to see it again. */
-export function describeViolation(violation: SeedViolation): string {
-  const { invariant, seed, virtualSeconds, nodes, detail, replay, stack } = violation;
+export function describeFailure({ seed, failure, replay }: FailedSeed): string {
+  const { invariant, virtualSeconds, nodes, detail, stack } = failure;
   const lines = [
     `VIOLATION of "${invariant}"`,
     `  seed ${seed}, virtual time ${virtualSeconds.toFixed(6)} s, ` +
@@ -159,7 +163,7 @@ export function describeSummary(summary: BatchSummary): string {
     `steps: ${summary.steps}`,
     `hash: ${summary.hash}`,
     `seconds: ${summary.realSeconds.toFixed(1)}`,
-    `violations: ${summary.violations.length}`,
+    `violations: ${summary.violations}`,
   ];
   return lines.join("\n");
 }
