@@ -108,8 +108,11 @@ class Draft {
       // Id 0 stands for a change that was withdrawn after it was proposed.
       if (member.id === 0) continue;
       const known = this.#find(member.id);
-      const joins = operation === "addVoter" || operation === "addLearner";
-      if (joins && known !== undefined && known.incarnation !== member.incarnation)
+      const isOther = known !== undefined && known.incarnation !== member.incarnation;
+      // A removal that is tried again must not hit the life that came after.
+      if (isOther && operation === "remove")
+        return `member ${member.id} has incarnation ${known.incarnation}`;
+      if (isOther && operation !== "update")
         return `member ${member.id} has incarnation ${known.incarnation}; remove it first`;
       if (operation === "addVoter") this.#addVoter(member);
       else if (operation === "addLearner") this.#addLearner(member);

@@ -16,7 +16,7 @@ import type { Message } from "./message.ts";
 import type { RaftOptions } from "./options.ts";
 import { RaftLog } from "./raft-log.ts";
 import type { HardState, ParkedOutcome, ReadState, SoftState } from "./ready.ts";
-import type { GoneLeader, Leader, Role } from "./role.ts";
+import type { Leader, Role } from "./role.ts";
 
 export interface RaftCoreInit {
   readonly id: NodeId;
@@ -25,11 +25,15 @@ export interface RaftCoreInit {
   readonly options: RaftOptions;
   readonly storage: LogStorage;
   /**
-   * What the state machine already holds. `storage.initialState().configuration` is that of this
-   * index; later configuration entries are handed out again.
+   * What the state machine already holds: at least `storage.firstIndex() - 1`.
+   * `storage.initialState().configuration` is that of this index; later configuration entries are
+   * handed out again.
    */
   readonly appliedIndex: LogIndex;
-  /** Seeds election timeouts; should differ between nodes and restarts. */
+  /**
+   * Seeds election timeouts and the numbers of reads. Must differ between nodes, and between the
+   * lives of one: else an answer to a read of a former life passes for one of this.
+   */
   readonly seed: number;
   readonly observer?: RaftObserver;
 }
@@ -50,12 +54,15 @@ export class CoreState {
   readonly observer: RaftObserver | undefined;
   readonly prng: Prng;
 
+  /** The disk knew of no term yet when this node started. */
+  readonly isFirstLife: boolean;
   currentTerm: Term;
   votedFor: NodeId | undefined;
   role: Role = { kind: "follower" };
   leaderId: NodeId | undefined = undefined;
   leaderIncarnation: Incarnation = 0;
-  goneLeader: GoneLeader | undefined = undefined;
+  /** The leader of this term is known to be dead, though its lease would still run. */
+  isLeaderGone: boolean = false;
   configuration: Configuration;
   /** Where in the log `configuration` took effect: earlier changes are part of it. */
   configurationIndex: LogIndex;
@@ -101,11 +108,16 @@ export class CoreState {
     this.configuration = configuration;
     this.currentTerm = hardState.currentTerm;
     this.votedFor = hardState.votedFor;
-    this.log.restoreCommit(hardState.commitIndex);
-    if (init.appliedIndex > this.log.appliedIndex) this.log.appliedTo(init.appliedIndex, 0);
-    this.configurationIndex = this.log.appliedIndex;
+    this.isFirstLife = hardState.currentTerm === 0;
+    // The stored commit index may lag behind what was applied, or behind a snapshot: both hold only
+    // what is committed.
+    const compactedIndex = this.log.firstIndex() - 1;
+    assert(init.appliedIndex >= compactedIndex, "the log reaches back to what is applied");
+    this.log.restoreCommit(Math.max(hardState.commitIndex, compactedIndex, init.appliedIndex));
+    this.log.appliedTo(init.appliedIndex, 0);
+    this.configurationIndex = init.appliedIndex;
     // Replies to a former life of this process must not match a read of this one.
-    this.nextReadContext = this.prng.uint32() * 2 ** 20;
+    this.nextReadContext = this.prng.uint32() * 2 ** 19;
   }
 
   emit(event: RaftEvent): void {
@@ -152,6 +164,11 @@ export class CoreState {
     return self?.incarnation === this.incarnation;
   }
 
+  /** Whether this very node, in this life of its disk, is a member in whatever role. */
+  isMember(): boolean {
+    return findMember(this.configuration, this.id)?.incarnation === this.incarnation;
+  }
+
   /** The life of `id` that this node would speak to. */
   incarnationOf(id: NodeId): Incarnation {
     if (id === this.id) return this.incarnation;
@@ -162,7 +179,7 @@ export class CoreState {
   isUnderLease(): boolean {
     if (this.now < this.voteFreeAt) return true;
     if (!this.options.checkQuorum) return false;
-    if (this.leaderId === undefined || this.goneLeader !== undefined) return false;
+    if (this.leaderId === undefined || this.isLeaderGone) return false;
     return this.electionElapsed < this.options.electionTicks;
   }
 

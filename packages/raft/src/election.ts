@@ -36,13 +36,13 @@ export function tickElection(core: CoreState, elapsed: Ticks): void {
   core.electionElapsed += Math.min(elapsed, atMost);
   if (!isPromotable(core) || core.electionElapsed < core.randomizedElectionTicks) return;
   core.electionElapsed = 0;
-  if (core.goneLeader !== undefined) sometimes("election after the leader's process was gone");
+  if (core.isLeaderGone) sometimes("election after the leader's process was gone");
   campaign(core, defaultCampaign(core));
 }
 
 /** Whether a leader that is known to be dead or the options call for a pre-vote first. */
 export function defaultCampaign(core: CoreState): CampaignKind {
-  return core.options.preVote || core.goneLeader !== undefined ? "preElection" : "election";
+  return core.options.preVote || core.isLeaderGone ? "preElection" : "election";
 }
 
 /** Starts a campaign, unless this node leads already or must not lead. */

@@ -32,7 +32,14 @@ export function entryBytes(entry: Entry): number {
   return entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
 }
 
-/** The bytes of command data, without overhead: 0 for a no-op, which no limit may refuse. */
+/** What entries count for in the limit on uncommitted bytes: nothing, if they hold no data. */
+export function commandBytes(entries: readonly Entry[]): number {
+  let total = 0;
+  for (const entry of entries) if (entry.data.byteLength > 0) total += entryBytes(entry);
+  return total;
+}
+
+/** The bytes of the data of entries, without overhead. */
 export function payloadBytes(entries: readonly Entry[]): number {
   let total = 0;
   for (const entry of entries) total += entry.data.byteLength;

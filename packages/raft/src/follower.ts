@@ -5,15 +5,22 @@ import type { CoreState } from "./core-state.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { LogIndex } from "./ids.ts";
 import { switchConfiguration } from "./membership.ts";
-import type { AppendEntries, Heartbeat, InstallSnapshot, Message } from "./message.ts";
+import type {
+  AppendEntries,
+  Heartbeat,
+  HeartbeatReply,
+  InstallSnapshot,
+  Message,
+} from "./message.ts";
 
 /** Any message of the term's leader shows that it is alive. */
 export function hearLeader(core: CoreState, message: Message): void {
   core.electionElapsed = 0;
   core.leaderId = message.from;
   core.leaderIncarnation = message.fromIncarnation;
-  core.goneLeader = undefined;
-  if (core.options.leaseReads) core.voteFreeAt = core.now + core.options.electionTicks;
+  core.isLeaderGone = false;
+  // One tick more than the lease: the current one has begun already.
+  if (core.options.leaseReads) core.voteFreeAt = core.now + core.options.electionTicks + 1;
 }
 
 export function onAppendEntries(core: CoreState, message: AppendEntries): DropReason | undefined {
@@ -45,7 +52,7 @@ export function onHeartbeat(core: CoreState, message: Heartbeat): DropReason | u
   // sender is broken. To follow it would be to commit what is not there.
   if (message.leaderCommit > core.log.lastIndex()) return "contradiction";
   core.log.commitTo(message.leaderCommit);
-  core.send({
+  const reply: HeartbeatReply = {
     type: "HeartbeatReply",
     from: core.id,
     to: message.from,
@@ -53,7 +60,11 @@ export function onHeartbeat(core: CoreState, message: Heartbeat): DropReason | u
     toIncarnation: message.fromIncarnation,
     term: core.currentTerm,
     round: message.round,
-  });
+  };
+  // A lease rests on this answer. A restart keeps the promise in it only if it finds a term on the
+  // disk, so that of the first life waits for one.
+  if (core.options.leaseReads && core.isFirstLife) core.sendAfterAppend(reply);
+  else core.send(reply);
   return undefined;
 }
 

@@ -2,7 +2,7 @@
 
 import { sometimes } from "@quorumlog/std";
 import type { CoreState } from "./core-state.ts";
-import { type Entry, type EntryKind, payloadBytes } from "./entry.ts";
+import { commandBytes, type Entry, type EntryKind } from "./entry.ts";
 import type { LogIndex } from "./ids.ts";
 import type { Leader } from "./role.ts";
 
@@ -29,7 +29,7 @@ export function appendToLog(
   const entries: Entry[] = [];
   for (const { kind, data } of drafts)
     entries.push({ term: core.currentTerm, index: firstIndex + entries.length, kind, data });
-  const bytes = payloadBytes(entries);
+  const bytes = commandBytes(entries);
   const total = leader.uncommittedBytes + bytes;
   if (leader.uncommittedBytes > 0 && bytes > 0 && total > core.options.uncommittedBytesMax) {
     sometimes("uncommitted limit reached");

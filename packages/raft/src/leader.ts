@@ -49,6 +49,7 @@ export function onAppendEntriesReply(
   progress.recentActive = true;
   if (message.rejected) onRejected(core, progress, message);
   else onAccepted(core, leader, { progress, message });
+  progress.checkInvariants();
   return undefined;
 }
 
@@ -135,9 +136,9 @@ export function onSnapshotReport(
 ): void {
   const progress = leader.tracker.get(report.id);
   if (progress?.state !== "snapshot") return;
-  if (report.outcome === "failed") progress.forgetPendingSnapshot();
-  progress.becomeProbe();
   const failed = report.outcome === "failed";
+  if (failed) progress.forgetPendingSnapshot();
+  progress.becomeProbe();
   if (core.observer !== undefined)
     core.emit({ type: "snapshotReported", peer: progress.view(), failed });
   // Finished: the follower's own answer starts the flow. Failed: not again before a heartbeat.

@@ -37,7 +37,7 @@ export function proposeConfigurationChange(
   const leader = core.leader();
   if (leader === undefined)
     return dropped(core, core.leaderId === undefined ? "no-leader" : "not-leader");
-  if (findMember(core.configuration, core.id) === undefined) return dropped(core, "removed");
+  if (!core.isMember()) return dropped(core, "removed");
   if (leader.transfer !== undefined) return dropped(core, "overloaded");
 
   const reason = core.options.validateConfigurationChanges
@@ -108,11 +108,12 @@ export function switchConfiguration(core: CoreState, changed: ChangedConfigurati
   if (leader === undefined) return;
   leader.tracker.reconcile(changed, core.log.lastIndex());
 
-  const isMember = findMember(configuration, core.id) !== undefined;
   const isLearner = memberIn(configuration.learners, core.id) !== undefined;
-  if (!isMember || isLearner) {
+  if (!core.isMember() || isLearner) {
     sometimes("leader removed");
-    if (core.options.stepDownOnRemoval) becomeFollower(core, core.currentTerm);
+    // A later life under this node's id cannot be spoken to from here, so there is no choice then.
+    const isReplaced = !core.isMember() && findMember(configuration, core.id) !== undefined;
+    if (core.options.stepDownOnRemoval || isReplaced) becomeFollower(core, core.currentTerm);
     return;
   }
   if (maybeCommit(core, leader)) broadcastAppend(core, leader);
@@ -137,7 +138,7 @@ export function maybeAutoLeave(core: CoreState): void {
   if (leader === undefined || !core.configuration.autoLeave) return;
   if (core.log.appliedIndex < leader.pendingConfigurationIndex) return;
   if (leader.transfer !== undefined) return;
-  if (findMember(core.configuration, core.id) === undefined) return;
+  if (!core.isMember()) return;
   const { configuration } = core;
   const result = appendChange(core, leader, LEAVE_JOINT);
   assert(result.status === "appended", "leaving always fits");

@@ -120,14 +120,16 @@ export type Message =
 
 export type MessageType = Message["type"];
 
-/** Whether the message answers one of ours, and so counts only from a member. */
+/**
+ * Whether the message counts towards a quorum, and so only from a member. The answer to a read comes
+ * from whoever leads, which this node may know before it knows that one to be a member.
+ */
 export function isReply(message: Message): boolean {
   switch (message.type) {
     case "AppendEntriesReply":
     case "HeartbeatReply":
     case "RequestPreVoteReply":
     case "RequestVoteReply":
-    case "ReadIndexReply":
       return true;
     default:
       return false;

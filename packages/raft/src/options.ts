@@ -27,14 +27,17 @@ export interface RaftOptions {
   /**
    * Serve reads from the leader's lease, without a round of heartbeats. Safe only if no clock in
    * the group runs faster than another by more than `leaseDriftTicks` per `electionTicks`.
-   * Needs `checkQuorum`. Default false.
+   * Needs `checkQuorum`, and the same choice on every node. Default false.
    */
   readonly leaseReads: boolean;
-  /** Taken off the lease for clock drift. In `[0, 1000]`, less than `electionTicks`; default 1. */
+  /**
+   * Taken off the lease for clock drift, and for counting in whole ticks. In `[0, 1000]`, less than
+   * `electionTicks`, at least 1 with `leaseReads`; default 1.
+   */
   readonly leaseDriftTicks: Ticks;
   /**
    * The longest random delay before a node whose leader's process is gone asks for votes, and
-   * between its retries. In `[1, 1000]`, default 2.
+   * between its retries; never more than `electionTicks`. In `[1, 1000]`, default 3.
    */
   readonly peerGoneTicksMax: Ticks;
   /** Bytes of entries in one AppendEntries; one may pass it. In `[0, 2^40]`, default 1 MiB. */
@@ -43,11 +46,20 @@ export interface RaftOptions {
   readonly inflightCountMax: number;
   /** Their bytes, at least `appendBytesMax`. In `[0, 2^50]`, default 64 MiB. */
   readonly inflightBytesMax: number;
-  /** Bytes of commands a leader holds uncommitted before it refuses more. Default 256 MiB. */
+  /**
+   * Bytes that a leader appends before it refuses more, until they are applied: those of its commands
+   * and 32 for each. In `[1, 2^50]`, default 256 MiB.
+   */
   readonly uncommittedBytesMax: number;
-  /** Bytes of entries handed out to be applied and not yet reported applied. Default 16 MiB. */
+  /**
+   * Bytes of entries handed out to be applied and not yet reported applied, 32 more for each; one
+   * entry may pass it. In `[1, 2^50]`, default 16 MiB.
+   */
   readonly applyingBytesMax: number;
-  /** Reads waiting for a quorum on a leader, or for a reply on a follower. Default 4096. */
+  /**
+   * Reads waiting for a quorum on a leader, or for a reply on a follower. In `[1, 2^24]`, default
+   * 4096.
+   */
   readonly pendingReadCountMax: number;
   /** Proposals parked during a leadership transfer. In `[0, 2^20]`, default 1024. */
   readonly parkedCountMax: number;
@@ -96,7 +108,7 @@ const NUMBERS: Readonly<Record<NumberKey, Bounds>> = {
   electionTicks: { min: 2, max: 10_000, fallback: 10 },
   electionRank: { min: 0, max: 16, fallback: 0 },
   leaseDriftTicks: { min: 0, max: 1_000, fallback: 1 },
-  peerGoneTicksMax: { min: 1, max: 1_000, fallback: 2 },
+  peerGoneTicksMax: { min: 1, max: 1_000, fallback: 3 },
   appendBytesMax: { min: 0, max: 2 ** 40, fallback: MIB },
   inflightCountMax: { min: 1, max: 2 ** 31 - 1, fallback: 256 },
   inflightBytesMax: { min: 0, max: 2 ** 50, fallback: 64 * MIB },
@@ -171,6 +183,8 @@ function relationIssues(options: RaftOptions): string[] {
     issues.push("electionTicks: must exceed heartbeatTicks, or every follower times out");
   if (options.leaseDriftTicks >= options.electionTicks)
     issues.push("leaseDriftTicks: must be less than electionTicks, or there is no lease");
+  if (options.leaseReads && options.leaseDriftTicks < 1)
+    issues.push("leaseDriftTicks: must be at least 1 with leaseReads, as time is whole ticks");
   if (options.leaseReads && !options.checkQuorum)
     issues.push("leaseReads: needs checkQuorum, which makes followers refuse votes meanwhile");
   // Where ranges of timeouts do not overlap, a node whose log cannot win would campaign first every

@@ -1,7 +1,6 @@
 /** Commands on their way into the log. */
 
 import { sometimes } from "@quorumlog/std";
-import { findMember } from "./configuration.ts";
 import type { CoreState } from "./core-state.ts";
 import { appendToLog } from "./leader-log.ts";
 import type { ProposalDropReason, ProposeResult } from "./propose-result.ts";
@@ -13,7 +12,7 @@ export function propose(core: CoreState, commands: readonly Uint8Array[]): Propo
   const leader = core.leader();
   if (leader === undefined)
     return dropped(core, core.leaderId === undefined ? "no-leader" : "not-leader");
-  if (findMember(core.configuration, core.id) === undefined) return dropped(core, "removed");
+  if (!core.isMember()) return dropped(core, "removed");
   if (leader.transfer !== undefined) return park(core, leader.transfer, commands);
   const result = appendCommands(core, leader, commands);
   if (result.status === "appended") broadcastAppend(core, leader);

@@ -40,6 +40,9 @@ import { stepRole } from "./step-role.ts";
 import { startTransfer } from "./transfer.ts";
 import { becomeFollower, drawElectionTimeout } from "./transitions.ts";
 
+/** Terms rise one by one. A leap would be kept for ever, and might leave no room above it. */
+const TERM_JUMP_MAX = 2 ** 32;
+
 export class RaftCore {
   readonly #core: CoreState;
   readonly #builder: ReadyBuilder;
@@ -89,8 +92,12 @@ export class RaftCore {
   /**
    * Lets time pass.
    *
+   * After a pause this comes before any other input: a lease and the promises that it rests on are
+   * judged by the time that was told.
+   *
    * @param elapsed - Ticks since the last call, by a monotonic clock; at least 0. A process that
-   *   was paused reports the whole pause, so that a leader knows that its lease is over.
+   *   was paused reports the whole pause, so that a leader knows that its lease is over. A follower's
+   *   election timer takes at most half of `electionTicks` of it, to read its messages first.
    */
   tick(elapsed: Ticks = 1): void {
     if (!isCount(elapsed, 0)) throw new RangeError("elapsed: not a count of ticks");
@@ -106,10 +113,12 @@ export class RaftCore {
   /**
    * Proposes commands, to be appended as one batch.
    *
-   * @param commands - At least one. Owned by the core from here on: do not write to them.
+   * @param commands - At least one, none of them empty. Owned by the core from here on: do not write to them.
    */
   propose(commands: readonly Uint8Array[]): ProposeResult {
     if (commands.length === 0) throw new RangeError("commands: there is nothing to propose");
+    if (commands.some((command) => command.byteLength === 0))
+      throw new RangeError("commands: one is empty, which is what a leader's no-op looks like");
     const result = propose(this.#core, commands);
     this.#core.checkInvariants();
     return result;
@@ -179,7 +188,7 @@ export class RaftCore {
     const leader = core.leader();
     // Exactly what was counted when this leader appended it.
     if (leader !== undefined && done.term === core.currentTerm)
-      leader.uncommittedBytes -= done.termPayloadBytes;
+      leader.uncommittedBytes -= done.termCommandBytes;
     this.#appliedTo(done.lastIndex, done.bytes);
     core.checkInvariants();
   }
@@ -212,6 +221,8 @@ export class RaftCore {
     const leader = core.leader();
     const isLeader = leader !== undefined;
     const accepted = isLeader ? startTransfer(core, leader, transferee) : this.#canAskLeader();
+    // If that ended another transfer, what it held back goes on.
+    maybeAutoLeave(core);
     if (!isLeader && core.leaderId !== undefined && accepted)
       core.send({
         type: "TransferLeadershipRequest",
@@ -281,8 +292,9 @@ export class RaftCore {
     const leader = core.leader();
     if (leader !== undefined) onUnreachable(core, leader, id);
     const isFollowed = core.role.kind === "follower" && core.leaderId === id;
-    if (isFollowed && !core.options.leaseReads) {
-      core.goneLeader = { id, term: core.currentTerm };
+    // Once: a driver that reports each refused redial must not restart the delay each time.
+    if (isFollowed && !core.options.leaseReads && !core.isLeaderGone) {
+      core.isLeaderGone = true;
       core.electionElapsed = 0;
       drawElectionTimeout(core);
       core.emit({ type: "leaderGone", leaderId: id });
@@ -343,11 +355,13 @@ export class RaftCore {
     if (message.to !== core.id) return "misaddressed";
     if (message.toIncarnation !== core.incarnation) return "stale-incarnation";
     if (message.from === core.id)
-      return isPromiseToSelf(message, core.incarnation) ? this.#replyGate(message) : "misaddressed";
-    return this.#replyGate(message);
+      return isPromiseToSelf(message, core.incarnation)
+        ? this.#senderGate(message)
+        : "misaddressed";
+    return this.#senderGate(message);
   }
 
-  #replyGate(message: Message): DropReason | undefined {
+  #senderGate(message: Message): DropReason | undefined {
     const member = findMember(this.#core.configuration, message.from);
     if (member === undefined) return isReply(message) ? "not-a-member" : undefined;
     // An answer counts only from the very member that is configured. A request may also come from
@@ -362,6 +376,7 @@ export class RaftCore {
   #receive(message: Message): DropReason | undefined {
     const core = this.#core;
     core.emit({ type: "messageReceived", message });
+    if (message.term > core.currentTerm + TERM_JUMP_MAX) return "contradiction";
     const isVoteRequest = message.type === "RequestVote" || message.type === "RequestPreVote";
     if (message.term > core.currentTerm) {
       if (isVoteRequest && this.#ignoresUnderLease(message)) return undefined;

@@ -184,9 +184,14 @@ export class RaftLog {
     this.#commitIndex = snapshot.lastIncludedIndex;
   }
 
-  /** The snapshot to send; `undefined` while there is none. */
+  /** A leader's snapshot to send; `undefined` while there is none. */
   snapshot(): Snapshot | undefined {
-    return this.#unstable.snapshot ?? this.#storage.snapshot();
+    const snapshot = this.#storage.snapshot();
+    if (snapshot === undefined) return undefined;
+    const { lastIncludedIndex } = snapshot;
+    assert(lastIncludedIndex + 1 >= this.firstIndex(), "the log goes on where the snapshot ends");
+    assert(lastIncludedIndex <= this.#commitIndex, "a snapshot is of what is committed");
+    return snapshot;
   }
 
   hasPendingSnapshot(): boolean {

@@ -142,14 +142,14 @@ export class ReadyBuilder {
 function applyDone(entries: readonly Entry[], term: Term): ApplyDone {
   let lastConfigurationIndex = 0;
   let bytes = 0;
-  let termPayloadBytes = 0;
+  let termCommandBytes = 0;
   for (const entry of entries) {
     if (entry.kind === "configuration") lastConfigurationIndex = entry.index;
     bytes += entryBytes(entry);
-    if (entry.term === term) termPayloadBytes += entry.data.byteLength;
+    if (entry.term === term && entry.data.byteLength > 0) termCommandBytes += entryBytes(entry);
   }
   const lastIndex = entries.at(-1)?.index ?? 0;
-  return { lastIndex, lastConfigurationIndex, bytes, term, termPayloadBytes };
+  return { lastIndex, lastConfigurationIndex, bytes, term, termCommandBytes };
 }
 
 /** Whether the change is one that others may have been, or will be, promised. */

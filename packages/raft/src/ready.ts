@@ -73,9 +73,9 @@ export interface ApplyDone {
   readonly lastConfigurationIndex: LogIndex;
   /** What they count for in `applyingBytesMax`. */
   readonly bytes: number;
-  /** When they were handed out, and the bytes of those commands that were proposed in this term. */
+  /** When they were handed out, and what those of this term count for in the uncommitted bytes. */
   readonly term: Term;
-  readonly termPayloadBytes: number;
+  readonly termCommandBytes: number;
 }
 
 export interface ApplyWork {

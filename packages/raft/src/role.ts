@@ -7,7 +7,7 @@
  *        └─────────────────────┴─ a leader is heard ───┴─ a higher term ─────┘
  */
 
-import type { NodeId, LogIndex, Term, Ticks } from "./ids.ts";
+import type { NodeId, LogIndex, Ticks } from "./ids.ts";
 import type { LeaderReads } from "./leader-reads.ts";
 import type { ProgressTracker } from "./progress-tracker.ts";
 
@@ -54,9 +54,3 @@ export interface Leader {
 }
 
 export type Role = Follower | PreCandidate | Candidate | Leader;
-
-/** A leader that is known to be dead, though its lease would still run. */
-export interface GoneLeader {
-  readonly id: NodeId;
-  readonly term: Term;
-}

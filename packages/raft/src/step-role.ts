@@ -6,6 +6,7 @@ import type { DropReason } from "./drop-reason.ts";
 import { onTimeoutNow, onVoteReply } from "./election.ts";
 import { hearLeader, onAppendEntries, onHeartbeat, onInstallSnapshot } from "./follower.ts";
 import { onAppendEntriesReply, onHeartbeatReply } from "./leader.ts";
+import { maybeAutoLeave } from "./membership.ts";
 import type { Message } from "./message.ts";
 import { onReadIndexReply, onReadIndexRequest } from "./reads.ts";
 import type { Candidate, Leader, PreCandidate } from "./role.ts";
@@ -90,7 +91,8 @@ function stepLeader(core: CoreState, leader: Leader, message: Message): DropReas
     case "ReadIndexRequest":
       return onReadIndexRequest(core, leader, message);
     case "TransferLeadershipRequest":
-      startTransfer(core, leader, message.transferee);
+      if (!startTransfer(core, leader, message.transferee)) return "unexpected";
+      maybeAutoLeave(core);
       return undefined;
     default:
       return "unexpected";

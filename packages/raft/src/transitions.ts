@@ -33,7 +33,13 @@ export function becomePreCandidate(core: CoreState): void {
 
 export function becomeCandidate(core: CoreState): void {
   assert(core.role.kind !== "leader", "a leader does not campaign");
+  const wasLeaderGone = core.isLeaderGone;
   resetForTerm(core, core.currentTerm + 1);
+  // A split vote should not cost a full timeout then, but votes wait for disks, so some.
+  if (wasLeaderGone) {
+    const half = Math.ceil(core.options.electionTicks / 2);
+    core.randomizedElectionTicks = half + core.prng.below(half);
+  }
   core.votedFor = core.id;
   core.role = { kind: "candidate", votes: new Map() };
   core.emit({ type: "becameCandidate", term: core.currentTerm });
@@ -74,25 +80,24 @@ export function becomeLeader(core: CoreState): void {
 /** Draws the next election timeout (§5.2), short while the leader is known to be dead. */
 export function drawElectionTimeout(core: CoreState): void {
   const { electionTicks, electionRank, peerGoneTicksMax } = core.options;
-  core.randomizedElectionTicks =
-    core.goneLeader === undefined
-      ? electionTicks +
-        core.prng.below(electionTicks) +
-        Math.floor((electionRank * electionTicks) / 2)
-      : 1 + core.prng.below(peerGoneTicksMax);
+  core.randomizedElectionTicks = !core.isLeaderGone
+    ? electionTicks +
+      core.prng.below(electionTicks) +
+      Math.floor((electionRank * electionTicks) / 2)
+    : 1 + core.prng.below(Math.min(peerGoneTicksMax, electionTicks));
 }
 
 function resetForTerm(core: CoreState, term: Term): void {
   assert(term >= core.currentTerm, "the term never goes back");
+  const leader = core.leader();
+  if (leader !== undefined) leaveOffice(core, leader);
   if (term > core.currentTerm) {
     core.currentTerm = term;
     // Only now: clearing the vote within a term would allow a second one (§5.2).
     core.votedFor = undefined;
-    core.goneLeader = undefined;
+    core.isLeaderGone = false;
     core.matchedInTerm = 0;
   }
-  const leader = core.leader();
-  if (leader !== undefined) leaveOffice(core, leader);
   forgetReads(core);
   core.leaderId = undefined;
   core.electionElapsed = 0;

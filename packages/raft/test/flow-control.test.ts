@@ -169,7 +169,8 @@ test("a leader follows its own progress, by its own disk", () => {
 });
 
 describe("uncommitted commands", () => {
-  const options = { uncommittedBytesMax: 10 };
+  // Two commands of five bytes, and 32 for each entry.
+  const options = { uncommittedBytesMax: 74 };
   const alone = { options, configuration: configurationOf({ voters: [1] }) };
 
   test("are refused past the limit, and welcome again once applied", () => {
@@ -177,7 +178,7 @@ describe("uncommitted commands", () => {
     expect(node.propose("12345").status).toBe("appended");
     expect(node.propose("12345").status).toBe("appended");
     expect(node.propose("1")).toMatchObject({ status: "dropped", reason: "overloaded" });
-    expect(node.core.status().uncommittedBytes).toBe(10);
+    expect(node.core.status().uncommittedBytes).toBe(74);
 
     node.settle();
     node.receive(acknowledgement(node, 2));
@@ -191,10 +192,17 @@ describe("uncommitted commands", () => {
     expect(node.propose("x").status).toBe("dropped");
   });
 
-  test("without bytes always fit", () => {
+  test("without bytes are refused: they would look like a no-op", () => {
     const node = leader({ options });
-    node.propose("1234567890");
-    expect(node.propose("").status).toBe("appended");
+    expect(() => node.propose("")).toThrow(RangeError);
+    expect(() => node.core.propose([])).toThrow(RangeError);
+  });
+
+  test("a command of one byte counts for the entry that it makes", () => {
+    const node = leader({ options: { uncommittedBytesMax: 1_000 } });
+    let count = 0;
+    while (node.propose("x").status === "appended") count += 1;
+    expect(count).toBe(30);
   });
 
   test("of former leaders do not count, when appended or when applied", () => {
@@ -207,7 +215,7 @@ describe("uncommitted commands", () => {
 
   test("refused leave no trace in the log", () => {
     const node = leader({ options });
-    node.propose("1234567890");
+    node.propose("x".repeat(42));
     const { lastIndex } = node;
     node.propose("1");
     expect(node.lastIndex).toBe(lastIndex);

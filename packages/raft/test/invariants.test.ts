@@ -17,7 +17,7 @@ function done(
   lastIndex: number,
   lastConfigurationIndex = 0,
 ): Parameters<RaftCore["onApplyDone"]>[0] {
-  return { lastIndex, lastConfigurationIndex, bytes: 0, term: 1, termPayloadBytes: 0 };
+  return { lastIndex, lastConfigurationIndex, bytes: 0, term: 1, termCommandBytes: 0 };
 }
 
 function breaks(act: () => unknown): void {
@@ -120,9 +120,17 @@ describe("a storage that contradicts itself", () => {
     breaks(() => start(stored(3)));
   });
 
-  test("an applied index past the commit index", () => {
-    expect(() => start(stored(1), { appliedIndex: 1 })).not.toThrow();
-    breaks(() => start(stored(1), { appliedIndex: 2 }));
+  test("an applied index past the log", () => {
+    const lastIndex = stored(1).lastIndex();
+    expect(() => start(stored(1), { appliedIndex: lastIndex })).not.toThrow();
+    breaks(() => start(stored(1), { appliedIndex: lastIndex + 1 }));
+  });
+
+  test("a state machine behind the start of the log", () => {
+    const storage = stored(2);
+    storage.compact(2);
+    expect(() => start(storage, { appliedIndex: 1 })).not.toThrow();
+    breaks(() => start(storage, { appliedIndex: 0 }));
   });
 
   test("a configuration that is none", () => {

@@ -130,7 +130,7 @@ test("nothing given means the documented defaults, and they are safe", () => {
     stepDownOnRemoval: true,
     leaseReads: false,
     leaseDriftTicks: 1,
-    peerGoneTicksMax: 2,
+    peerGoneTicksMax: 3,
     appendBytesMax: 2 ** 20,
     inflightCountMax: 256,
     inflightBytesMax: 2 ** 26,

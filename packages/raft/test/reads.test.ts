@@ -394,7 +394,8 @@ describe("lease reads", () => {
     test("refuse rivals until the promise is over", () => {
       const node = heard();
       node.core.setRandomizedElectionTicks(19);
-      node.tick(9);
+      // One tick more than the leader's lease: the current one had begun when it was given.
+      node.tick(10);
       expect(node.receive(rival)).toEqual([]);
       node.tick(1);
       expect(node.receive(rival)).toMatchObject([{ voteGranted: true }]);

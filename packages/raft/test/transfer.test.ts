@@ -258,7 +258,7 @@ describe("proposals during a transfer are parked", () => {
   });
 
   test("and told apart when they do not fit any more afterwards", () => {
-    const node = transferring({ uncommittedBytesMax: 8 });
+    const node = transferring({ uncommittedBytesMax: 80 });
     node.propose("12");
     node.propose("34567");
     node.tick(10);

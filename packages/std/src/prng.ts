@@ -13,7 +13,7 @@ export class Prng {
   #c: number;
   #d: number;
 
-  /** @param seed - Any integer; only its low 53 bits count, and equal seeds give equal streams. */
+  /** @param seed - A safe integer. Equal seeds give equal streams. */
   constructor(seed: number) {
     assert(Number.isSafeInteger(seed), "a seed is a safe integer");
     // Both halves of the seed are mixed, so that seeds which differ only above bit 31 differ here.

@@ -149,7 +149,7 @@ const input: fc.Arbitrary<HostileStep> = fc.oneof(
   fc.record({ step: fc.constant("tick" as const), count: fc.integer({ min: 1, max: 12 }) }),
   fc.record({
     step: fc.constant("propose" as const),
-    sizes: fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 3 }),
+    sizes: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 3 }),
   }),
   fc.record({
     step: fc.constant("change" as const),
