@@ -290,3 +290,11 @@ describe("along any sequence of steps", () => {
     );
   });
 });
+
+describe("a change that names another life of a member's disk is refused", () => {
+  const configuration = configurationOf({ voters: [1, 2, 3] });
+  test.each(["addVoter", "addLearner", "remove"] as const)("%s", (operation) => {
+    const change = { operation, member: { id: 2, incarnation: 1 } };
+    expect(simpleChange(configuration, [change])).toMatchObject({ ok: false });
+  });
+});

@@ -222,3 +222,10 @@ describe("lies that took thought", () => {
       expect(node.core.step(message)).toBe("misaddressed");
   });
 });
+
+test("a leap in terms is not adopted: it would leave no room for those to come", () => {
+  const node = follower({ hardState: { currentTerm: 5 } });
+  expect(node.core.step(build.heartbeat({ from: 2, term: 2 ** 52 }))).toBe("contradiction");
+  expect(node.core.status().currentTerm).toBe(5);
+  expect(node.core.step(build.heartbeat({ from: 2, term: 6 }))).toBeUndefined();
+});

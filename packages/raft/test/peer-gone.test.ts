@@ -72,6 +72,17 @@ describe("a follower whose leader is gone", () => {
   });
 });
 
+test("told again and again, the delay is not started over", () => {
+  const node = following({ peerGoneTicksMax: 3 });
+  let ticks = 0;
+  while (node.role === "follower") {
+    node.core.reportPeerGone(2);
+    node.tick(1);
+    ticks += 1;
+    expect(ticks).toBeLessThanOrEqual(3);
+  }
+});
+
 describe("nothing happens", () => {
   test("when it is not the leader that is gone", () => {
     const node = following();

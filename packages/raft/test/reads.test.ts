@@ -421,6 +421,19 @@ describe("lease reads", () => {
       expect(node.receive(rival)).toMatchObject([{ voteGranted: true }]);
     });
 
+    test("give it, in their first life, only when a restart would find a term on the disk", () => {
+      const node = follower({ options: LEASES });
+      node.core.step(build.heartbeat({ from: 2, term: 1, round: 1 }));
+      expect(node.core.hasReady()).toBe(true);
+      const ready = node.take();
+      expect(ready?.messages).toEqual([]);
+      expect(ready?.append).toMatchObject({
+        mustSync: true,
+        hardState: { currentTerm: 1 },
+        responses: [{ type: "HeartbeatReply", round: 1 }],
+      });
+    });
+
     test("do not need to when they never were in any term", () => {
       const node = follower({ options: LEASES });
       expect(node.receive(rival)).toMatchObject([{ voteGranted: true }]);

@@ -33,6 +33,12 @@ test("whatever it was, it comes back as a follower of its term that knows no lea
   }
 });
 
+test("a state machine that is ahead of the stored commit index shows what is committed", () => {
+  const hardState = { currentTerm: 1, commitIndex: 1 };
+  const node = follower({ log: [1, 1, 1], hardState, appliedIndex: 3 });
+  expect(node.core.status()).toMatchObject({ commitIndex: 3, appliedIndex: 3 });
+});
+
 describe("what was stored is kept", () => {
   test("term and vote", () => {
     const node = candidate();

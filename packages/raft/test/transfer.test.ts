@@ -273,3 +273,23 @@ describe("proposals during a transfer are parked", () => {
     expect(node.change(singleChange("addVoter", 4))).toMatchObject({ status: "dropped" });
   });
 });
+
+test("a transfer that ends early lets a joint configuration be left", () => {
+  const cluster = group();
+  cluster.isolate(3);
+  const { core } = cluster.node(1);
+  core.proposeConfigurationChange({
+    form: "set",
+    transition: "implicit",
+    changes: [{ operation: "remove", member: { id: 3, incarnation: 0 } }],
+  });
+  core.transferLeadership(3);
+  cluster.deliver();
+  const isJoint = (): boolean => core.status().configuration.votersOutgoing.length > 0;
+  // In force while leadership is on the move, so leaving it has to wait.
+  expect(isJoint()).toBe(true);
+
+  core.transferLeadership(1);
+  cluster.deliver();
+  expect(isJoint()).toBe(false);
+});
