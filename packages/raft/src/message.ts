@@ -121,8 +121,8 @@ export type Message =
 export type MessageType = Message["type"];
 
 /**
- * Whether the message counts towards a quorum, and so only from a member. The answer to a read comes
- * from whoever leads, which this node may know before it knows that one to be a member.
+ * Whether the message counts towards a quorum, and so only from a member. The answer to a read
+ * comes from whoever leads, which this node may know before it knows that one to be a member.
  */
 export function isReply(message: Message): boolean {
   switch (message.type) {

@@ -47,8 +47,8 @@ export interface RaftOptions {
   /** Their bytes, at least `appendBytesMax`. In `[0, 2^50]`, default 64 MiB. */
   readonly inflightBytesMax: number;
   /**
-   * Bytes that a leader appends before it refuses more, until they are applied: those of its commands
-   * and 32 for each. In `[1, 2^50]`, default 256 MiB.
+   * Bytes that a leader appends before it refuses more, until they are applied: those of its
+   * commands and 32 for each. In `[1, 2^50]`, default 256 MiB.
    */
   readonly uncommittedBytesMax: number;
   /**

@@ -96,8 +96,9 @@ export class RaftCore {
    * judged by the time that was told.
    *
    * @param elapsed - Ticks since the last call, by a monotonic clock; at least 0. A process that
-   *   was paused reports the whole pause, so that a leader knows that its lease is over. A follower's
-   *   election timer takes at most half of `electionTicks` of it, to read its messages first.
+   *   was paused reports the whole pause, so that a leader knows that its lease is over. A
+   *   follower's election timer takes at most half of `electionTicks` of it, to read its messages
+   *   first.
    */
   tick(elapsed: Ticks = 1): void {
     if (!isCount(elapsed, 0)) throw new RangeError("elapsed: not a count of ticks");
@@ -113,7 +114,8 @@ export class RaftCore {
   /**
    * Proposes commands, to be appended as one batch.
    *
-   * @param commands - At least one, none of them empty. Owned by the core from here on: do not write to them.
+   * @param commands - At least one, none of them empty. Owned by the core from here on: do not
+   * write to them.
    */
   propose(commands: readonly Uint8Array[]): ProposeResult {
     if (commands.length === 0) throw new RangeError("commands: there is nothing to propose");

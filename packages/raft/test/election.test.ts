@@ -65,7 +65,7 @@ describe.each(ON_AND_OFF)("with pre-vote $preVote", (options) => {
     expect(node.role).toBe("leader");
   });
 
-  test("a vote for oneself that becomes durable after the election is lost counts for nothing", () => {
+  test("a vote for oneself that is durable only after the election is lost counts nothing", () => {
     const node = new TestNode({ options });
     node.core.campaign();
     const ready = node.take();
@@ -281,7 +281,7 @@ describe("a node does not campaign while it is undecided who it is", () => {
   });
 });
 
-test("a long pause of the process does not make a follower campaign before it reads its mail", () => {
+test("after a long pause of the process a follower reads its mail before it campaigns", () => {
   const node = follower();
   node.core.setRandomizedElectionTicks(10);
   node.core.tick(1000);

@@ -134,7 +134,7 @@ describe("a probe", () => {
     expect(build.ofType(sent, "AppendEntries")[0]?.entries).toHaveLength(3);
   });
 
-  test("ends with an acknowledgement that says nothing new, so that an idle group leaves it", () => {
+  test("ends with an acknowledgement that says nothing new: an idle group leaves it, too", () => {
     const node = leader();
     node.core.reportUnreachable(2);
     expect(node.progressOf(2).state).toBe("probe");

@@ -436,7 +436,7 @@ describe("incarnations: a node that lost its disk is another node", () => {
     expect(node.role).toBe("follower");
   });
 
-  test("a configuration that a node has not caught up with is no reason to be deaf to a later life", () => {
+  test("a node whose configuration lags is not deaf to a later life of a member", () => {
     const node = follower({ configuration: back });
     const sent = node.receive(
       build.requestVote({ from: 3, term: 5, fromIncarnation: 1, lastLogIndex: 9, lastLogTerm: 4 }),

@@ -1,9 +1,9 @@
 // Goal: terms are a logical clock that every server follows.
 // Method: one node in each role hears a message of a later or an earlier term.
-// Paper §5.1: "If one server's current term is smaller than the other's, then it updates its current
-// term to the larger value. If a candidate or leader discovers that its term is out of date, it
-// immediately reverts to follower state. If a server receives a request with a stale term number,
-// it rejects the request."
+// Paper §5.1: "If one server's current term is smaller than the other's, then it updates its
+// current term to the larger value. If a candidate or leader discovers that its term is out of
+// date, it immediately reverts to follower state. If a server receives a request with a stale term
+// number, it rejects the request."
 
 import { describe, expect, test } from "vitest";
 import type { Message } from "../src/index.ts";

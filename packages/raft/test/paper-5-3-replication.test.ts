@@ -131,7 +131,7 @@ describe("a follower applies a committed entry, in log order", () => {
   });
 });
 
-describe("the consistency check: a follower without an entry at prevLogIndex and -Term refuses", () => {
+describe("the consistency check: a follower without the entry before refuses", () => {
   const rows = [
     { prev: [0, 0], rejected: false, index: 1 },
     { prev: [1, 1], rejected: false, index: 1 },

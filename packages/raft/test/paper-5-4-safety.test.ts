@@ -68,7 +68,7 @@ describe("a voter denies its vote if its own log is more up-to-date", () => {
   });
 });
 
-describe("figure 8: only entries of the leader's own term are committed by counting replicas", () => {
+describe("figure 8: only entries of the leader's own term commit by counting replicas", () => {
   const rows = [
     { index: 1, committed: 0 },
     { index: 2, committed: 0 },

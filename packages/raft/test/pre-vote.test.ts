@@ -157,7 +157,7 @@ describe("in a group", () => {
     expect([cluster.node(2).term, cluster.node(3).term]).toEqual([term, term]);
   });
 
-  test("with one node in an earlier term and no more than a majority left, somebody is elected", () => {
+  test("with one node in an earlier term and a bare majority left, somebody is elected", () => {
     const cluster = new Cluster({ options });
     cluster.isolate(3);
     for (const id of [1, 2, 1]) cluster.campaign(id);

@@ -39,7 +39,7 @@ describe("in a group", () => {
     expect(commands(cluster.node(2).applied)).toEqual([]);
   });
 
-  test("what an old leader could not commit is committed by a new one of its term's followers", () => {
+  test("what an old leader could not commit, a follower of its term commits as leader", () => {
     const cluster = new Cluster();
     cluster.campaign(1);
     cluster.lose("AppendEntriesReply");

@@ -136,7 +136,7 @@ test("a snapshot is where it starts: nothing below is applied again", () => {
   expect(positions(node.applied)).toEqual(["1/6"]);
 });
 
-test("a leader that restarts has to be elected again, and its uncommitted entries may commit", () => {
+test("a leader that restarts is elected anew, and its uncommitted entries may commit", () => {
   const node = leader({ configuration: configurationOf({ voters: [1] }) });
   node.propose("x");
   const ready = node.take();

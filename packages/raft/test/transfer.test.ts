@@ -1,5 +1,5 @@
-// Goal: leadership moves on request, quickly, without losing proposals, and stays if it cannot move.
-// Method: groups for transfers that work, single leaders for those that do not.
+// Goal: leadership moves on request, quickly, without losing proposals, and stays if it cannot
+// move. Method: groups for transfers that work, single leaders for those that do not.
 // Thesis §3.10 (leadership transfer extension).
 
 import { describe, expect, test } from "vitest";
