@@ -33,7 +33,7 @@ function demoSwarm(): SwarmOptions {
       capacity: 1_000,
       blocksInFlight: true,
     },
-    disk: { syncMin: 500, syncMean: 1_000 },
+    disk: { syncMin: 500, syncMean: 1_000, isGrouped: true },
     driver: {
       turnDelayMax: 0,
       takesOneReady: false,

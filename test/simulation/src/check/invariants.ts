@@ -11,6 +11,7 @@
 import {
   type AppendWork,
   type Configuration,
+  type DropReason,
   type Entry,
   findMember,
   isVoter,
@@ -26,12 +27,14 @@ import { required } from "@quorumlog/std";
 import { TRACE, type Trace } from "../engine/trace.ts";
 import { hold, Violation } from "../engine/violation.ts";
 import type { ApplyEffect } from "../node/state-machine.ts";
-import type { NodeWatcher, SimNode } from "../node/sim-node.ts";
+import type { NodeWatcher } from "../node/node-environment.ts";
+import type { SimNode } from "../node/sim-node.ts";
 import { AppendChecker } from "./append-checker.ts";
 import { describeConfiguration } from "./configuration-model.ts";
 import type { Ledger } from "./ledger.ts";
 import { majority, type MemberDirectory } from "./member-directory.ts";
 import type { Oracle } from "./oracle.ts";
+import { checkEvent, checkFollowed, checkFollowersCommit, checkStep } from "./step-checker.ts";
 import { Promises } from "./promises.ts";
 
 /** What was last seen of one process. */
@@ -48,7 +51,7 @@ interface Seen {
 
 const PROGRESS_CHECK_INTERVAL = 6;
 
-export class Invariants implements NodeWatcher {
+export class Invariants implements NodeWatcher<SimNode> {
   readonly #ledger: Ledger;
   readonly #oracle: Oracle;
   readonly #trace: Trace;
@@ -106,6 +109,7 @@ export class Invariants implements NodeWatcher {
 
   onEvent(node: SimNode, event: RaftEvent): void {
     this.#listener(node, event);
+    checkEvent(node, event);
     switch (event.type) {
       case "commitAdvanced":
         this.#onCommit(node, event.commitIndex);
@@ -141,6 +145,7 @@ export class Invariants implements NodeWatcher {
   /** A commit index has moved. If nobody's had come so far, this is the moment of commitment. */
   #onCommit(node: SimNode, commitIndex: LogIndex): void {
     const ledger = this.#ledger;
+    checkFollowersCommit(node, commitIndex);
     this.#trace.event(TRACE.commit, node.id, commitIndex);
     if (commitIndex <= ledger.committedIndex) return;
     const { role, currentTerm, configuration } = node.core.status();
@@ -187,6 +192,12 @@ export class Invariants implements NodeWatcher {
   onAppend(node: SimNode, work: AppendWork): void {
     const seen = this.#seen.get(node);
     if (seen !== undefined) this.#appends.check(node, work, seen);
+  }
+
+  onStepped(node: SimNode, message: Message, reason: DropReason | undefined): void {
+    const { currentTerm: before, role } = node.lastStatus;
+    const wasCandidate = role === "candidate" || role === "preCandidate";
+    checkStep(node, message, { reason, before, wasCandidate });
   }
 
   onDurable(node: SimNode): void {
@@ -253,6 +264,12 @@ export class Invariants implements NodeWatcher {
     this.#trace.event(TRACE.apply, node.id, entry.index, entry.term);
     this.#ledger.checkApplied(node.id, entry);
     hold(
+      node.disk.durable.log.covers(entry),
+      "only what is durable here is applied here",
+      [node.id],
+      () => `index ${entry.index}, durable up to ${node.disk.durable.log.lastIndex}`,
+    );
+    hold(
       this.#ledger.agreesWith(node.machine),
       "state machines agree",
       [node.id],
@@ -295,6 +312,7 @@ export class Invariants implements NodeWatcher {
     if (seen === undefined) return;
     const status = node.lastStatus;
     checkMonotonic(node, seen, status);
+    checkFollowed(node, status, this.#leaders.get(status.currentTerm)?.id);
     this.#checkOrder(node, status);
     if (status.commitIndex > seen.commitIndex || seen.turns === 0)
       this.#checkCommitted(node, status);

@@ -14,6 +14,7 @@
 
 import { assert, type Prng } from "@quorumlog/std";
 import type { Entry, HardState, LogIndex, NodeId, Snapshot, Term } from "@quorumlog/raft";
+import type { Micros } from "./event-queue.ts";
 import { LogView } from "./log-view.ts";
 
 export type DiskRecord =
@@ -103,8 +104,10 @@ export class Disk {
   /** How many records were synced; a record's position is its number in the stream. */
   #synced = 0;
   #rottenIndex: LogIndex | undefined;
-  /** Writes take so many times as long as usual. */
+  /** Syncs take so many times as long as usual. */
   slowness = 1;
+  /** And so much longer. */
+  stall: Micros = 0;
   /** How many more syncs succeed before one fails; infinite on a healthy disk. */
   syncsUntilFailure: number = Number.POSITIVE_INFINITY;
 

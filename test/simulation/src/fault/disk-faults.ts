@@ -6,7 +6,10 @@ import type { Fault, FaultContext } from "./fault-context.ts";
 import { crash, restartTime } from "./process-faults.ts";
 import type { FaultKind } from "./swarm.ts";
 
-type DiskFault = Extract<FaultKind, "failedSync" | "failedRead" | "slowDisk" | "bitRot" | "wipe">;
+type DiskFault = Extract<
+  FaultKind,
+  "failedSync" | "failedRead" | "slowDisk" | "stalledDisks" | "stalledApply" | "bitRot" | "wipe"
+>;
 
 export const DISK_FAULTS: Readonly<Record<DiskFault, Fault>> = {
   /** One of the next syncs fails: the node must stop, and answer nothing that rode on it. */
@@ -32,6 +35,33 @@ export const DISK_FAULTS: Readonly<Record<DiskFault, Fault>> = {
       host.disk.slowness = 1;
     });
     return true;
+  },
+
+  /** Syncs outlast elections, on one host or a few: what is being written is overtaken meanwhile. */
+  stalledDisks(context) {
+    const running = context.prng.shuffle(context.runningHosts());
+    const stalled = running.slice(0, context.prng.between(1, 4));
+    const time = context.electionTimeout * (2 + context.prng.fraction() * 8);
+    for (const { disk } of stalled) {
+      disk.stall = context.electionTimeout * (0.3 + context.prng.fraction() * 4);
+      context.during(time, () => {
+        disk.stall = 0;
+      });
+    }
+    return stalled.length > 0;
+  },
+
+  /** State machines lag behind what is committed. */
+  stalledApply(context) {
+    const running = context.prng.shuffle(context.runningHosts());
+    const stalled = running.slice(0, context.prng.between(1, 4));
+    for (const { node } of stalled) {
+      node?.stallApply(context.electionTimeout * (0.3 + context.prng.fraction() * 3));
+      context.during(context.electionTimeout * (1 + context.prng.fraction() * 6), () => {
+        node?.stallApply(0);
+      });
+    }
+    return stalled.length > 0;
   },
 
   /** A bit flips below the synced mark; found at the next read of that entry, or the next start. */

@@ -16,7 +16,8 @@ export class FaultContext {
   readonly operator: Operator;
   readonly prng: Prng;
   readonly #undos = new Set<() => void>();
-  #isOver = false;
+  /** Counts the storms: what a former one had planned is not done in a later one. */
+  #storm = 0;
 
   constructor(init: { cluster: Cluster; atlas: FaultAtlas; operator: Operator; prng: Prng }) {
     this.cluster = init.cluster;
@@ -45,14 +46,15 @@ export class FaultContext {
 
   /** The next step of a fault in several; not taken any more when the storm is over. */
   after(delay: Micros, step: () => void): void {
+    const storm = this.#storm;
     this.queue.schedule(delay, () => {
-      if (!this.#isOver) step();
+      if (this.#storm === storm) step();
     });
   }
 
   /** The storm is over: undoes everything that still lasts. */
   end(): void {
-    this.#isOver = true;
+    this.#storm += 1;
     for (const undo of this.#undos) undo();
     this.#undos.clear();
   }

@@ -22,6 +22,18 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   membership: (context) => context.operator.churn(),
 };
 
+/** What leaves a group divided: logs that differ, terms far apart, votes cast in vain. */
+const FINALES: readonly FaultKind[] = [
+  "crashAll",
+  "deposedReads",
+  "figure8",
+  "isolateLeader",
+  "partition",
+  "staleWrites",
+  "voteStorm",
+  "voteStorm",
+];
+
 const REPAIR_INTERVAL: Micros = 700 * MILLISECOND;
 
 export class Nemesis {
@@ -55,7 +67,19 @@ export class Nemesis {
     this.#scheduleRepair();
   }
 
-  /** No more faults, and none that last: not even what the seed's network loses by nature. */
+  /**
+   * Ends the storm, though not what the seed's network loses by nature, and strikes once or twice
+   * more, so that the group is left in a state that no calm has mended. Returns how long that takes.
+   */
+  finale(): Micros {
+    this.#isOver = true;
+    this.#context.end();
+    const strikes = this.#prng.below(3);
+    for (let i = 0; i < strikes; i++) FAULTS[this.#prng.pick(FINALES)](this.#context);
+    return strikes * this.#context.electionTimeout * (0.5 + this.#prng.fraction() * 3);
+  }
+
+  /** No more faults, and none that last. */
   end(): void {
     this.#isOver = true;
     this.#context.end();

@@ -1,6 +1,6 @@
 /** Faults between hosts: partitions of all shapes, clogs, and bad links. */
 
-import type { NodeId } from "@quorumlog/raft";
+import type { Message, NodeId } from "@quorumlog/raft";
 import { type Micros, MILLISECOND, SECOND } from "../engine/event-queue.ts";
 import type { Host } from "../run/host.ts";
 import type { Fault, FaultContext } from "./fault-context.ts";
@@ -15,9 +15,24 @@ type NetworkFault = Extract<
   | "partialPartition"
   | "isolateLeader"
   | "badLinks"
+  | "silence"
   | "clog"
   | "swizzleClog"
 >;
+
+const SILENCEABLE: readonly Message["type"][] = [
+  "AppendEntries",
+  "AppendEntriesReply",
+  "Heartbeat",
+  "HeartbeatReply",
+  "RequestVote",
+  "RequestVoteReply",
+  "RequestVoteReply",
+  "RequestPreVoteReply",
+  "InstallSnapshot",
+  "TimeoutNow",
+  "ReadIndexReply",
+];
 
 export const NETWORK_FAULTS: Readonly<Record<NetworkFault, Fault>> = {
   partition(context) {
@@ -79,6 +94,13 @@ export const NETWORK_FAULTS: Readonly<Record<NetworkFault, Fault>> = {
     return true;
   },
 
+  /** Messages of one kind or two get lost, everywhere: elections without results, acks, reads. */
+  silence(context) {
+    const types = context.prng.shuffle([...SILENCEABLE]).slice(0, context.prng.between(1, 3));
+    silence(context, types, partitionTime(context));
+    return true;
+  },
+
   /** Everything that one host sends, or is sent, arrives late and at once. */
   clog(context) {
     const host = context.pickRunning();
@@ -121,6 +143,19 @@ export function isolate(
   const others = context.activeHosts().filter((peer) => peer !== host);
   const away = others.filter((peer) => !cut.keeping.includes(peer));
   blockPairs(context, [...between([host], away), ...between(away, [host])], cut.time);
+}
+
+/** Loses nearly all messages of some kinds. */
+export function silence(
+  context: FaultContext,
+  types: readonly Message["type"][],
+  time: Micros,
+): void {
+  const { silenced } = context.cluster;
+  for (const type of types) silenced.set(type, (silenced.get(type) ?? 0) + 1);
+  context.during(time, () => {
+    for (const type of types) silenced.set(type, Math.max(0, (silenced.get(type) ?? 0) - 1));
+  });
 }
 
 function blockPairs(context: FaultContext, pairs: readonly Pair[], time: Micros): void {

@@ -7,10 +7,13 @@
 import { MILLISECOND } from "../engine/event-queue.ts";
 import type { Host } from "../run/host.ts";
 import type { Fault, FaultContext } from "./fault-context.ts";
-import { isolate } from "./network-faults.ts";
+import { isolate, silence } from "./network-faults.ts";
 import type { FaultKind } from "./swarm.ts";
 
-type Recipe = Extract<FaultKind, "partKill" | "pauseKill" | "figure8" | "deposedReads">;
+type Recipe = Extract<
+  FaultKind,
+  "partKill" | "pauseKill" | "figure8" | "staleWrites" | "voteStorm" | "deposedReads" | "overtake"
+>;
 
 export const RECIPES: Readonly<Record<Recipe, Fault>> = {
   /**
@@ -44,26 +47,106 @@ export const RECIPES: Readonly<Record<Recipe, Fault>> = {
   },
 
   /**
+   * One follower with a stalled disk is the only one that leader after leader reaches: its log is
+   * rewritten again and again while the first write is still on its way (the ABA race of
+   * asynchronous storage writes).
+   */
+  staleWrites(context) {
+    const { cluster, prng, electionTimeout } = context;
+    const victim = context.pickRunning();
+    if (victim === undefined) return false;
+    const rounds = prng.between(3, 8);
+    const length = electionTimeout * (1.6 + prng.fraction() * 1.5);
+    victim.disk.stall = length * (1 + prng.fraction() * rounds);
+    context.during(rounds * length * 1.3, () => {
+      victim.disk.stall = 0;
+      cluster.preferredTarget = undefined;
+    });
+    for (let round = 0; round < rounds; round++)
+      context.after(round * length, () => {
+        const leader = context.leaderHost();
+        if (leader === undefined || leader === victim) return;
+        cluster.preferredTarget = leader.id;
+        isolate(context, leader, { keeping: [victim], time: length * 0.9 });
+      });
+    return true;
+  },
+
+  /**
+   * The leader, with the longest log, is cut off, and the others hold elections whose results get
+   * lost: terms rise, and the only node that could be elected does not hear of them (etcd 3c7359d).
+   */
+  voteStorm(context) {
+    const { cluster, prng, electionTimeout } = context;
+    const leader = context.leaderHost();
+    if (leader === undefined) return false;
+    const time = electionTimeout * (4 + prng.fraction() * 6);
+    cluster.preferredTarget = leader.id;
+    isolate(context, leader, { keeping: [], time });
+    silence(context, ["RequestVoteReply"], time);
+    context.during(time, () => {
+      cluster.preferredTarget = undefined;
+    });
+    return true;
+  },
+
+  /**
    * A leader with reads under way is paused until it is deposed; what its followers had answered
-   * arrives when it wakes up (etcd #20418).
+   * arrives when it wakes up, and so do more reads (etcd #20418).
    */
   deposedReads(context) {
     const leader = context.leaderHost();
     if (leader === undefined) return false;
     const { cluster, prng, electionTimeout } = context;
-    cluster.preferredTarget = leader.id;
-    const wakesAfter = electionTimeout * (1 + prng.fraction() * 3);
+    const heartbeat = cluster.swarm.raft.heartbeatTicks * cluster.swarm.tickMicros;
+    const pausesAfter = heartbeat * (0.2 + prng.fraction() * 2);
+    const wakesAfter = pausesAfter + electionTimeout * (1 + prng.fraction() * 3);
     const until = context.queue.now + wakesAfter;
     for (const peer of context.activeHosts())
-      if (peer !== leader && prng.chance(0.7)) cluster.network.clog(peer.id, leader.id, until);
-    context.after(prng.below(20 * MILLISECOND), () => {
+      if (peer !== leader && prng.chance(0.85)) cluster.network.clog(peer.id, leader.id, until);
+    context.after(pausesAfter, () => {
       const resume = cluster.pause(leader);
-      context.during(wakesAfter - prng.below(5 * MILLISECOND), resume);
+      context.during(wakesAfter - pausesAfter - prng.below(5 * MILLISECOND), resume);
       // It may also be cut off, so that only what is on its way already still arrives.
-      if (prng.chance(0.4)) isolate(context, leader, { keeping: [], time: wakesAfter * 1.3 });
+      if (prng.chance(0.3)) isolate(context, leader, { keeping: [], time: wakesAfter * 1.3 });
     });
-    context.during(wakesAfter * 1.2, () => {
-      cluster.preferredTarget = undefined;
+    const reads = prng.between(3, 12);
+    for (let i = 0; i < reads; i++)
+      context.after(wakesAfter - prng.below(12 * MILLISECOND) + 4 * MILLISECOND, () => {
+        cluster.injectRead(leader.id);
+      });
+    return true;
+  },
+
+  /**
+   * A follower that lags with applying, a change of membership among what it has not applied, is cut
+   * off until the leader has compacted its log: the snapshot overtakes the entries.
+   */
+  overtake(context) {
+    const { cluster, prng, electionTimeout } = context;
+    const leader = context.leaderHost();
+    const others = context.runningHosts().filter((host) => host !== leader);
+    if (leader === undefined || others.length === 0) return false;
+    const victim = prng.pick(others);
+    const { node } = victim;
+    node?.stallApply(electionTimeout * (3 + prng.fraction() * 4));
+    context.operator.churn();
+    const cutAfter = electionTimeout * (0.1 + prng.fraction() * 0.5);
+    const cutFor = electionTimeout * (0.5 + prng.fraction());
+    context.after(cutAfter, () => {
+      isolate(context, victim, { keeping: [], time: cutFor });
+    });
+    context.after(cutAfter + cutFor * 0.8, () => {
+      const storage = leader.node?.storage;
+      leader.node?.takeSnapshot();
+      if (storage === undefined || !prng.chance(0.3)) return;
+      storage.withholdsSnapshot = true;
+      context.during(electionTimeout, () => {
+        storage.withholdsSnapshot = false;
+      });
+    });
+    context.during(electionTimeout * 6, () => {
+      node?.stallApply(0);
     });
     return true;
   },

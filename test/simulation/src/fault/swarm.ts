@@ -16,6 +16,7 @@ export const FAULT_KINDS = [
   "partialPartition",
   "isolateLeader",
   "badLinks",
+  "silence",
   "clog",
   "swizzleClog",
   "pause",
@@ -28,6 +29,8 @@ export const FAULT_KINDS = [
   "failedSync",
   "failedRead",
   "slowDisk",
+  "stalledDisks",
+  "stalledApply",
   "bitRot",
   "wipe",
   "membership",
@@ -38,7 +41,10 @@ export const FAULT_KINDS = [
   "partKill",
   "pauseKill",
   "figure8",
+  "staleWrites",
+  "voteStorm",
   "deposedReads",
+  "overtake",
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -209,6 +215,7 @@ function drawDisk(prng: Prng, electionTimeout: Micros): DiskTiming {
   return {
     syncMin: prng.pick([50, 500, 2_000]),
     syncMean: Math.min(prng.pick([100, 1_000, 5_000, 12_000]), electionTimeout / 20),
+    isGrouped: prng.chance(0.7),
   };
 }
 

@@ -22,6 +22,8 @@ export class ApplyThread {
   readonly #onDue: (part: ApplyPart) => void;
   readonly #works: ApplyWork[] = [];
   #isBusy = false;
+  /** Each part takes so much longer. */
+  stall: Micros = 0;
 
   /** @param init - `latencyMean` 0: apply in the same turn. */
   constructor(init: {
@@ -63,11 +65,11 @@ export class ApplyThread {
   }
 
   #schedule(part: ApplyPart): void {
-    if (this.#latencyMean === 0) {
+    if (this.#latencyMean === 0 && this.stall === 0) {
       this.#onDue(part);
       return;
     }
-    this.#queue.schedule(exponential(this.#prng, this.#latencyMean), () => {
+    this.#queue.schedule(exponential(this.#prng, this.#latencyMean) + this.stall, () => {
       this.#onDue(part);
     });
   }

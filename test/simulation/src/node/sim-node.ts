@@ -19,55 +19,27 @@ import {
   type Message,
   type NodeId,
   RaftCore,
-  type RaftEvent,
   type RaftOptions,
   type Ready,
   type Snapshot,
   type Status,
 } from "@quorumlog/raft";
 import { assert, type Prng } from "@quorumlog/std";
-import type { CrashKind, Disk } from "../engine/disk.ts";
-import type { EventQueue } from "../engine/event-queue.ts";
+import type { Disk } from "../engine/disk.ts";
+import type { Micros } from "../engine/event-queue.ts";
 import type { HostClock } from "../engine/host-clock.ts";
 import type { LogView } from "../engine/log-view.ts";
-import type { Marks } from "../engine/marks.ts";
-import { TRACE, type Trace } from "../engine/trace.ts";
+import { TRACE } from "../engine/trace.ts";
 import type { SwarmOptions } from "../fault/swarm.ts";
 import { AppendThread, recordsOf } from "./append-thread.ts";
 import { type ApplyPart, ApplyThread } from "./apply-thread.ts";
-import type { NodeInput, WriteStage } from "./node-input.ts";
+import type { NodeEnvironment } from "./node-environment.ts";
+import type { NodeInput } from "./node-input.ts";
 import { NodeStorage, type RecoveredState, StorageReadError } from "./node-storage.ts";
-import { type ProposalWatcher, RequestDesk } from "./request-desk.ts";
+import { RequestDesk } from "./request-desk.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
-import { type ApplyEffect, StateMachine } from "./state-machine.ts";
+import { StateMachine } from "./state-machine.ts";
 import { Ticker } from "./ticker.ts";
-
-/** Sees everything that a node does. Throws a `Violation` where that is wrong. */
-export interface NodeWatcher extends ProposalWatcher {
-  onEvent(node: SimNode, event: RaftEvent): void;
-  /** Work was handed out; the node's own view does not have it yet. */
-  onAppend(node: SimNode, work: AppendWork): void;
-  onDurable(node: SimNode): void;
-  /** @param isPromise - It rode on append work, which is durable now. */
-  onSend(node: SimNode, message: Message, isPromise: boolean): void;
-  onApply(node: SimNode, entry: Entry, effect: ApplyEffect): void;
-  onSnapshot(node: SimNode, snapshot: Snapshot, origin: "taken" | "installed"): void;
-  onTurnEnd(node: SimNode): void;
-}
-
-/** The world around a node. */
-export interface NodeEnvironment {
-  readonly queue: EventQueue;
-  readonly trace: Trace;
-  readonly marks: Marks;
-  readonly swarm: SwarmOptions;
-  readonly watcher: NodeWatcher;
-  transmit(node: SimNode, message: Message): void;
-  /** The process ends here and now. */
-  crash(node: SimNode, kind: CrashKind, reason: string): void;
-  /** Whether the process dies at this boundary; if so it is dead when this returns. */
-  diesAt(node: SimNode, stage: WriteStage): boolean;
-}
 
 export interface SimNodeInit {
   readonly id: NodeId;
@@ -79,7 +51,7 @@ export interface SimNodeInit {
   readonly disk: Disk;
   readonly clock: HostClock;
   readonly prng: Prng;
-  readonly environment: NodeEnvironment;
+  readonly environment: NodeEnvironment<SimNode>;
 }
 
 const READY_COUNT_MAX = 50_000;
@@ -101,12 +73,14 @@ export class SimNode {
   readonly recovered: HardState;
   /** As of the end of the last turn. */
   lastStatus: Status;
+  /** The peer's message that the core is looking at. */
+  stepping: Message | undefined;
   isAlive = true;
   isPaused = false;
 
   readonly #ticker: Ticker;
   readonly #prng: Prng;
-  readonly #environment: NodeEnvironment;
+  readonly #environment: NodeEnvironment<SimNode>;
   readonly #swarm: SwarmOptions;
   readonly #desk: RequestDesk;
   readonly #appendThread: AppendThread;
@@ -201,6 +175,11 @@ export class SimNode {
    */
   isOvertaken(): boolean {
     return this.core.status().firstIndex > this.machine.appliedIndex + 1;
+  }
+
+  /** Makes applying take so much longer; in mode `sync` it is part of the loop, and does not. */
+  stallApply(time: Micros): void {
+    this.#applyThread.stall = time;
   }
 
   /** Puts an input into the inbox. */
@@ -303,7 +282,7 @@ export class SimNode {
   #handle(input: NodeInput): void {
     switch (input.kind) {
       case "message":
-        this.core.step(input.message);
+        this.#step(input.message);
         break;
       case "appended":
         this.#finishAppend(input.work);
@@ -329,6 +308,13 @@ export class SimNode {
         input.run(this.core);
         break;
     }
+  }
+
+  #step(message: Message): void {
+    this.stepping = message;
+    const reason = this.core.step(message);
+    this.stepping = undefined;
+    this.#environment.watcher.onStepped(this, message, reason);
   }
 
   #takeReadies(): void {

@@ -15,18 +15,19 @@ import type { CrashKind, DiskImage } from "../engine/disk.ts";
 import { type EventQueue, type Micros, MILLISECOND, SECOND } from "../engine/event-queue.ts";
 import { HostClock } from "../engine/host-clock.ts";
 import type { Marks } from "../engine/marks.ts";
-import { exponential, Network } from "../engine/network.ts";
+import { exponential, Network, type SendOutcome } from "../engine/network.ts";
 import { TRACE, type Trace } from "../engine/trace.ts";
 import type { SwarmOptions } from "../fault/swarm.ts";
 import type { RecoveredState } from "../node/node-storage.ts";
 import type { NodeInput, WriteStage } from "../node/node-input.ts";
-import { type NodeEnvironment, type NodeWatcher, SimNode } from "../node/sim-node.ts";
+import type { NodeEnvironment, NodeWatcher } from "../node/node-environment.ts";
+import { SimNode } from "../node/sim-node.ts";
 import { StateMachine } from "../node/state-machine.ts";
 import { describeMessage } from "./describe-message.ts";
 import { Host } from "./host.ts";
 
 /** A watcher that wants to know of lives, too. */
-export interface ClusterWatcher extends NodeWatcher {
+export interface ClusterWatcher extends NodeWatcher<SimNode> {
   onStart(node: SimNode): void;
   onStop(node: SimNode): void;
 }
@@ -34,7 +35,7 @@ export interface ClusterWatcher extends NodeWatcher {
 const BOOTSTRAP_TERM = 1;
 const SNAPSHOT_TIMEOUT: Micros = 600 * MILLISECOND;
 
-export class Cluster implements NodeEnvironment, MemberDirectory {
+export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
   readonly queue: EventQueue;
   readonly trace: Trace;
   readonly swarm: SwarmOptions;
@@ -42,8 +43,12 @@ export class Cluster implements NodeEnvironment, MemberDirectory {
   readonly prng: Prng;
   readonly network: Network;
   readonly hosts: readonly Host[];
+  /** Sends one linearizable read to a host, beside those of the clients. */
+  injectRead: (id: NodeId) => void = () => {};
   /** Whether crashed hosts come back by themselves. */
   restarts = true;
+  /** Kinds of messages that get lost on every link, for now; counted, as faults overlap. */
+  readonly silenced: Map<Message["type"], number> = new Map();
   /** Where clients like to go for now, whoever leads. */
   preferredTarget: NodeId | undefined;
   #watcher: ClusterWatcher | undefined;
@@ -140,8 +145,8 @@ export class Cluster implements NodeEnvironment, MemberDirectory {
     return leader;
   }
 
-  /** Starts a process on a host that runs none. */
-  start(host: Host): void {
+  /** @param delay - Until the process runs; by default what reading and syncing its log takes. */
+  start(host: Host, delay?: Micros): void {
     if (host.state === "up" || host.state === "recovering" || host.state === "retired") return;
     host.state = "recovering";
     host.epoch += 1;
@@ -156,7 +161,7 @@ export class Cluster implements NodeEnvironment, MemberDirectory {
     host.armed = undefined;
     const { syncMin, syncMean } = this.swarm.disk;
     const latency = syncMin + exponential(this.prng, syncMean) * host.disk.slowness;
-    this.queue.schedule(latency, () => {
+    this.queue.schedule(delay ?? latency, () => {
       if (host.epoch === epoch) this.#finishStart(host);
     });
   }
@@ -263,14 +268,17 @@ export class Cluster implements NodeEnvironment, MemberDirectory {
   /** Ends all that is wrong with links, disks and clocks, other than what was lost. */
   calm(): void {
     this.network.heal();
+    this.silenced.clear();
     this.preferredTarget = undefined;
     for (const host of this.hosts) {
       host.disk.slowness = 1;
+      host.disk.stall = 0;
+      host.clock.setRate(1);
       host.disk.syncsUntilFailure = Number.POSITIVE_INFINITY;
       host.armed = undefined;
-      if (host.clock.rate === 0) host.clock.setRate(1);
       if (host.node === undefined) continue;
       host.node.storage.withholdsSnapshot = false;
+      host.node.stallApply(0);
       host.node.storage.readsUntilFailure = Number.POSITIVE_INFINITY;
       host.node.wake();
     }
@@ -295,7 +303,10 @@ export class Cluster implements NodeEnvironment, MemberDirectory {
       extraDelay: isSnapshot ? this.prng.below(40 * MILLISECOND) : 0,
     };
     const settle = isSnapshot ? this.#snapshotReporter(node, message.to) : undefined;
-    const outcome = this.network.send(path, () => {
+    const isSilenced = (this.silenced.get(message.type) ?? 0) > 0 && this.prng.chance(0.9);
+    const send = (deliver: () => void): SendOutcome =>
+      isSilenced ? "lost" : this.network.send(path, deliver);
+    const outcome = send(() => {
       const isDelivered = this.#deliver(message);
       if (isDelivered) settle?.("finished");
       else if (this.swarm.driver.reportsUnreachable) this.#reportUnreachable(node, message.to);

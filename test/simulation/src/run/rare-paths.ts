@@ -66,7 +66,6 @@ const WORLD_PATHS = [
   "recovered tail synced again",
   "returned under its old id after losing its disk",
   "snapshot ignored",
-  "snapshot overtook a configuration change",
   "snapshot transfer failed",
   "snapshot withheld: inactive",
   "snapshot withheld: none",

@@ -1,7 +1,7 @@
 /**
  * One seed, from its first event to its verdict.
  *
- *     storm (faults, load) ──> calm (load, until there was enough of it) ──> quiet tail ──> liveness
+ *     storm (faults, load) ──> calm, if there was too little load ──> finale ──> liveness
  */
 
 import { recordSometimes } from "@quorumlog/std";
@@ -56,7 +56,6 @@ const FAULT_COUNT_MIN = 5;
 /** A storm that lets too little through ends here; what is missing is done in calm weather. */
 const STORM_MAX: Micros = 90 * SECOND;
 const CALM_MAX: Micros = 180 * SECOND;
-const QUIET_TAIL: Micros = SECOND;
 const STEP: Micros = 100 * MILLISECOND;
 const EVENT_COUNT_MAX = 4_000_000;
 
@@ -92,6 +91,7 @@ class SeedRun {
       world.begin();
       this.#storm();
       this.#calm();
+      this.#finale();
       this.#liveness.run();
     } catch (error) {
       failure = this.#failureOf(error);
@@ -134,26 +134,39 @@ class SeedRun {
     for (const client of clients) client.start();
     this.#nemesis.start();
     while (!this.#isEnough && queue.now < STORM_MAX) this.#advance(STEP);
-    this.#nemesis.end();
   }
 
+  /** What the storm let too little of is made up for. */
   #calm(): void {
-    const { clients, counts, marks, queue } = this.#world;
+    const { counts, marks, queue } = this.#world;
+    if (counts.acknowledged >= OPERATION_COUNT_MIN) return;
+    marks.hit("operations made up for in calm weather");
+    this.#nemesis.end();
     const deadline = queue.now + CALM_MAX;
-    if (counts.acknowledged < OPERATION_COUNT_MIN)
-      marks.hit("operations made up for in calm weather");
     while (counts.acknowledged < OPERATION_COUNT_MIN) {
       if (queue.now >= deadline)
         throw new Violation("liveness", [], "clients get nothing done though all faults are over");
       this.#advance(STEP);
     }
+  }
+
+  /**
+   * The load ends before the faults do, at times, so that a group which only the next write would
+   * unlock stays locked; and nothing is mended before the core is chosen.
+   */
+  #finale(): void {
+    const { clients, prng } = this.#world;
+    const time = this.#nemesis.finale();
+    const loadShare = prng.pick([0, 0.5, 1]);
+    this.#advance(time * loadShare);
     for (const client of clients) client.stop();
-    this.#advance(QUIET_TAIL);
+    this.#advance(time * (1 - loadShare));
+    this.#nemesis.end();
   }
 
   #advance(time: Micros): void {
     const { queue } = this.#world;
-    queue.runUntil(queue.now + time);
+    queue.runUntil(queue.now + Math.round(time));
     if (queue.processed > EVENT_COUNT_MAX)
       throw new Violation("liveness", [], "the run does not come to an end");
   }

@@ -1,5 +1,6 @@
 /** Everything that one run consists of, put together: the machines, the load, and the checkers. */
 
+import type { NodeId } from "@quorumlog/raft";
 import { Prng } from "@quorumlog/std";
 import { describeConfiguration } from "../check/configuration-model.ts";
 import { Invariants } from "../check/invariants.ts";
@@ -9,6 +10,7 @@ import { EventQueue } from "../engine/event-queue.ts";
 import { Marks } from "../engine/marks.ts";
 import { Trace } from "../engine/trace.ts";
 import type { SwarmOptions } from "../fault/swarm.ts";
+import type { ReadAnswer } from "../node/request-desk.ts";
 import { Client, type OperationCounts } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { EventMarks, type NodeEventListener } from "./event-marks.ts";
@@ -70,6 +72,9 @@ export class World {
       { length: swarm.load.clientCount },
       (_, i) => new Client({ id: i + 1, cluster, oracle, prng: this.prng.fork(), counts }),
     );
+    cluster.injectRead = (id) => {
+      this.#injectRead(id);
+    };
     this.#begin = () => {
       cluster.bootstrap(snapshot, this.ledger, watcher);
     };
@@ -78,5 +83,16 @@ export class World {
   /** Starts the first members. */
   begin(): void {
     this.#begin();
+  }
+
+  #injectRead(id: NodeId): void {
+    const { floor } = this.oracle;
+    const key = this.prng.below(this.cluster.swarm.load.keyCount);
+    const answer = (result: ReadAnswer): void => {
+      if (result.kind !== "value") return;
+      this.counts.reads += 1;
+      this.oracle.onReadAcknowledged({ key, floor, value: result.value, index: result.index });
+    };
+    this.cluster.request(id, { kind: "read", request: { key, answer } });
   }
 }

@@ -1,0 +1,66 @@
+/** The bugs to plant, and what their files say of them. */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PatchError } from "./patch.ts";
+
+/** What notices bugs, in the order in which it is asked. */
+export const STAGES = ["simulator", "conformance", "unit"] as const;
+
+export type StageName = (typeof STAGES)[number];
+
+export interface Bug {
+  readonly name: string;
+  readonly title: string;
+  /** Rows of the list of pitfalls (raft.md, section 5); none for an outsider's bug. */
+  readonly rows: readonly number[];
+  /** What should notice it at the latest; `undefined` for an outsider's bug. */
+  readonly expected: StageName | undefined;
+  readonly patch: string;
+}
+
+/** Beside `src` and `dist`. */
+const BUGS = fileURLToPath(new URL("../bugs/", import.meta.url));
+
+/** The project's own bugs, in the order of their numbers. */
+export function plantedBugs(): Bug[] {
+  return readdirSync(BUGS)
+    .filter((name) => name.endsWith(".patch"))
+    .sort()
+    .map((name) => plantedBug(name, readFileSync(join(BUGS, name), "utf8")));
+}
+
+/**
+ * A bug that an outsider brings.
+ *
+ * @throws {@link PatchError} if there is no such file.
+ */
+export function foreignBug(path: string): Bug {
+  if (!existsSync(path)) throw new PatchError(`${path}: there is no such file`);
+  const name = basename(path).replace(/\.(?:patch|diff)$/, "");
+  const patch = readFileSync(path, "utf8");
+  return { name, title: field(patch, "Title") ?? name, rows: [], expected: undefined, patch };
+}
+
+/** @throws {@link PatchError} if the head of the file does not say what it has to. */
+export function plantedBug(fileName: string, patch: string): Bug {
+  const name = fileName.replace(/\.patch$/, "");
+  const title = field(patch, "Title");
+  const rows = field(patch, "Row")?.split(",").map(Number) ?? [];
+  const expected = STAGES.find((stage) => stage === field(patch, "Expect"));
+  if (title === undefined) throw new PatchError(`${fileName}: a line "Title: ..." is missing`);
+  if (!rows.every((row) => Number.isInteger(row) && row >= 1 && row <= 46))
+    throw new PatchError(`${fileName}: "Row:" lists rows of the list of pitfalls, 1 to 46`);
+  if (expected === undefined)
+    throw new PatchError(`${fileName}: "Expect:" is one of ${STAGES.join(", ")}`);
+  return { name, title, rows, expected, patch };
+}
+
+/** A line `key: value` before the patch itself. */
+function field(patch: string, key: string): string | undefined {
+  const head = /^[\s\S]*?(?=^(?:--- |diff ))/m.exec(patch)?.[0] ?? "";
+  const prefix = `${key}: `;
+  const line = head.split("\n").find((each) => each.startsWith(prefix));
+  return line?.slice(prefix.length).trim();
+}

@@ -1,0 +1,129 @@
+/** The whole command: choose the bugs, try each, report. */
+
+import { rmSync } from "node:fs";
+import { type Bug, foreignBug, plantedBugs } from "./bug.ts";
+import { FlagError, type Flags, HELP, parseFlags } from "./flags.ts";
+import { PatchError } from "./patch.ts";
+import { listLines, progressLine, reportJson, reportLines, tallyOf } from "./report.ts";
+import { inShard } from "./shard.ts";
+import { hasUnitTests } from "./stage.ts";
+import { Laboratory, type Outcome } from "./trial.ts";
+import { makeParentFolder, Workspace, WorkspaceError } from "./workspace.ts";
+
+/** Where lines go: the report, and all else. */
+export interface Console {
+  print(line: string): void;
+  complain(line: string): void;
+}
+
+/** Of a full run, at least this share must be caught by the simulator alone. */
+const SIMULATOR_SHARE = 2 / 3;
+
+/** @returns the exit code of the process. */
+export async function runMutants(argv: readonly string[], console: Console): Promise<number> {
+  try {
+    const flags = parseFlags(argv);
+    if (flags.isHelp) {
+      console.print(HELP.trimEnd());
+      return 0;
+    }
+    const bugs = chosenBugs(flags);
+    if (flags.isList) {
+      for (const line of listLines(bugs)) console.print(line);
+      return 0;
+    }
+    return await runBugs(bugs, flags, console);
+  } catch (error) {
+    if (!(error instanceof FlagError || error instanceof PatchError)) throw error;
+    console.complain(`${error.message}; --help tells what there is`);
+    return 2;
+  }
+}
+
+function chosenBugs(flags: Flags): Bug[] {
+  const all = flags.patches.length > 0 ? flags.patches.map(foreignBug) : plantedBugs();
+  const { only } = flags;
+  const wanted = all.filter(
+    ({ name }) => only.length === 0 || only.some((text) => name.includes(text)),
+  );
+  if (wanted.length === 0) throw new FlagError("no bug has such a name");
+  return inShard(wanted, flags.shard);
+}
+
+async function runBugs(bugs: readonly Bug[], flags: Flags, console: Console): Promise<number> {
+  const startedAt = process.hrtime.bigint();
+  const parent = makeParentFolder();
+  const clean = (): void => {
+    if (!flags.keepsCopies) rmSync(parent, { recursive: true, force: true });
+  };
+  process.once("exit", clean);
+  const tell = (line: string): void => {
+    if (flags.isJson) console.complain(line);
+    else console.print(line);
+  };
+  try {
+    const template = await Workspace.template(parent);
+    if (!flags.isSimulatorOnly && !hasUnitTests(template.folder))
+      throw new WorkspaceError("the core has no unit tests to ask");
+    if (flags.keepsCopies) tell(`copies are kept in ${parent}`);
+    const outcomes = await tryAll(bugs, { flags, parent, template, tell });
+    const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
+    return report(outcomes, { flags, seconds, console, tell });
+  } catch (error) {
+    if (!(error instanceof WorkspaceError)) throw error;
+    console.complain(error.message);
+    console.print(`0 passed, ${bugs.length} failed`);
+    return 1;
+  } finally {
+    process.off("exit", clean);
+    clean();
+  }
+}
+
+interface Run {
+  readonly flags: Flags;
+  readonly parent: string;
+  readonly template: Workspace;
+  readonly tell: (line: string) => void;
+}
+
+/** Tries as many at a time as there are jobs; the outcomes are in the order of the bugs. */
+async function tryAll(bugs: readonly Bug[], run: Run): Promise<Outcome[]> {
+  const { flags, parent, template, tell } = run;
+  const { isSimulatorOnly, keepsCopies, firstSeed, seedCount } = flags;
+  const seeds = { from: firstSeed, to: firstSeed + seedCount };
+  const options = { seeds, isSimulatorOnly, keepsCopies };
+  const laboratory = new Laboratory({ parent, template, options });
+  const outcomes: Outcome[] = [];
+  let next = 0;
+  let done = 0;
+  const work = async (): Promise<void> => {
+    for (;;) {
+      const at = next;
+      const bug = bugs[at];
+      if (bug === undefined) return;
+      next += 1;
+      const outcome = await laboratory.try(bug);
+      outcomes[at] = outcome;
+      done += 1;
+      tell(progressLine(outcome, { done, all: bugs.length }));
+    }
+  };
+  await Promise.all(Array.from({ length: flags.jobs }, work));
+  return outcomes;
+}
+
+function report(
+  outcomes: readonly Outcome[],
+  run: { flags: Flags; seconds: number; console: Console; tell: (line: string) => void },
+): number {
+  const { flags, seconds, console, tell } = run;
+  const { passed, failed, bySimulator } = tallyOf(outcomes);
+  if (flags.isJson) console.print(reportJson(outcomes, seconds));
+  else for (const line of ["", ...reportLines(outcomes, seconds)]) console.print(line);
+  const isFull = flags.patches.length === 0 && flags.only.length === 0 && flags.shard.count === 1;
+  const isShort = isFull && bySimulator < outcomes.length * SIMULATOR_SHARE;
+  if (isShort) tell("FAILED: the simulator alone has to catch two thirds of them");
+  tell(`${passed} passed, ${failed} failed`);
+  return failed > 0 || isShort ? 1 : 0;
+}

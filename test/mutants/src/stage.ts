@@ -1,0 +1,87 @@
+/** The tests that are to notice a bug, each run in a copy of the project. */
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { StageName } from "./bug.ts";
+import { type Finished, runNode } from "./command.ts";
+import { driverProgram, readSeedReport } from "./seed-driver.ts";
+
+/** What a stage noticed. */
+export interface Finding {
+  readonly stage: StageName;
+  /** The check that failed, in a few words. */
+  readonly detail: string;
+  /** Simulator only: the seed that fails; `undefined` if it did not get as far as a seed. */
+  readonly seed: number | undefined;
+}
+
+/** Half-open: `[from, to)`. */
+export interface SeedRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A seed takes less than a second. */
+const SEED_SECONDS = 60;
+const CONFORMANCE_SECONDS = 120;
+const UNIT_SECONDS = 150;
+
+const DETAIL_LENGTH_MAX = 60;
+
+/** @returns `undefined` if no seed of the range fails. */
+export async function simulate(folder: string, range: SeedRange): Promise<Finding | undefined> {
+  const program = driverProgram(range.from, range.to);
+  const result = await runNode(["--input-type=module", "--eval", program], {
+    cwd: folder,
+    silenceSeconds: SEED_SECONDS,
+  });
+  if (result.exitCode === 0) return undefined;
+  const { seed, invariant } = readSeedReport(result.stdout);
+  return { stage: "simulator", detail: short(invariant ?? ending(result)), seed };
+}
+
+/** @returns `undefined` if all of the project's scenarios come out as recorded. */
+export async function replayScenarios(folder: string): Promise<Finding | undefined> {
+  const argv = ["test/conformance/dist/cli.js"];
+  const result = await runNode(argv, { cwd: folder, silenceSeconds: CONFORMANCE_SECONDS });
+  if (result.exitCode === 0) return undefined;
+  const place = /([\w-]+\.txt:\d+): /.exec(result.stdout)?.[1];
+  return { stage: "conformance", detail: short(place ?? ending(result)), seed: undefined };
+}
+
+/** @returns `undefined` if all unit tests of the core pass. */
+export async function runUnitTests(folder: string): Promise<Finding | undefined> {
+  const argv = ["node_modules/vitest/vitest.mjs", "run", "--maxWorkers", "1", "--bail", "1"];
+  const result = await runNode([...argv, "packages/raft/test"], {
+    cwd: folder,
+    silenceSeconds: UNIT_SECONDS,
+  });
+  if (result.exitCode === 0) return undefined;
+  const failed = /FAIL\s+(?:.*\/)?([\w-]+)\.test\.ts(?: > (.*))?/.exec(
+    result.stderr + result.stdout,
+  );
+  const detail = failed === null ? ending(result) : (failed[2] ?? failed[1] ?? "");
+  return { stage: "unit", detail: short(detail), seed: undefined };
+}
+
+/** Whether there are unit tests at all: none would notice nothing. */
+export function hasUnitTests(folder: string): boolean {
+  const names = readdirSync(join(folder, "packages/raft/test"), { recursive: true });
+  return names.some((name) => String(name).endsWith(".test.ts"));
+}
+
+/** For a process that ended without a report: the last thing it said. */
+function ending(result: Finished): string {
+  if (result.isOverdue) return "hang";
+  const lines = `${result.stdout}\n${result.stderr}`
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  const error = lines.find((line) => /^\s*(?:\w*Error|InvariantViolation)\b/.test(line));
+  const code = result.exitCode === undefined ? "killed" : `exit code ${result.exitCode}`;
+  return error ?? lines.at(-1) ?? code;
+}
+
+function short(text: string): string {
+  const line = text.trim().split("\n")[0] ?? "";
+  return line.length <= DETAIL_LENGTH_MAX ? line : `${line.slice(0, DETAIL_LENGTH_MAX - 3)}...`;
+}

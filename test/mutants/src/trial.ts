@@ -1,0 +1,149 @@
+/**
+ * One bug's trial: plant it, build, and ask the simulator, the scenarios and the unit tests in turn
+ * until one notices.
+ *
+ * Whatever notices is asked again with no bug planted, and must then be content: else a test that
+ * fails anyway, or a slow machine, would pass for a good detective.
+ */
+
+import type { Bug, StageName } from "./bug.ts";
+import { PatchError } from "./patch.ts";
+import { plant } from "./plant.ts";
+import { type Finding, replayScenarios, runUnitTests, type SeedRange, simulate } from "./stage.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface Outcome {
+  readonly bug: Bug;
+  /** `broken`: there was no trial, because the bug could not be planted or the control failed. */
+  readonly verdict: "caught" | "survived" | "broken";
+  readonly stage: StageName | undefined;
+  /** The check that noticed; why there was no trial; or what the compiler said. */
+  readonly detail: string;
+  readonly seedsNeeded: number | undefined;
+  readonly seconds: number;
+}
+
+export interface TrialOptions {
+  readonly seeds: SeedRange;
+  /** Leave the scenarios and unit tests out. */
+  readonly isSimulatorOnly: boolean;
+  /** Do not remove the copies. */
+  readonly keepsCopies: boolean;
+}
+
+/** Ranges of seeds grow by this factor: early ones start soon, late ones start few processes. */
+const GROWTH = 3;
+const FIRST_RANGE = 8;
+/** From a thousand on the simulator also wants to have seen every rare path. */
+const RANGE_MAX = 500;
+
+export class Laboratory {
+  readonly #parent: string;
+  readonly #template: Workspace;
+  readonly #options: TrialOptions;
+  /** What the stages say without a bug, by what they were asked. */
+  readonly #controls = new Map<string, Promise<Finding | undefined>>();
+  #copies = 0;
+
+  constructor(init: { parent: string; template: Workspace; options: TrialOptions }) {
+    this.#parent = init.parent;
+    this.#template = init.template;
+    this.#options = init.options;
+  }
+
+  async try(bug: Bug): Promise<Outcome> {
+    const startedAt = process.hrtime.bigint();
+    this.#copies += 1;
+    const workspace = this.#template.copy(this.#parent, `${this.#copies}-${bug.name}`);
+    try {
+      const result = await this.#tryIn(workspace, bug);
+      return { ...result, bug, seconds: Number(process.hrtime.bigint() - startedAt) / 1e9 };
+    } finally {
+      if (!this.#options.keepsCopies) workspace.remove();
+    }
+  }
+
+  async #tryIn(workspace: Workspace, bug: Bug): Promise<Result> {
+    try {
+      plant(bug.patch, workspace.sources);
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error;
+      return broken(`does not apply: refresh it. ${error.message}`);
+    }
+    const { problems } = await workspace.build(["packages/raft"]);
+    // Those of the project are held to compile. An outsider's may be careless of types: what
+    // matters is what runs, and what cannot even be parsed fails below.
+    if (problems !== undefined && bug.expected !== undefined)
+      return broken(`does not compile: refresh it. ${problems}`);
+
+    const found = await this.#firstFinding(workspace);
+    if (found === undefined) {
+      const detail = problems === undefined ? "" : `only the compiler complains: ${problems}`;
+      return { verdict: "survived", stage: undefined, detail, seedsNeeded: undefined };
+    }
+    const { finding, range } = found;
+    const control = await this.#control(finding, range);
+    if (control !== undefined)
+      return broken(`the ${finding.stage} fails without the bug, too: ${control.detail}`);
+    return {
+      verdict: "caught",
+      stage: finding.stage,
+      detail: finding.detail,
+      seedsNeeded: seedsNeeded(finding, range, this.#options.seeds),
+    };
+  }
+
+  async #firstFinding(
+    workspace: Workspace,
+  ): Promise<{ finding: Finding; range: SeedRange | undefined } | undefined> {
+    const { folder } = workspace;
+    for (const range of growingRanges(this.#options.seeds)) {
+      const finding = await simulate(folder, range);
+      if (finding !== undefined) return { finding, range };
+    }
+    if (this.#options.isSimulatorOnly) return undefined;
+    const finding = (await replayScenarios(folder)) ?? (await runUnitTests(folder));
+    return finding === undefined ? undefined : { finding, range: undefined };
+  }
+
+  #control(finding: Finding, range: SeedRange | undefined): Promise<Finding | undefined> {
+    const seeds = finding.seed === undefined ? range : { from: finding.seed, to: finding.seed + 1 };
+    const key = `${finding.stage} ${seeds?.from}-${seeds?.to}`;
+    const known = this.#controls.get(key);
+    if (known !== undefined) return known;
+    const { folder } = this.#template;
+    let control: Promise<Finding | undefined>;
+    if (finding.stage === "conformance") control = replayScenarios(folder);
+    else if (finding.stage === "unit") control = runUnitTests(folder);
+    else control = simulate(folder, seeds ?? this.#options.seeds);
+    this.#controls.set(key, control);
+    return control;
+  }
+}
+
+type Result = Omit<Outcome, "bug" | "seconds">;
+
+function broken(detail: string): Result {
+  return { verdict: "broken", stage: undefined, detail, seedsNeeded: undefined };
+}
+
+function seedsNeeded(
+  finding: Finding,
+  range: SeedRange | undefined,
+  all: SeedRange,
+): number | undefined {
+  if (range === undefined) return undefined;
+  return (finding.seed ?? range.to - 1) - all.from + 1;
+}
+
+/** Splits a range into ranges of growing length. */
+export function growingRanges(all: SeedRange): SeedRange[] {
+  const ranges: SeedRange[] = [];
+  let from = all.from;
+  for (let length = FIRST_RANGE; from < all.to; length *= GROWTH) {
+    const to = Math.min(all.to, from + Math.min(length, RANGE_MAX));
+    ranges.push({ from, to });
+    from = to;
+  }
+  return ranges;
+}

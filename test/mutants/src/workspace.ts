@@ -1,0 +1,137 @@
+/**
+ * Copies of the project, small enough to make one for each bug.
+ *
+ * The sources of the checkout are never touched, and a copy never runs the checkout's: in its
+ * `node_modules` the project's own packages lead to the copy, only those of others lead out of it.
+ */
+
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { basename, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runNode } from "./command.ts";
+
+const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** What the tests of the core need; `dist` and build records are made anew. */
+const FOLDERS = [
+  "packages/std",
+  "packages/raft",
+  "test/simulation",
+  "test/conformance",
+  "test/mutants",
+];
+const FILES = ["package.json", "tsconfig.base.json", "tsconfig.test.json", "vitest.config.ts"];
+
+const SCOPE = "@quorumlog";
+const BUILD_SECONDS_MAX = 300;
+
+/** The copy is of no use: it does not build, or it is not one. */
+export class WorkspaceError extends Error {
+  override readonly name = "WorkspaceError";
+}
+
+export interface BuildResult {
+  /** What the compiler said, if it did not like something. */
+  readonly problems: string | undefined;
+}
+
+export class Workspace {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** The copy of `packages/raft/src`. */
+  get sources(): string {
+    return join(this.folder, "packages/raft/src");
+  }
+
+  /** Copies the checkout as it is on disk, and builds that. */
+  static async template(parent: string): Promise<Workspace> {
+    const workspace = new Workspace(join(parent, "unchanged"));
+    const { folder } = workspace;
+    mkdirSync(folder);
+    for (const file of FILES) cpSync(join(PROJECT, file), join(folder, file));
+    for (const path of FOLDERS)
+      cpSync(join(PROJECT, path), join(folder, path), { recursive: true, filter: isSource });
+    linkModules(folder);
+    const { problems } = await workspace.build(FOLDERS);
+    if (problems !== undefined)
+      throw new WorkspaceError(`the sources do not build, with no bug planted\n${problems}`);
+    workspace.#assertSelfContained();
+    return workspace;
+  }
+
+  /** A copy of this copy, build results included. */
+  copy(parent: string, name: string): Workspace {
+    const folder = join(parent, name);
+    const options = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true };
+    cpSync(this.folder, folder, options);
+    const workspace = new Workspace(folder);
+    workspace.#assertSelfContained();
+    return workspace;
+  }
+
+  /** Compiles what has changed. Errors of type do not keep the output from being written. */
+  async build(projects: readonly string[]): Promise<BuildResult> {
+    const argv = ["node_modules/typescript/bin/tsc", "-b", "--pretty", "false", ...projects];
+    const result = await runNode(argv, { cwd: this.folder, silenceSeconds: BUILD_SECONDS_MAX });
+    const problems = result.exitCode === 0 ? undefined : (result.stdout + result.stderr).trim();
+    return { problems };
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Else a bug would be planted in one place and looked for in another. */
+  #assertSelfContained(): void {
+    const inside = realpathSync(this.folder) + sep;
+    for (const folder of FOLDERS.slice(1)) {
+      const from = createRequire(join(this.folder, folder, "package.json"));
+      for (const name of ["std", "raft"]) {
+        const resolved = realpathSync(from.resolve(`${SCOPE}/${name}`));
+        if (!resolved.startsWith(inside))
+          throw new WorkspaceError(`seen from ${folder}, ${SCOPE}/${name} is ${resolved}`);
+      }
+    }
+  }
+}
+
+/** A folder for the copies; the caller removes it. */
+export function makeParentFolder(): string {
+  return realpathSync(mkdtempSync(join(tmpdir(), "quorumlog-mutants-")));
+}
+
+function isSource(path: string): boolean {
+  const name = basename(path);
+  return name !== "dist" && name !== "node_modules" && !name.endsWith(".tsbuildinfo");
+}
+
+function linkModules(folder: string): void {
+  const outside = join(PROJECT, "node_modules");
+  const modules = join(folder, "node_modules");
+  mkdirSync(join(modules, SCOPE), { recursive: true });
+  for (const name of readdirSync(outside))
+    if (name !== SCOPE && !name.startsWith("."))
+      symlinkSync(join(outside, name), join(modules, name));
+  for (const path of FOLDERS) {
+    // A package may have dependencies of its own, in a version that the others do not share.
+    const own = join(PROJECT, path, "node_modules");
+    if (existsSync(own)) symlinkSync(own, join(folder, path, "node_modules"));
+    // Relative, so that a copy of the copy leads to itself.
+    symlinkSync(join("..", "..", path), join(modules, SCOPE, basename(path)));
+  }
+}

@@ -1,0 +1,109 @@
+/** Waiting for a group in calm weather to become one: one leader, one log, one state. */
+
+import { findMember, isJoint, LEAVE_JOINT } from "@quorumlog/raft";
+import type { Prng } from "@quorumlog/std";
+import { type Micros, MILLISECOND, SECOND } from "../engine/event-queue.ts";
+import { Violation } from "../engine/violation.ts";
+import type { SimNode } from "../node/sim-node.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Host } from "./host.ts";
+
+const STEP: Micros = 20 * MILLISECOND;
+
+export class Convergence {
+  readonly #cluster: Cluster;
+  readonly #prng: Prng;
+  /** The hosts that are up, and stay up. */
+  hosts: readonly Host[] = [];
+
+  constructor(cluster: Cluster, prng: Prng) {
+    this.#cluster = cluster;
+    this.#prng = prng;
+  }
+
+  /** Those of the hosts that are members now, on the disk they joined with. */
+  members(): Host[] {
+    const { configuration } = this.#cluster.ledger;
+    return this.hosts.filter(
+      ({ id, incarnation }) => findMember(configuration, id)?.incarnation === incarnation,
+    );
+  }
+
+  /** @throws Violation if the members do not converge in time. */
+  reach(goal: string): void {
+    this.await(goal, () => this.isReached());
+  }
+
+  isReached(): boolean {
+    const leader = this.#cluster.leader();
+    if (leader === undefined) return false;
+    const status = leader.lastStatus;
+    if (isJoint(status.configuration)) {
+      this.#maybeLeaveJoint(leader);
+      return false;
+    }
+    if (status.commitIndex !== status.lastIndex) return false;
+    return this.members().every(({ node }) => {
+      if (node === undefined) return false;
+      const own = node.lastStatus;
+      return (
+        own.leaderId === leader.id &&
+        own.currentTerm === status.currentTerm &&
+        own.lastIndex === status.lastIndex &&
+        node.machine.appliedIndex === status.lastIndex
+      );
+    });
+  }
+
+  /** @throws Violation if `isReached` does not come true in time. */
+  await(goal: string, isReached: () => boolean): void {
+    const { queue } = this.#cluster;
+    const deadline = queue.now + this.#patience;
+    while (!isReached()) {
+      if (queue.now >= deadline) {
+        const ids = this.hosts.map(({ id }) => id);
+        throw new Violation("liveness", ids, `${goal}: it did not; ${this.#describe()}`);
+      }
+      queue.runUntil(queue.now + STEP);
+    }
+  }
+
+  /** Byte by byte. */
+  checkStates(): void {
+    const truth = Buffer.from(this.#cluster.ledger.state);
+    for (const { id, node } of this.members()) {
+      if (node !== undefined && truth.equals(node.machine.snapshot())) continue;
+      throw new Violation("states are byte-identical at the end", [id], "they differ");
+    }
+  }
+
+  /** One that does not leave by itself waits for somebody to say so. */
+  #maybeLeaveJoint(leader: SimNode): void {
+    if (leader.lastStatus.configuration.autoLeave || !this.#prng.chance(0.1)) return;
+    leader.receive({
+      kind: "call",
+      run: (core) => {
+        core.proposeConfigurationChange(LEAVE_JOINT);
+      },
+    });
+  }
+
+  /** Generous: dozens of elections fit in, and a snapshot or two to each member. */
+  get #patience(): Micros {
+    const { raft, tickMicros } = this.#cluster.swarm;
+    return raft.electionTicks * tickMicros * 60 + 20 * SECOND;
+  }
+
+  #describe(): string {
+    const committed = this.#cluster.ledger.committedIndex;
+    const nodes = this.hosts.map(({ id, incarnation, state, node }) => {
+      if (node === undefined) return `${id}: ${state}`;
+      const { role, currentTerm, leaderId, lastIndex, commitIndex } = node.lastStatus;
+      return (
+        `${id}.${incarnation}: ${role} term=${currentTerm} leader=${leaderId ?? "-"} ` +
+        `last=${lastIndex} commit=${commitIndex} applied=${node.machine.appliedIndex}`
+      );
+    });
+    return `committed=${committed}; ${nodes.join("; ")}`;
+  }
+}
