@@ -24,9 +24,10 @@ export class FlagError extends Error {
   override readonly name = "FlagError";
 }
 
-export const SEED_COUNT: number = 300;
+const SEED_COUNT = 150;
 
-export const HELP: string = `Plants known Raft mistakes in copies of the core, and demands that a test notices.
+export const HELP: string = `\
+Plants known Raft mistakes in copies of the core, and demands that a test notices.
 
 Usage: npm run mutants -- [flags]
 

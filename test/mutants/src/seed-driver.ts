@@ -1,6 +1,6 @@
 /**
- * Runs seeds in a process of its own, and tells of each *before* it starts: so it is known which one
- * a bug has hung or killed.
+ * Runs seeds in a process of its own, and tells of each *before* it starts: so it is known which
+ * one a bug has hung or killed.
  *
  *     {"seed":1}
  *     {"seed":2}

@@ -72,8 +72,8 @@ export class Laboratory {
     }
     const { problems } = await workspace.build(["packages/raft"]);
     // Those of the project are held to compile. An outsider's may be careless of types: what
-    // matters is what runs, and what cannot even be parsed fails below.
-    if (problems !== undefined && bug.expected !== undefined)
+    // matters is what runs.
+    if (problems !== undefined && (bug.expected !== undefined || isUnreadable(problems)))
       return broken(`does not compile: refresh it. ${problems}`);
 
     const found = await this.#firstFinding(workspace);
@@ -125,6 +125,11 @@ type Result = Omit<Outcome, "bug" | "seconds">;
 
 function broken(detail: string): Result {
   return { verdict: "broken", stage: undefined, detail, seedsNeeded: undefined };
+}
+
+/** Whether the compiler could not parse a file: then what it wrote is not what was meant. */
+function isUnreadable(problems: string): boolean {
+  return /error TS1\d{3}:/.test(problems);
 }
 
 function seedsNeeded(

@@ -316,6 +316,13 @@ export class Invariants implements NodeWatcher<SimNode> {
     this.#checkOrder(node, status);
     if (status.commitIndex > seen.commitIndex || seen.turns === 0)
       this.#checkCommitted(node, status);
+    if (node.hasParked && status.transferee === undefined)
+      hold(
+        node.core.hasReady(),
+        "parked proposals hear of the end of their transfer",
+        [node.id],
+        () => `${status.role} of term ${status.currentTerm}`,
+      );
     if (seen.isNewLeader && status.role === "leader") this.#checkCompleteness(node, status);
     seen.isNewLeader = false;
     seen.turns += 1;

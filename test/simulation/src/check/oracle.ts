@@ -2,8 +2,8 @@
  * The clients' side of the truth: linearizability, checked as the run goes.
  *
  * The log is the order of all writes, so no search is needed. Each completed operation has a
- * position in the log: a write its index, a read the index at which it was served. Real time and log
- * order must agree: an operation that began after another had completed lies at or above its
+ * position in the log: a write its index, a read the index at which it was served. Real time and
+ * log order must agree: an operation that began after another had completed lies at or above its
  * position (the *floor*, taken at invocation). And every answer must be what the log says.
  *
  * Ambiguous writes are never assumed absent: they may take effect at any time, but once at most.

@@ -24,7 +24,7 @@ const UNHEARD: ReadonlySet<DropReason> = new Set([
   "stale-incarnation",
 ]);
 
-/** A follower's commit index moves as far as its leader's message has shown to match, no further. */
+/** A follower's commit index moves no further than its leader's message has shown to match. */
 export function checkFollowersCommit(node: SimNode, commitIndex: LogIndex): void {
   const message = node.stepping;
   if (message === undefined) return;
@@ -112,6 +112,31 @@ export function checkFollowed(
 export function checkEvent(node: SimNode, event: RaftEvent): void {
   if (event.type === "messageQueued") checkAcknowledgement(node, event.message);
   if (event.type === "electionStarted") checkCampaign(node);
+  if (event.type === "entriesProposed") checkProposal(node);
+  if (event.type === "timeoutNowSent") checkTransferee(node, event.transferee);
+}
+
+/** While leadership moves, new entries would only keep the transferee from catching up. */
+function checkProposal(node: SimNode): void {
+  const { transferee } = node.core.status();
+  hold(
+    transferee === undefined,
+    "nothing is appended while leadership moves",
+    [node.id],
+    () => `to ${transferee}`,
+  );
+}
+
+/** Whoever is told to campaign has the whole log (thesis §3.10). */
+function checkTransferee(node: SimNode, transferee: NodeId): void {
+  const { lastIndex } = node.core.status();
+  const view = node.core.progress().find(({ id }) => id === transferee);
+  hold(
+    view?.matchIndex === lastIndex,
+    "only who has the whole log is told to campaign",
+    [node.id, transferee],
+    () => `${transferee} has ${view?.matchIndex ?? 0} of ${lastIndex}`,
+  );
 }
 
 function coveredBy(message: Message): LogIndex | undefined {

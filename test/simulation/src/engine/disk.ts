@@ -7,9 +7,9 @@
  *                          │   the record after that, whose checksum then tells where to cut
  *
  * Term and vote go through the same stream, before the entries written with them, so no crash can
- * keep entries of a term and forget the term; the commit index comes after them, so none can keep it
- * and forget what it speaks of. Synced records are folded into an image at once, so that "what is durable on this
- * node" is a value that checkers can look at after every event.
+ * keep entries of a term and forget the term; the commit index comes after them, so none can keep
+ * it and forget what it speaks of. Synced records are folded into an image at once, so that "what
+ * is durable on this node" is a value that checkers can look at after every event.
  */
 
 import { assert, type Prng } from "@quorumlog/std";

@@ -1,6 +1,7 @@
 /**
  * The fake network: a link for each ordered pair of hosts. A link may lose, delay, repeat and
- * reorder; it may be clogged (what is sent arrives when the clog ends) or blocked (nothing arrives).
+ * reorder; it may be clogged (what is sent arrives when the clog ends) or blocked (nothing
+ * arrives).
  *
  * Blocks are counted, so that faults which overlap can end in any order.
  */

@@ -32,9 +32,9 @@ export class FaultAtlas {
   }
 
   /**
-   * Whether `member` knows that it is no voter any more. It never campaigns then, but may refuse its
-   * vote to others who still need it, if its log is the longest: a wedge that Raft does not exclude
-   * where changes take effect when they are applied. So nobody may have to rely on it.
+   * Whether `member` knows that it is no voter any more. It never campaigns then, but may refuse
+   * its vote to others who still need it, if its log is the longest: a wedge that Raft does not
+   * exclude where changes take effect when they are applied. So nobody may have to rely on it.
    */
   hasLeft(member: Member): boolean {
     const { node, disk } = this.#cluster.host(member.id);

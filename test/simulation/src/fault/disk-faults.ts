@@ -37,7 +37,7 @@ export const DISK_FAULTS: Readonly<Record<DiskFault, Fault>> = {
     return true;
   },
 
-  /** Syncs outlast elections, on one host or a few: what is being written is overtaken meanwhile. */
+  /** Syncs outlast elections, on one host or a few: what is written is overtaken meanwhile. */
   stalledDisks(context) {
     const running = context.prng.shuffle(context.runningHosts());
     const stalled = running.slice(0, context.prng.between(1, 4));

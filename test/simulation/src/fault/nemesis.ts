@@ -11,6 +11,7 @@ import { DISK_FAULTS } from "./disk-faults.ts";
 import type { Fault, FaultContext } from "./fault-context.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 import { PROCESS_FAULTS } from "./process-faults.ts";
+import { READ_RECIPES } from "./read-recipes.ts";
 import { RECIPES } from "./recipes.ts";
 import { FAULT_KINDS, type FaultKind, type SwarmOptions } from "./swarm.ts";
 
@@ -19,6 +20,7 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...PROCESS_FAULTS,
   ...DISK_FAULTS,
   ...RECIPES,
+  ...READ_RECIPES,
   membership: (context) => context.operator.churn(),
 };
 
@@ -69,7 +71,8 @@ export class Nemesis {
 
   /**
    * Ends the storm, though not what the seed's network loses by nature, and strikes once or twice
-   * more, so that the group is left in a state that no calm has mended. Returns how long that takes.
+   * more, so that the group is left in a state that no calm has mended. Returns how long that
+   * takes.
    */
   finale(): Micros {
     this.#isOver = true;

@@ -91,39 +91,11 @@ export const RECIPES: Readonly<Record<Recipe, Fault>> = {
   },
 
   /**
-   * A leader with reads under way is paused until it is deposed; what its followers had answered
-   * arrives when it wakes up, and so do more reads (etcd #20418).
-   */
-  deposedReads(context) {
-    const leader = context.leaderHost();
-    if (leader === undefined) return false;
-    const { cluster, prng, electionTimeout } = context;
-    const heartbeat = cluster.swarm.raft.heartbeatTicks * cluster.swarm.tickMicros;
-    const pausesAfter = heartbeat * (0.2 + prng.fraction() * 2);
-    const wakesAfter = pausesAfter + electionTimeout * (1 + prng.fraction() * 3);
-    const until = context.queue.now + wakesAfter;
-    for (const peer of context.activeHosts())
-      if (peer !== leader && prng.chance(0.85)) cluster.network.clog(peer.id, leader.id, until);
-    context.after(pausesAfter, () => {
-      const resume = cluster.pause(leader);
-      context.during(wakesAfter - pausesAfter - prng.below(5 * MILLISECOND), resume);
-      // It may also be cut off, so that only what is on its way already still arrives.
-      if (prng.chance(0.3)) isolate(context, leader, { keeping: [], time: wakesAfter * 1.3 });
-    });
-    const reads = prng.between(3, 12);
-    for (let i = 0; i < reads; i++)
-      context.after(wakesAfter - prng.below(12 * MILLISECOND) + 4 * MILLISECOND, () => {
-        cluster.injectRead(leader.id);
-      });
-    return true;
-  },
-
-  /**
-   * A follower that lags with applying, a change of membership among what it has not applied, is cut
-   * off until the leader has compacted its log: the snapshot overtakes the entries.
+   * A follower that lags with applying, a change of membership among what it has not applied, is
+   * cut off until the leader has compacted its log: the snapshot overtakes the entries.
    */
   overtake(context) {
-    const { cluster, prng, electionTimeout } = context;
+    const { prng, electionTimeout } = context;
     const leader = context.leaderHost();
     const others = context.runningHosts().filter((host) => host !== leader);
     if (leader === undefined || others.length === 0) return false;

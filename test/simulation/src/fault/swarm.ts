@@ -1,6 +1,7 @@
 /**
  * What one seed is made of. Testing everything at once hides bugs as well as it finds them, so each
- * seed draws its own cluster, limits, timing, load and subset of faults (swarm testing, Groce 2012).
+ * seed draws its own cluster, limits, timing, load and subset of faults (swarm testing, Groce
+ * 2012).
  */
 
 import { Prng } from "@quorumlog/std";
@@ -44,6 +45,9 @@ export const FAULT_KINDS = [
   "staleWrites",
   "voteStorm",
   "deposedReads",
+  "transferReads",
+  "lateAnswers",
+  "leaseRestart",
   "overtake",
 ] as const;
 

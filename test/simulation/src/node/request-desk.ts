@@ -69,6 +69,11 @@ export class RequestDesk {
     this.#sharesReads = sharesReads;
   }
 
+  /** Batches of writes that wait for the end of a transfer. */
+  get parkedCount(): number {
+    return this.#parked.size;
+  }
+
   addWrite(request: WriteRequest): void {
     this.#writes.push(request);
   }

@@ -1,10 +1,10 @@
 /**
  * One process: the driver loop around a core, as production has it, over a fake disk and network.
  *
- *     inbox ──> turn: tick, step everything, propose, takeReady ──> messages      to the network
- *       ^                                                      ├──> append work   to the append thread
- *       │                                                      └──> apply work    to the apply thread
- *       └───────────── work done, in order, as inputs of a later turn ─────────────────┘
+ *     inbox ──> turn: tick, step all, propose, takeReady ──> messages     to the network
+ *       ^                                               ├──> append work  to the append thread
+ *       │                                               └──> apply work   to the apply thread
+ *       └────────── work done, in order, as inputs of a later turn ──────────┘
  *
  * A single writer, at its own pace: many inputs share a turn, many works share a sync. In storage
  * mode `sync` the loop stands still instead, from `takeReady` until everything is written.
@@ -175,6 +175,11 @@ export class SimNode {
    */
   isOvertaken(): boolean {
     return this.core.status().firstIndex > this.machine.appliedIndex + 1;
+  }
+
+  /** Whether writes still wait for the end of a transfer. */
+  get hasParked(): boolean {
+    return this.#desk.parkedCount > 0;
   }
 
   /** Makes applying take so much longer; in mode `sync` it is part of the loop, and does not. */

@@ -3,8 +3,8 @@
  *
  *     applied far enough ──> state captured ──> written, synced ──> may be sent; log before it goes
  *
- * A checkpoint is the same state kept for the next start only, as a state machine with a disk of its
- * own would: no log goes for it.
+ * A checkpoint is the same state kept for the next start only, as a state machine with a disk of
+ * its own would: no log goes for it.
  */
 
 import type { Configuration, LogIndex, Snapshot } from "@quorumlog/raft";

@@ -145,7 +145,8 @@ export function describeSummary(summary: BatchSummary): string {
   const { means, rarePaths, missingPaths: missing } = summary;
   const rows = Object.entries(rarePaths).map(([name, { times, seeds }]) => {
     const isListed = RARE_PATHS.includes(name) ? " " : "+";
-    return `  ${isListed} ${String(times).padStart(9)} in ${String(seeds).padStart(6)} seeds  ${name}`;
+    const counts = `${String(times).padStart(9)} in ${String(seeds).padStart(6)} seeds`;
+    return `  ${isListed} ${counts}  ${name}`;
   });
   const faults = Object.entries(summary.faults).map(([kind, count]) => `${kind} ${count}`);
   const lines = [

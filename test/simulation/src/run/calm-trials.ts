@@ -42,6 +42,7 @@ export class CalmTrials {
     this.#keepLeader();
     this.#dethrone();
     this.#transfer();
+    this.#transferInVain();
     this.#coldStart();
     this.#admit();
     this.#probe.write();
@@ -167,6 +168,26 @@ export class CalmTrials {
       () => `from ${leader.id} to ${id}: ${this.#cluster.leader()?.id ?? "nobody"} leads`,
     );
     this.#convergence.reach("all converge after a transfer");
+  }
+
+  /** A transfer to somebody who is gone is given up, and what was parked meanwhile goes on. */
+  #transferInVain(): void {
+    const followers = this.#followers();
+    if (followers.length === 0 || !this.#canSpare(1)) return;
+    const host = this.#prng.pick(followers);
+    const leader = this.#leader();
+    this.#cluster.trace.note(() => `trial: transfer from ${leader.id} to ${host.id}, cut off`);
+    const undo = this.#cut(host, "cut off", leader.id);
+    leader.receive({
+      kind: "call",
+      run: (core) => {
+        core.transferLeadership(host.id);
+      },
+    });
+    this.#wait(this.#electionTimeout * this.#prng.fraction());
+    this.#probe.write();
+    undo();
+    this.#convergence.reach("all converge after a transfer in vain");
   }
 
   /** Everybody starts in the same instant: only chance can keep them from splitting every vote. */

@@ -1,4 +1,4 @@
-/** The simulated machines and what lies between them; the only place where processes start and end. */
+/** The simulated machines and what lies between them. Only here processes start and end. */
 
 import {
   type Configuration,

@@ -3,9 +3,10 @@
  * a quorum; everybody else is switched off. The core must elect, commit and converge; then the
  * others come back, and all of them together.
  *
- *     core chosen, healed ──> idle convergence ──> a write, a read on each ──> all return ──> trials
+ *     core chosen, healed ──> idle convergence ──> a write, reads ──> all return ──> trials
  *
- * Convergence is first awaited without any write: a deadlock that the next write would end is a bug.
+ * Convergence is first awaited without any write: a deadlock that the next write would end is a
+ * bug.
  */
 
 import { findMember, type LogPosition, type Member } from "@quorumlog/raft";

@@ -1,6 +1,6 @@
 /**
- * The rare paths that a thousand seeds must have taken. One that is missing means that the simulator
- * no longer tests what it says it tests, so the run fails.
+ * The rare paths that a thousand seeds must have taken. One that is missing means that the
+ * simulator no longer tests what it says it tests, so the run fails.
  */
 
 /** Marks in the core itself: `sometimes("...")`. */
