@@ -114,7 +114,7 @@ describe("a follower does not take", () => {
     expect(node.core.status()).toMatchObject({ firstIndex: 1, lastIndex: 3 });
   });
 
-  test("one that its log covers: only the commit index moves, as what follows would be lost", () => {
+  test("one that its log covers: only the commit index moves", () => {
     const node = follower({ log: [1, 1, 1], hardState: { currentTerm: 1 } });
     node.receive(build.installSnapshot({ snapshot: at(2, 1) }));
     expect(node.core.status()).toMatchObject({ firstIndex: 1, lastIndex: 3, commitIndex: 2 });

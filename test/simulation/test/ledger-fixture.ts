@@ -10,7 +10,7 @@ const KEY_COUNT = 2;
 
 const VOTERS = [1, 2, 3].map((id) => ({ id, incarnation: 1 }));
 
-export function bootstrapSnapshot(): Snapshot {
+function bootstrapSnapshot(): Snapshot {
   return {
     lastIncludedIndex: 1,
     lastIncludedTerm: 1,

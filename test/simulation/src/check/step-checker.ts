@@ -38,7 +38,7 @@ export function checkFollowersCommit(node: SimNode, commitIndex: LogIndex): void
 }
 
 /** An acknowledgement speaks of what its message covered, not of what else is in the log. */
-export function checkAcknowledgement(node: SimNode, reply: Message): void {
+function checkAcknowledgement(node: SimNode, reply: Message): void {
   const message = node.stepping;
   if (message === undefined || reply.type !== "AppendEntriesReply" || reply.rejected) return;
   if (reply.to !== message.from) return;
@@ -55,7 +55,7 @@ export function checkAcknowledgement(node: SimNode, reply: Message): void {
 }
 
 /** Nobody campaigns while a committed change that may concern it is not applied (etcd e6ce296). */
-export function checkCampaign(node: SimNode): void {
+function checkCampaign(node: SimNode): void {
   const { appliedIndex, commitIndex } = node.core.status();
   for (let index = appliedIndex + 1; index <= commitIndex; index++) {
     const entry: Entry | undefined = node.issued.entry(index);

@@ -4,7 +4,6 @@
  * They do not check anything: they only bring the group to where a bug would show.
  */
 
-import { MILLISECOND } from "../engine/event-queue.ts";
 import type { Host } from "../run/host.ts";
 import type { Fault, FaultContext } from "./fault-context.ts";
 import { isolate, silence } from "./network-faults.ts";
@@ -12,7 +11,7 @@ import type { FaultKind } from "./swarm.ts";
 
 type Recipe = Extract<
   FaultKind,
-  "partKill" | "pauseKill" | "figure8" | "staleWrites" | "voteStorm" | "deposedReads" | "overtake"
+  "partKill" | "pauseKill" | "figure8" | "staleWrites" | "voteStorm" | "overtake"
 >;
 
 export const RECIPES: Readonly<Record<Recipe, Fault>> = {

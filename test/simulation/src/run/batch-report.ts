@@ -169,7 +169,7 @@ export function describeSummary(summary: BatchSummary): string {
   return lines.join("\n");
 }
 
-export function replayCommand(seed: number): string {
+function replayCommand(seed: number): string {
   return `npm run sim -- --seed ${seed}`;
 }
 
