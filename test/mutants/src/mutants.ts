@@ -92,7 +92,9 @@ async function tryAll(bugs: readonly Bug[], run: Run): Promise<Outcome[]> {
   const { flags, parent, template, tell } = run;
   const { isSimulatorOnly, keepsCopies, firstSeed, seedCount } = flags;
   const seeds = { from: firstSeed, to: firstSeed + seedCount };
-  const options = { seeds, isSimulatorOnly, keepsCopies };
+  // One bug alone has all cores to itself.
+  const simulators = Math.max(1, Math.floor(flags.jobs / bugs.length));
+  const options = { seeds, simulators, isSimulatorOnly, keepsCopies };
   const laboratory = new Laboratory({ parent, template, options });
   const outcomes: Outcome[] = [];
   let next = 0;

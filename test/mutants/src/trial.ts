@@ -25,6 +25,8 @@ export interface Outcome {
 
 export interface TrialOptions {
   readonly seeds: SeedRange;
+  /** Processes that share the seeds of one bug. */
+  readonly simulators: number;
   /** Leave the scenarios and unit tests out. */
   readonly isSimulatorOnly: boolean;
   /** Do not remove the copies. */
@@ -34,8 +36,6 @@ export interface TrialOptions {
 /** Ranges of seeds grow by this factor: early ones start soon, late ones start few processes. */
 const GROWTH = 3;
 const FIRST_RANGE = 8;
-/** From a thousand on the simulator also wants to have seen every rare path. */
-const RANGE_MAX = 500;
 
 export class Laboratory {
   readonly #parent: string;
@@ -83,8 +83,10 @@ export class Laboratory {
     }
     const { finding, range } = found;
     const control = await this.#control(finding, range);
-    if (control !== undefined)
-      return broken(`the ${finding.stage} fails without the bug, too: ${control.detail}`);
+    if (control !== undefined) {
+      const where = control.seed === undefined ? "" : ` at seed ${control.seed}`;
+      return broken(`the ${finding.stage} fails${where} without the bug, too: ${control.detail}`);
+    }
     return {
       verdict: "caught",
       stage: finding.stage,
@@ -98,8 +100,12 @@ export class Laboratory {
   ): Promise<{ finding: Finding; range: SeedRange | undefined } | undefined> {
     const { folder } = workspace;
     for (const range of growingRanges(this.#options.seeds)) {
-      const finding = await simulate(folder, range);
-      if (finding !== undefined) return { finding, range };
+      const shares = evenRanges(range, this.#options.simulators);
+      const findings = await Promise.all(shares.map((share) => simulate(folder, share)));
+      // The first share that failed has the lowest seed, however they were shared out.
+      const at = findings.findIndex((finding) => finding !== undefined);
+      const finding = findings[at];
+      if (finding !== undefined) return { finding, range: shares[at] ?? range };
     }
     if (this.#options.isSimulatorOnly) return undefined;
     const finding = (await replayScenarios(folder)) ?? (await runUnitTests(folder));
@@ -146,9 +152,18 @@ export function growingRanges(all: SeedRange): SeedRange[] {
   const ranges: SeedRange[] = [];
   let from = all.from;
   for (let length = FIRST_RANGE; from < all.to; length *= GROWTH) {
-    const to = Math.min(all.to, from + Math.min(length, RANGE_MAX));
+    const to = Math.min(all.to, from + length);
     ranges.push({ from, to });
     from = to;
   }
   return ranges;
+}
+
+/** Splits a range into at most `count` ranges of about the same length. */
+export function evenRanges(all: SeedRange, count: number): SeedRange[] {
+  const length = Math.ceil((all.to - all.from) / count);
+  return Array.from({ length: count }, (_, at) => ({
+    from: all.from + at * length,
+    to: Math.min(all.to, all.from + (at + 1) * length),
+  })).filter(({ from, to }) => from < to);
 }

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { FlagError, parseFlags } from "../src/flags.ts";
 import { inShard, parseShard } from "../src/shard.ts";
-import { growingRanges } from "../src/trial.ts";
+import { evenRanges, growingRanges } from "../src/trial.ts";
 
 test("shards share the bugs out, each to one, evenly", () => {
   const items = Array.from({ length: 42 }, (_, at) => at);
@@ -27,6 +27,14 @@ test("ranges of seeds grow, and cover every seed once", () => {
   expect(ranges[0]?.from).toBe(5);
   expect(ranges.at(-1)?.to).toBe(105);
   expect(ranges.slice(1).map(({ from }) => from)).toEqual(ranges.slice(0, -1).map(({ to }) => to));
+});
+
+test("a range is shared out evenly, in order", () => {
+  expect(evenRanges({ from: 5, to: 12 }, 2)).toEqual([
+    { from: 5, to: 9 },
+    { from: 9, to: 12 },
+  ]);
+  expect(evenRanges({ from: 5, to: 6 }, 4)).toEqual([{ from: 5, to: 6 }]);
 });
 
 test("flags that may be given more than once add up, others are overruled", () => {
