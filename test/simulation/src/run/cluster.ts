@@ -47,9 +47,9 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
   injectRead: (id: NodeId) => void = () => {};
   /** Whether crashed hosts come back by themselves. */
   restarts = true;
-  /** Kinds of messages that get lost on every link, for now; counted, as faults overlap. */
+  /** Kinds of messages lost on every link while a fault lasts; counted, as faults overlap. */
   readonly silenced: Map<Message["type"], number> = new Map();
-  /** Where clients like to go for now, whoever leads. */
+  /** Where clients prefer to go while a fault lasts, whoever leads. */
   preferredTarget: NodeId | undefined;
   #watcher: ClusterWatcher | undefined;
   #ledger: Ledger | undefined;
