@@ -77,7 +77,9 @@ export class CalmTrials {
   /** Whether those voters that are up are a majority even if `count` of them were not. */
   #canSpare(count: number): boolean {
     const { voters } = this.#cluster.ledger.configuration;
-    return (this.#followers().length + 1 - count) * 2 > voters.length;
+    // A leader that was demoted may lead on, and does not count itself (thesis §4.2.2).
+    const own = voters.some(({ id }) => id === this.#leader().id) ? 1 : 0;
+    return (this.#followers().length + own - count) * 2 > voters.length;
   }
 
   /** A follower is cut off or paused, and returns: whoever leads a quorum goes on leading. */
