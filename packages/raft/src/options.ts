@@ -22,7 +22,11 @@ export interface RaftOptions {
   readonly preVote: boolean;
   /** A leader that hears from no quorum for `electionTicks` steps down. Default true. */
   readonly checkQuorum: boolean;
-  /** A leader that is no longer a voter steps down once it applied that. Default true. */
+  /**
+   * A leader that is no longer a voter steps down once it applied that. Where this is off, a
+   * leader that was removed refuses proposals and keeps its followers until it is stopped, which
+   * is then up to its operator. Default true.
+   */
   readonly stepDownOnRemoval: boolean;
   /**
    * Serve reads from the leader's lease, without a round of heartbeats. Safe only if no clock in

@@ -60,6 +60,7 @@ export class Convergence {
     const { queue } = this.#cluster;
     const deadline = queue.now + this.#patience;
     while (!isReached()) {
+      this.#maybeRetireLeader();
       if (queue.now >= deadline) {
         const ids = this.hosts.map(({ id }) => id);
         throw new Violation("liveness", ids, `${goal}: it did not; ${this.#describe()}`);
@@ -86,6 +87,16 @@ export class Convergence {
         core.proposeConfigurationChange(LEAVE_JOINT);
       },
     });
+  }
+
+  /** One that was removed and does not step down by itself waits for somebody to stop it. */
+  #maybeRetireLeader(): void {
+    if (this.#cluster.swarm.raft.stepDownOnRemoval) return;
+    const leader = this.#cluster.leader();
+    if (leader === undefined || !this.#prng.chance(0.1)) return;
+    if (findMember(leader.lastStatus.configuration, leader.id) !== undefined) return;
+    this.#cluster.trace.note(() => `${leader.id} leads, and is no member: it is stopped`);
+    this.#cluster.crashHost(this.#cluster.host(leader.id), "process", Number.POSITIVE_INFINITY);
   }
 
   /** Generous: dozens of elections fit in, and a snapshot or two to each member. */

@@ -4,6 +4,7 @@ import type { LogIndex } from "@quorumlog/raft";
 import type { Oracle } from "../check/oracle.ts";
 import { encodeCommand } from "../node/command.ts";
 import type { ReadAnswer, WriteAnswer } from "../node/request-desk.ts";
+import type { SimNode } from "../node/sim-node.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Convergence } from "./convergence.ts";
 import type { Host } from "./host.ts";
@@ -29,17 +30,18 @@ export class Probe {
     const client = PROBE_CLIENT;
     const operation = this.#oracle.invokeWrite({ client, serial: this.#serial, key: 0 });
     let isDone = false;
-    let isUnderWay = false;
+    /** Who has not answered yet; one that was stopped never will. */
+    let asked: SimNode | undefined;
     const answer = (result: WriteAnswer): void => {
-      isUnderWay = false;
+      asked = undefined;
       if (result.kind !== "applied") return;
       isDone = true;
       this.#oracle.onWriteAcknowledged(operation, result.result);
     };
     this.#convergence.await("a write commits in calm weather", () => {
       const leader = this.#cluster.leader();
-      if (isDone || isUnderWay || leader === undefined) return isDone;
-      isUnderWay = true;
+      if (isDone || leader === undefined || asked === leader) return isDone;
+      asked = leader;
       const attempt = this.#oracle.startAttempt(operation);
       const { serial, key, value } = operation;
       const bytes = encodeCommand({ client, serial, key, value, attempt }, 0);
