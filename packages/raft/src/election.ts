@@ -28,12 +28,17 @@ export type CampaignKind = "preElection" | "election" | "transfer";
 
 /** The election timer of every role but the leader's. */
 export function tickElection(core: CoreState, elapsed: Ticks): void {
-  // After a pause of this process its leader's heartbeats wait in the inbox. One tick may use up
-  // half a timeout at most, so that they are read first: else a laptop that wakes up, or a long
-  // garbage collection, starts an election storm (openraft #1959).
+  // After a pause of this process its leader's heartbeats wait in the inbox. A jump may use up half
+  // a timeout at most, and never the last of it, so that they are read first: else a laptop that
+  // wakes up, or a long garbage collection, starts an election storm (openraft #1959).
   const atMost = Math.max(1, Math.floor(core.options.electionTicks / 2));
-  if (elapsed > atMost) sometimes("clock jumped on a follower");
-  core.electionElapsed += Math.min(elapsed, atMost);
+  const left = core.randomizedElectionTicks - core.electionElapsed;
+  if (elapsed > atMost) {
+    sometimes("clock jumped on a follower");
+    core.electionElapsed += Math.max(0, Math.min(atMost, left - 1));
+  } else {
+    core.electionElapsed += elapsed;
+  }
   if (!isPromotable(core) || core.electionElapsed < core.randomizedElectionTicks) return;
   core.electionElapsed = 0;
   if (core.isLeaderGone) sometimes("election after the leader's process was gone");
@@ -69,7 +74,7 @@ export function campaign(core: CoreState, kind: CampaignKind): void {
 }
 
 /** Whether this node may lead: a voter, in this life of its disk, with its log in place. */
-function isPromotable(core: CoreState): boolean {
+export function isPromotable(core: CoreState): boolean {
   return core.isVoter() && !core.log.hasPendingSnapshot();
 }
 

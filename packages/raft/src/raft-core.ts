@@ -16,6 +16,7 @@ import {
   campaign,
   defaultCampaign,
   onVoteRequest,
+  isPromotable,
   rejectPreVote,
   tickElection,
 } from "./election.ts";
@@ -439,9 +440,11 @@ export class RaftCore {
   #onStaleTerm(message: Message): DropReason | undefined {
     const core = this.#core;
     const isFromLeader = message.type === "AppendEntries" || message.type === "Heartbeat";
-    if (isFromLeader && (core.options.checkQuorum || core.options.preVote)) {
-      // With either option this node's higher term reaches nobody by itself: the leader would keep
-      // it out for ever. Its answer makes the leader step down, and the next election free it.
+    const { checkQuorum, preVote } = core.options;
+    if (isFromLeader && (checkQuorum || preVote || !isPromotable(core))) {
+      // With either option, or if it may not campaign, this node's higher term reaches nobody by
+      // itself: the leader would keep it out for ever. Its answer makes the leader step down, and
+      // the next election frees it.
       tellOfTerm(core, message);
       return undefined;
     }

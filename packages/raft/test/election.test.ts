@@ -290,3 +290,14 @@ test("after a long pause of the process a follower reads its mail before it camp
   node.core.tick(1000);
   expect(node.role).toBe("follower");
 });
+
+test("a pause that comes late in the timeout is no reason to campaign at once, either", () => {
+  const node = follower();
+  node.core.setRandomizedElectionTicks(10);
+  node.core.tick(4);
+  node.core.tick(4);
+  node.core.tick(1000);
+  expect(node.role).toBe("follower");
+  node.core.tick(1);
+  expect(node.role).not.toBe("follower");
+});

@@ -8,6 +8,7 @@
 import { describe, expect, test } from "vitest";
 import type { Message } from "../src/index.ts";
 import { entry } from "./kit/entries.ts";
+import { configurationOf } from "./kit/members.ts";
 import * as build from "./kit/messages.ts";
 import type { TestNode } from "./kit/node.ts";
 import { candidate, follower, leader } from "./kit/roles.ts";
@@ -80,4 +81,13 @@ test("a later term from a candidate brings no leader with it", () => {
   const node = leader();
   node.receive(build.requestVote({ from: 3, term: 5 }));
   expect(node.core.status().leaderId).toBeUndefined();
+});
+
+test("a learner in a later term tells the leader of it, as it will never campaign itself", () => {
+  const configuration = configurationOf({ voters: [2], learners: [1] });
+  const node = follower({ configuration, hardState: { currentTerm: 3 } });
+
+  node.core.step(build.heartbeat({ term: 2 }));
+
+  expect(node.settle()).toMatchObject([{ type: "AppendEntriesReply", to: 2, term: 3 }]);
 });

@@ -123,6 +123,13 @@ export class Network {
     };
   }
 
+  /** When the last of what is on its way arrives: what a clog held back may take a while. */
+  get lastArrival(): Micros {
+    let last = this.#queue.now;
+    for (const link of this.#links.values()) last = Math.max(last, link.lastArrival);
+    return last;
+  }
+
   /** Makes every link a good one. */
   heal(): void {
     const quality = { ...this.options, loss: 0, duplication: 0 };

@@ -39,6 +39,9 @@ export class CalmTrials {
           loss: 0,
           duplication: 0,
         };
+    // What a clogged link had held back would still fill its queue.
+    this.#cluster.queue.runUntil(this.#cluster.network.lastArrival);
+    this.#convergence.reach("all converge when no old message is left");
     this.#keepLeader();
     this.#dethrone();
     this.#transfer();

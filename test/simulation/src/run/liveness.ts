@@ -9,10 +9,9 @@
  * bug.
  */
 
-import { findMember, type LogPosition, type Member } from "@quorumlog/raft";
+import { findMember, type Member } from "@quorumlog/raft";
 import type { Prng } from "@quorumlog/std";
 import type { Oracle } from "../check/oracle.ts";
-import { Violation } from "../engine/violation.ts";
 import { type FaultAtlas, hasQuorum } from "../fault/atlas.ts";
 import { CalmTrials } from "./calm-trials.ts";
 import type { Cluster } from "./cluster.ts";
@@ -28,8 +27,6 @@ export class LivenessPhase {
   readonly #convergence: Convergence;
   readonly #probe: Probe;
   readonly #trials: CalmTrials;
-  /** A quorum needs a node that knows it has left: see FaultAtlas.hasLeft. */
-  #reliesOnLeft = false;
 
   constructor(init: { cluster: Cluster; atlas: FaultAtlas; oracle: Oracle; prng: Prng }) {
     const { cluster, prng } = init;
@@ -46,15 +43,6 @@ export class LivenessPhase {
 
   /** @throws Violation if the core does not get there in time. */
   run(): void {
-    try {
-      this.#run();
-    } catch (error) {
-      if (!(error instanceof Violation) || !this.#isWedged()) throw error;
-      this.#cluster.marks.hit("known limit: a node that left outvotes all others");
-    }
-  }
-
-  #run(): void {
     const core = this.#chooseCore();
     this.#convergence.hosts = core;
     this.#cluster.trace.note(() => `liveness core: ${core.map(({ id }) => id).join(" ")}`);
@@ -84,8 +72,7 @@ export class LivenessPhase {
       isPresent(member) && !this.#atlas.hasLeft(member);
     const suffices = (isLeft: (member: Member) => boolean): boolean =>
       required.every((configuration) => hasQuorum(configuration, isLeft));
-    this.#reliesOnLeft = !suffices(isReliable);
-    const test = this.#reliesOnLeft ? isPresent : isReliable;
+    const test = suffices(isReliable) ? isReliable : isPresent;
     if (!suffices(test)) throw new Error("the nemesis has destroyed a quorum");
     for (const host of this.#prng.shuffle([...core])) {
       if (this.#prng.chance(0.2)) continue;
@@ -114,24 +101,4 @@ export class LivenessPhase {
     this.#convergence.hosts = welcome;
     this.#convergence.reach("all converge when everybody is back");
   }
-
-  /** Whether a node that knows it has left has a longer log than everybody who could be elected. */
-  #isWedged(): boolean {
-    if (!this.#reliesOnLeft || this.#cluster.leader() !== undefined) return false;
-    let leaver: LogPosition = { index: 0, term: 0 };
-    let candidate: LogPosition = { index: 0, term: 0 };
-    for (const host of this.#convergence.hosts) {
-      if (host.node === undefined) continue;
-      const { lastIndex: index, lastTerm: term } = host.node.issued;
-      if (this.#atlas.hasLeft(host)) leaver = later(leaver, { index, term });
-      else candidate = later(candidate, { index, term });
-    }
-    return later(leaver, candidate) === leaver;
-  }
-}
-
-/** The more up-to-date of two ends of a log (paper §5.4.1); the second, if they are the same. */
-function later(left: LogPosition, right: LogPosition): LogPosition {
-  const isLeft = left.term === right.term ? left.index > right.index : left.term > right.term;
-  return isLeft ? left : right;
 }

@@ -16,6 +16,7 @@ import { drawSwarm, type SwarmOptions } from "../fault/swarm.ts";
 import type { OperationCounts } from "./client.ts";
 import type { NodeEventListener } from "./event-marks.ts";
 import { LivenessPhase } from "./liveness.ts";
+import { isWedged } from "./wedge.ts";
 import { World } from "./world.ts";
 
 export interface SeedFailure {
@@ -66,6 +67,7 @@ export function runSeed(seed: number, options: SeedRunOptions = {}): SeedResult 
 
 class SeedRun {
   readonly #world: World;
+  readonly #atlas: FaultAtlas;
   readonly #nemesis: Nemesis;
   readonly #liveness: LivenessPhase;
 
@@ -75,6 +77,7 @@ class SeedRun {
     this.#world = world;
     const { cluster, oracle, prng } = world;
     const atlas = new FaultAtlas(cluster);
+    this.#atlas = atlas;
     const operator = new Operator(cluster, atlas, prng.fork());
     const context = new FaultContext({ cluster, atlas, operator, prng: prng.fork() });
     this.#nemesis = new Nemesis(context, prng.fork());
@@ -94,7 +97,7 @@ class SeedRun {
       this.#finale();
       this.#liveness.run();
     } catch (error) {
-      failure = this.#failureOf(error);
+      failure = this.#isKnownLimit(error) ? undefined : this.#failureOf(error);
     } finally {
       recordSometimes(before);
     }
@@ -169,6 +172,13 @@ class SeedRun {
     queue.runUntil(queue.now + Math.round(time));
     if (queue.processed > EVENT_COUNT_MAX)
       throw new Violation("liveness", [], "the run does not come to an end");
+  }
+
+  #isKnownLimit(error: unknown): boolean {
+    if (!(error instanceof Violation) || error.invariant !== "liveness") return false;
+    if (!isWedged(this.#world.cluster, this.#atlas)) return false;
+    this.#world.marks.hit("known limit: a node that left outvotes all others");
+    return true;
   }
 
   #failureOf(error: unknown): SeedFailure {
