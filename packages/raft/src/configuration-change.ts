@@ -23,14 +23,15 @@ export type MemberOperation = "addVoter" | "addLearner" | "remove" | "update";
 
 export interface MemberChange {
   readonly operation: MemberOperation;
+  /** The id 0 is nobody's: a change withdrawn in place, which does nothing when it is applied. */
   readonly member: Member;
 }
 
 /**
  * How a change takes effect (paper §6, thesis §4.3).
  *
- * `auto`: at once if it touches one voter at most, else through a joint configuration that is left
- * by itself. `implicit`: through a joint configuration that is left by itself. `explicit`: through
+ * `auto`: at once if it holds one change, else through a joint configuration that is left by
+ * itself. `implicit`: through a joint configuration that is left by itself. `explicit`: through
  * a joint configuration that stays until an empty change is proposed.
  */
 export type Transition = "auto" | "implicit" | "explicit";

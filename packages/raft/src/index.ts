@@ -58,6 +58,7 @@ export type {
   Status,
 } from "./ready.ts";
 export type { Snapshot } from "./snapshot.ts";
+export { InvariantViolation } from "@quorumlog/std";
 
 // For other packages of the project: the parts, by themselves.
 export {

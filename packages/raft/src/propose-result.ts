@@ -4,7 +4,8 @@ import type { LogIndex, NodeId, Term } from "./ids.ts";
 
 /**
  * `no-leader`, `not-leader`: propose elsewhere. `removed`: this node led itself out of the group.
- * `overloaded`: a limit on uncommitted or parked bytes is reached, retry later.
+ * `overloaded`: a limit on uncommitted or parked bytes is reached, or leadership is on the move and
+ * this is a change of configuration; retry later.
  */
 export type ProposalDropReason = "no-leader" | "not-leader" | "removed" | "overloaded";
 

@@ -117,11 +117,16 @@ export class RaftCore {
    *
    * @param commands - At least one, none of them empty. Owned by the core from here on: do not
    * write to them.
+   * @throws TypeError or RangeError if they are anything else; nothing is appended.
    */
   propose(commands: readonly Uint8Array[]): ProposeResult {
     if (commands.length === 0) throw new RangeError("commands: there is nothing to propose");
-    if (commands.some((command) => command.byteLength === 0))
-      throw new RangeError("commands: one is empty, which is what a leader's no-op looks like");
+    for (const command of commands) {
+      // Followers would refuse it as malformed, for ever: what is no command must not get in.
+      if (!(command instanceof Uint8Array)) throw new TypeError("commands: one is no Uint8Array");
+      if (command.byteLength === 0)
+        throw new RangeError("commands: one is empty, which is what a leader's no-op looks like");
+    }
     const result = propose(this.#core, commands);
     this.#core.checkInvariants();
     return result;
@@ -217,7 +222,8 @@ export class RaftCore {
    * Asks to move leadership; a follower passes the wish on. It is over within one election timeout:
    * see `Status.transferee`, and who leads then.
    *
-   * @returns false if nothing will come of it: `transferee` is no voter, or no leader is known.
+   * @returns false if nothing will come of it: no leader is known, or this is the leader, and
+   *   `transferee` is no voter. A follower leaves that to its leader, which may know better.
    */
   transferLeadership(transferee: NodeId): boolean {
     const core = this.#core;

@@ -169,6 +169,14 @@ describe("arguments that no program should pass are refused as such, not as a br
     expect(() => leader().core.propose([])).toThrow(RangeError);
   });
 
+  test("a command that is no bytes, which followers would refuse for ever", () => {
+    const { core } = leader();
+    const { lastIndex } = core.status();
+    for (const command of ["hi", new Uint16Array(2), undefined, new ArrayBuffer(3)])
+      expect(() => core.propose([command as unknown as Uint8Array])).toThrow(TypeError);
+    expect(core.status().lastIndex).toBe(lastIndex);
+  });
+
   test.each([-1, 0.5, NaN])("%d ticks", (elapsed) => {
     expect(() => follower().core.tick(elapsed)).toThrow(RangeError);
   });
