@@ -5,13 +5,7 @@ export { runSeed, type SeedFailure, type SeedResult, type SeedRunOptions } from 
 export { drawSwarm, FAULT_KINDS, type FaultKind, type SwarmOptions } from "./fault/swarm.ts";
 
 // The engine, for other packages that are to be simulated: time, network, disk, clocks, trace.
-export {
-  type CrashKind,
-  type CrashReport,
-  Disk,
-  DiskImage,
-  type DiskRecord,
-} from "./engine/disk.ts";
+export { type CrashKind, Disk, DiskImage, type DiskRecord } from "./engine/disk.ts";
 export { EventQueue, type Micros, MILLISECOND, SECOND } from "./engine/event-queue.ts";
 export { withoutRealWorld } from "./engine/global-guard.ts";
 export { HostClock } from "./engine/host-clock.ts";

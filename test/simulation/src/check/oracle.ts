@@ -197,14 +197,14 @@ export class Oracle {
     this.#floor = Math.max(this.#floor, index);
   }
 
-  /** At the end: whatever was acknowledged lies within what the survivors have. */
+  /** At the end: whatever was acknowledged lies within what a quorum has on disk. */
   checkDurability(survivingIndex: LogIndex): void {
     for (const { value, index } of this.#acknowledged)
       hold(
         index <= survivingIndex,
         "an acknowledged write is never lost",
         [],
-        () => `value ${value} at ${index}, survivors have ${survivingIndex}`,
+        () => `value ${value} at ${index}, a quorum has ${survivingIndex}`,
       );
   }
 

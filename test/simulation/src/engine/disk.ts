@@ -35,11 +35,6 @@ export type DiskRecord =
 /** How a host went down: its process only, or the machine with its page cache. */
 export type CrashKind = "process" | "power";
 
-export interface CrashReport {
-  readonly lostCount: number;
-  readonly isTorn: boolean;
-}
-
 /** What a disk holds, read from its beginning. */
 export class DiskImage {
   hardState: HardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0 };
@@ -154,13 +149,19 @@ export class Disk {
     return image;
   }
 
-  crash(kind: CrashKind, prng: Prng): CrashReport {
-    if (kind === "process" || this.#cached.length === 0) return { lostCount: 0, isTorn: false };
+  /**
+   * Power loss keeps some of what was written and not synced, from the front on. A record that was
+   * torn is one that was lost: what recovery makes of torn bytes is the log store's matter.
+   *
+   * @returns how many records were lost.
+   */
+  crash(kind: CrashKind, prng: Prng): number {
+    if (kind === "process" || this.#cached.length === 0) return 0;
     const kept = prng.below(this.#cached.length + 1);
     const lostCount = this.#cached.length - kept;
     this.syncTo(this.#synced + kept);
     this.#cached = [];
-    return { lostCount, isTorn: lostCount > 0 && prng.chance(0.3) };
+    return lostCount;
   }
 
   /** Flips a bit below the synced mark. Reads of that entry fail, and so does the next start. */

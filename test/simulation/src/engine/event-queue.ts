@@ -28,10 +28,6 @@ export class EventQueue {
     return this.#now;
   }
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   /** How many events have run. */
   get processed(): number {
     return this.#processed;

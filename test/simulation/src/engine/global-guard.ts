@@ -13,6 +13,11 @@ const STUBS: readonly Stub[] = [
   { target: globalThis, key: "setInterval" },
   { target: globalThis, key: "setImmediate" },
   { target: globalThis, key: "queueMicrotask" },
+  { target: globalThis, key: "Date" },
+  { target: crypto as unknown as Record<string, unknown>, key: "randomUUID" },
+  { target: crypto as unknown as Record<string, unknown>, key: "getRandomValues" },
+  { target: process as unknown as Record<string, unknown>, key: "hrtime" },
+  { target: process as unknown as Record<string, unknown>, key: "nextTick" },
 ];
 
 /** Runs `body`, which is synchronous, with the real clock, timers and chance out of reach. */
@@ -22,9 +27,7 @@ export function withoutRealWorld<T>(body: () => T): T {
     Object.defineProperty(target, key, {
       configurable: true,
       writable: true,
-      value: () => {
-        throw new Error(`${key} is out of bounds in a simulation: its seed decides everything`);
-      },
+      value: outOfBounds(key),
     });
   try {
     return body();
@@ -35,4 +38,12 @@ export function withoutRealWorld<T>(body: () => T): T {
       else Object.defineProperty(target, key, descriptor);
     });
   }
+}
+
+/** Throws when it is called, by `new`, or as the `now()` of what it stands for. */
+function outOfBounds(key: string): object {
+  function refuse(): never {
+    throw new Error(`${key} is out of bounds in a simulation: its seed decides everything`);
+  }
+  return Object.assign(refuse, { now: refuse });
 }

@@ -27,7 +27,7 @@ export interface NetworkOptions extends LinkQuality {
   readonly blocksInFlight: boolean;
 }
 
-/** `delivered` reports that the message has left the network; the host may still be down. */
+/** What became of a message as it was sent; one that was sent may yet find nobody. */
 export type SendOutcome = "sent" | "blocked" | "lost" | "overflow";
 
 export class Link {

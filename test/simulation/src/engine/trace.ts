@@ -12,19 +12,16 @@ export const TRACE = {
   turn: 1,
   send: 2,
   deliver: 3,
-  drop: 4,
   write: 5,
   sync: 6,
   apply: 7,
   crash: 8,
   start: 9,
-  pause: 10,
   invoke: 11,
   complete: 12,
   fault: 13,
   commit: 14,
   event: 15,
-  phase: 16,
 } as const;
 
 export class Trace {

@@ -61,7 +61,7 @@ export class FaultContext {
 
   /** Hosts that take part: not yet to join, nor gone for good. */
   activeHosts(): Host[] {
-    return this.cluster.hosts.filter(({ state }) => state !== "spare" && state !== "retired");
+    return this.cluster.hosts.filter(({ state }) => state !== "spare");
   }
 
   runningHosts(): Host[] {

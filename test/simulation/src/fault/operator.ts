@@ -131,7 +131,7 @@ export class Operator {
   #pickMemberChange(configuration: Configuration): MemberChange | undefined {
     const { voters, learners } = configuration;
     const outsiders = this.#cluster.hosts.filter(
-      ({ id, state }) => state !== "retired" && findMember(configuration, id) === undefined,
+      ({ id }) => findMember(configuration, id) === undefined,
     );
     const isSmall = voters.length < 3;
     const wish = this.#prng.below(isSmall ? 60 : 100);

@@ -74,6 +74,11 @@ export class RequestDesk {
     return this.#parked.size;
   }
 
+  /** Reads that the core has taken on and neither confirmed nor dropped. */
+  get unansweredReadCount(): number {
+    return this.#confirming.size;
+  }
+
   addWrite(request: WriteRequest): void {
     this.#writes.push(request);
   }

@@ -182,6 +182,10 @@ export class SimNode {
     return this.#desk.parkedCount > 0;
   }
 
+  get unansweredReadCount(): number {
+    return this.#desk.unansweredReadCount;
+  }
+
   /** Makes applying take so much longer; in mode `sync` it is part of the loop, and does not. */
   stallApply(time: Micros): void {
     this.#applyThread.stall = time;

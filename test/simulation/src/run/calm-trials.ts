@@ -207,9 +207,7 @@ export class CalmTrials {
   /** A newcomer meets a log that is compacted to its very end, and nobody writes. */
   #admit(): void {
     const { ledger, hosts } = this.#cluster;
-    const newcomer = hosts.find(
-      ({ id, state }) => state !== "retired" && findMember(ledger.configuration, id) === undefined,
-    );
+    const newcomer = hosts.find(({ id }) => findMember(ledger.configuration, id) === undefined);
     if (newcomer === undefined || ledger.configuration.voters.length >= 7) return;
     this.#leader().takeSnapshot();
     this.#wait(this.#electionTimeout);

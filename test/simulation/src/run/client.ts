@@ -67,10 +67,6 @@ export class Client {
     this.#target = 1 + init.prng.below(init.cluster.swarm.voterCount);
   }
 
-  get isBusy(): boolean {
-    return this.#busy !== undefined;
-  }
-
   start(): void {
     this.#isStopped = false;
     if (this.#busy === undefined) this.#think();
@@ -134,7 +130,7 @@ export class Client {
     if (preferredTarget !== undefined && this.#prng.chance(0.6)) return preferredTarget;
     const isStray = number > 1 ? this.#prng.chance(0.6) : this.#prng.chance(swarm.load.strayShare);
     if (!isStray) return this.#target;
-    const candidates = hosts.filter(({ state }) => state !== "spare" && state !== "retired");
+    const candidates = hosts.filter(({ state }) => state !== "spare");
     return this.#prng.pick(candidates).id;
   }
 
@@ -172,22 +168,24 @@ export class Client {
   }
 
   #onWriteAnswer(busy: Busy, answer: WriteAnswer, target: NodeId): void {
-    if (this.#busy !== busy || busy.write === undefined) return;
+    if (busy.write === undefined) return;
+    // What comes too late counts, too: a leader that was paused past its end answers just then.
+    if (answer.kind === "applied") this.#oracle.onWriteAcknowledged(busy.write, answer.result);
+    if (this.#busy !== busy) return;
     if (answer.kind === "applied") {
-      this.#oracle.onWriteAcknowledged(busy.write, answer.result);
       this.#target = target;
       this.#finish("acknowledged", answer.result.index);
     } else if (answer.kind === "refused") this.#onRefused(busy, answer.leaderId);
   }
 
   #onReadAnswer(busy: Busy, answer: ReadAnswer, target: NodeId): void {
-    if (this.#busy !== busy) return;
     if (answer.kind === "refused") {
-      this.#onRefused(busy, answer.leaderId);
+      if (this.#busy === busy) this.#onRefused(busy, answer.leaderId);
       return;
     }
     const { value, index } = answer;
     this.#oracle.onReadAcknowledged({ key: busy.key, floor: busy.floor, value, index });
+    if (this.#busy !== busy) return;
     this.#counts.reads += 1;
     const leader = this.#cluster.leader();
     if (leader !== undefined && leader.id !== target)

@@ -17,6 +17,7 @@ import { HostClock } from "../engine/host-clock.ts";
 import type { Marks } from "../engine/marks.ts";
 import { exponential, Network, type SendOutcome } from "../engine/network.ts";
 import { TRACE, type Trace } from "../engine/trace.ts";
+import { hold } from "../engine/violation.ts";
 import type { SwarmOptions } from "../fault/swarm.ts";
 import type { RecoveredState } from "../node/node-storage.ts";
 import type { NodeInput, WriteStage } from "../node/node-input.ts";
@@ -147,7 +148,7 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
 
   /** @param delay - Until the process runs; by default what reading and syncing its log takes. */
   start(host: Host, delay?: Micros): void {
-    if (host.state === "up" || host.state === "recovering" || host.state === "retired") return;
+    if (host.state === "up" || host.state === "recovering") return;
     host.state = "recovering";
     host.epoch += 1;
     const { epoch } = host;
@@ -215,9 +216,8 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
       node.stop();
       this.watcher.onStop(node);
     }
-    const { lostCount, isTorn } = host.disk.crash(kind, this.prng);
+    const lostCount = host.disk.crash(kind, this.prng);
     if (lostCount > 0) this.marks.hit("crash lost writes that were not synced");
-    if (isTorn) this.marks.hit("torn write cut at the tail");
     if (kind === "process") this.#tellPeersOfEnd(host);
     const { epoch } = host;
     if (restartAfter === Number.POSITIVE_INFINITY) return;
@@ -312,6 +312,7 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
       else if (this.swarm.driver.reportsUnreachable) this.#reportUnreachable(node, message.to);
     });
     this.trace.event(TRACE.send, node.id, message.to, message.term);
+    this.trace.text(message.type);
     this.trace.note(() => `${outcome === "sent" ? "send" : outcome} ${describeMessage(message)}`);
     if (outcome === "sent") return;
     settle?.("failed");
@@ -372,13 +373,16 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
 function recoveredState(image: DiskImage): RecoveredState {
   const state = image.newestState();
   const appliedIndex = state?.lastIncludedIndex ?? 0;
-  // What is applied was committed, though that need not have been written; and what was said to be
-  // committed may lie in a tail that was cut.
   const { currentTerm, votedFor } = image.hardState;
-  const commitIndex = Math.max(
-    Math.min(image.hardState.commitIndex, image.log.lastIndex),
-    appliedIndex,
+  const { lastIndex } = image.log;
+  hold(
+    image.hardState.commitIndex <= Math.max(lastIndex, appliedIndex),
+    "no commit index is durable before its entries",
+    [],
+    () => `commit index ${image.hardState.commitIndex}, last ${lastIndex}, applied ${appliedIndex}`,
   );
+  // What is applied was committed, though that need not have been written.
+  const commitIndex = Math.max(image.hardState.commitIndex, appliedIndex);
   return {
     hardState: { currentTerm, votedFor, commitIndex },
     log: image.log,

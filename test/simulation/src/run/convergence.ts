@@ -50,6 +50,7 @@ export class Convergence {
         own.leaderId === leader.id &&
         own.currentTerm === status.currentTerm &&
         own.lastIndex === status.lastIndex &&
+        node.unansweredReadCount === 0 &&
         node.machine.appliedIndex === status.lastIndex
       );
     });
@@ -102,7 +103,7 @@ export class Convergence {
   /** Generous: dozens of elections fit in, and a snapshot or two to each member. */
   get #patience(): Micros {
     const { raft, tickMicros } = this.#cluster.swarm;
-    return raft.electionTicks * tickMicros * 60 + 20 * SECOND;
+    return raft.electionTicks * tickMicros * 60 + 5 * SECOND;
   }
 
   #describe(): string {

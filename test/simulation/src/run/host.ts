@@ -10,9 +10,9 @@ import type { SimNode } from "../node/sim-node.ts";
 /**
  *     spare ──> recovering ──> up <──> (paused)
  *                   ^          │
- *                   └── down <─┘          retired: switched off for good
+ *                   └── down <─┘
  */
-export type HostState = "spare" | "recovering" | "up" | "down" | "retired";
+export type HostState = "spare" | "recovering" | "up" | "down";
 
 export class Host {
   readonly id: NodeId;
@@ -45,7 +45,7 @@ export class Host {
 
   /** Whether the disk still is what it was, as far as its next start will tell. */
   get isIntact(): boolean {
-    return this.state !== "retired" && !this.disk.isDamaged();
+    return !this.disk.isDamaged();
   }
 
   /** The disk is lost with everything on it; the next process here is another one. */

@@ -9,7 +9,7 @@
  * bug.
  */
 
-import { findMember, type Member } from "@quorumlog/raft";
+import { findMember, type LogIndex, type Member } from "@quorumlog/raft";
 import type { Prng } from "@quorumlog/std";
 import type { Oracle } from "../check/oracle.ts";
 import { type FaultAtlas, hasQuorum } from "../fault/atlas.ts";
@@ -56,10 +56,26 @@ export class LivenessPhase {
     for (const host of this.#convergence.members()) this.#probe.read(host);
     this.#convergence.reach("the core converges after a write");
     this.#convergence.checkStates();
-    this.#oracle.checkDurability(this.#cluster.ledger.committedIndex);
+    this.#oracle.checkDurability(this.#durableIndex());
     this.#reunite();
     this.#trials.run();
-    this.#oracle.checkDurability(this.#cluster.ledger.committedIndex);
+    this.#oracle.checkDurability(this.#durableIndex());
+  }
+
+  /** The last index that a quorum of those who are up has on disk, in its log or as its state. */
+  #durableIndex(): LogIndex {
+    const { voters, votersOutgoing } = this.#cluster.ledger.configuration;
+    const durable = (member: Member): LogIndex => {
+      const { node, disk } = this.#cluster.host(member.id);
+      if (node === undefined || !this.#atlas.isHealthy(member)) return 0;
+      const { log } = disk.durable;
+      return Math.max(log.lastIndex, disk.durable.newestState()?.lastIncludedIndex ?? 0);
+    };
+    const ofQuorum = (members: readonly Member[]): LogIndex =>
+      members.length === 0
+        ? Number.POSITIVE_INFINITY
+        : (members.map(durable).sort((a, b) => b - a)[members.length >> 1] ?? 0);
+    return Math.min(ofQuorum(voters), ofQuorum(votersOutgoing));
   }
 
   /** A random set of healthy hosts that has a quorum of every configuration that may matter. */

@@ -171,7 +171,7 @@ class SeedRun {
     const { queue } = this.#world;
     queue.runUntil(queue.now + Math.round(time));
     if (queue.processed > EVENT_COUNT_MAX)
-      throw new Violation("liveness", [], "the run does not come to an end");
+      throw new Violation("termination", [], "the run does not come to an end");
   }
 
   #isKnownLimit(error: unknown): boolean {
