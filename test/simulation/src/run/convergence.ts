@@ -9,6 +9,8 @@ import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host.ts";
 
 const STEP: Micros = 20 * MILLISECOND;
+/** How long a member may take to catch up, as long as it goes on. */
+const CATCH_UP_MAX: Micros = 20 * SECOND;
 
 export class Convergence {
   readonly #cluster: Cluster;
@@ -59,9 +61,15 @@ export class Convergence {
   /** @throws Violation if `isReached` does not come true in time. */
   await(goal: string, isReached: () => boolean): void {
     const { queue } = this.#cluster;
-    const deadline = queue.now + this.#patience;
+    const last = queue.now + this.#patience + CATCH_UP_MAX;
+    let deadline = queue.now + this.#patience;
+    let applied = this.#appliedCount();
     while (!isReached()) {
       this.#maybeRetireLeader();
+      // Whoever catches up slowly is given the time; whoever stands still is not.
+      const now = this.#appliedCount();
+      if (now > applied) deadline = Math.min(last, queue.now + this.#patience);
+      applied = now;
       if (queue.now >= deadline) {
         const ids = this.hosts.map(({ id }) => id);
         throw new Violation("liveness", ids, `${goal}: it did not; ${this.#describe()}`);
@@ -100,7 +108,11 @@ export class Convergence {
     this.#cluster.crashHost(this.#cluster.host(leader.id), "process", Number.POSITIVE_INFINITY);
   }
 
-  /** Generous: dozens of elections fit in, and a snapshot or two to each member. */
+  #appliedCount(): number {
+    return this.hosts.reduce((sum, { node }) => sum + (node?.machine.appliedIndex ?? 0), 0);
+  }
+
+  /** Generous: dozens of elections fit in, and a snapshot. */
   get #patience(): Micros {
     const { raft, tickMicros } = this.#cluster.swarm;
     return raft.electionTicks * tickMicros * 60 + 5 * SECOND;
