@@ -21,8 +21,12 @@ export function applyHunks(text: string, hunks: readonly Hunk[]): string {
       expected: Math.max(0, hunk.oldStart - 1) + moved,
       floor,
     });
-    if (place === undefined)
-      throw new PatchError(`hunk ${number + 1} does not fit\n${shown(hunk)}`);
+    if (place === undefined) {
+      // A line number alone is no place: the lines may have moved since.
+      const hasPlace = lines.length === 0 || linesWithout(hunk.lines, "added").length > 0;
+      const why = hasPlace ? "does not fit" : "only adds lines, and needs lines of context";
+      throw new PatchError(`hunk ${number + 1} ${why}\n${shown(hunk)}`);
+    }
     const { at, fitted } = place;
     const fresh = linesWithout(fitted, "removed");
     const removedCount = linesWithout(fitted, "added").length;

@@ -1,9 +1,9 @@
 /** The bugs to plant, and what their files say of them. */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PatchError } from "./patch.ts";
+import { parsePatch, PatchError } from "./patch.ts";
 
 /** What notices bugs, in the order in which it is asked. */
 export const STAGES = ["simulator", "conformance", "unit"] as const;
@@ -13,7 +13,7 @@ export type StageName = (typeof STAGES)[number];
 export interface Bug {
   readonly name: string;
   readonly title: string;
-  /** Rows of the list of pitfalls (raft.md, section 5); none for an outsider's bug. */
+  /** Rows of the list of pitfalls, PITFALLS.md; none for an outsider's bug. */
   readonly rows: readonly number[];
   /** What should notice it at the latest; `undefined` for an outsider's bug. */
   readonly expected: StageName | undefined;
@@ -34,12 +34,11 @@ export function plantedBugs(): Bug[] {
 /**
  * A bug that an outsider brings.
  *
- * @throws {@link PatchError} if there is no such file.
+ * @throws {@link PatchError} if the file cannot be read, or is no patch: known before a long build.
  */
 export function foreignBug(path: string): Bug {
-  if (!existsSync(path)) throw new PatchError(`${path}: there is no such file`);
   const name = basename(path).replace(/\.(?:patch|diff)$/, "");
-  const patch = readFileSync(path, "utf8");
+  const patch = readPatch(path);
   return { name, title: field(patch, "Title") ?? name, rows: [], expected: undefined, patch };
 }
 
@@ -55,6 +54,25 @@ export function plantedBug(fileName: string, patch: string): Bug {
   if (expected === undefined)
     throw new PatchError(`${fileName}: "Expect:" is one of ${STAGES.join(", ")}`);
   return { name, title, rows, expected, patch };
+}
+
+function readPatch(path: string): string {
+  try {
+    const text = readFileSync(path, "utf8");
+    parsePatch(text);
+    return text;
+  } catch (error) {
+    throw new PatchError(`${path}: ${whyUnreadable(error)}`, { cause: error });
+  }
+}
+
+function whyUnreadable(error: unknown): string {
+  if (error instanceof PatchError) return error.message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return "there is no such file";
+  return code === "EISDIR"
+    ? "it is a folder, not a patch"
+    : `it cannot be read (${code ?? message})`;
 }
 
 /** A line `key: value` before the patch itself. */

@@ -3,8 +3,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 export interface Finished {
-  /** `undefined` if it was killed: for its silence, or by its own fault. */
+  /** `undefined` if it was killed. */
   readonly exitCode: number | undefined;
+  /** What killed it, if not its silence: itself, the operating system, or somebody else. */
+  readonly signal: string | undefined;
   readonly isOverdue: boolean;
   /** Both streams, as far as they are kept. */
   readonly stdout: string;
@@ -49,13 +51,20 @@ export function runNode(argv: readonly string[], options: RunOptions): Promise<F
   const stdout = gather(child.stdout, hear);
   const stderr = gather(child.stderr, hear);
   return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
+    const end = (): void => {
       clearTimeout(timer);
       running.delete(child);
+    };
+    child.on("error", (error) => {
+      end();
+      reject(error);
+    });
+    child.on("close", (code, by) => {
+      end();
       const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
       const exitCode = isOverdue ? undefined : (code ?? undefined);
-      resolve({ exitCode, isOverdue, stdout: stdout(), stderr: stderr(), seconds });
+      const signal = isOverdue ? undefined : (by ?? undefined);
+      resolve({ exitCode, signal, isOverdue, stdout: stdout(), stderr: stderr(), seconds });
     });
   });
 }

@@ -4,7 +4,15 @@ import { rmSync } from "node:fs";
 import { type Bug, foreignBug, plantedBugs } from "./bug.ts";
 import { FlagError, type Flags, HELP, parseFlags } from "./flags.ts";
 import { PatchError } from "./patch.ts";
-import { listLines, progressLine, reportJson, reportLines, tallyOf } from "./report.ts";
+import {
+  failureJson,
+  listJson,
+  listLines,
+  progressLine,
+  reportJson,
+  reportLines,
+  tallyOf,
+} from "./report.ts";
 import { inShard } from "./shard.ts";
 import { hasUnitTests } from "./stage.ts";
 import { Laboratory, type Outcome } from "./trial.ts";
@@ -29,7 +37,8 @@ export async function runMutants(argv: readonly string[], console: Console): Pro
     }
     const bugs = chosenBugs(flags);
     if (flags.isList) {
-      for (const line of listLines(bugs)) console.print(line);
+      const lines = flags.isJson ? [listJson(bugs)] : listLines(bugs);
+      for (const line of lines) console.print(line);
       return 0;
     }
     return await runBugs(bugs, flags, console);
@@ -47,7 +56,10 @@ function chosenBugs(flags: Flags): Bug[] {
     ({ name }) => only.length === 0 || only.some((text) => name.includes(text)),
   );
   if (wanted.length === 0) throw new FlagError("no bug has such a name");
-  return inShard(wanted, flags.shard);
+  const share = inShard(wanted, flags.shard);
+  const { number, count } = flags.shard;
+  if (share.length === 0) throw new FlagError(`--shard: ${number}/${count} leaves no bug`);
+  return share;
 }
 
 async function runBugs(bugs: readonly Bug[], flags: Flags, console: Console): Promise<number> {
@@ -72,7 +84,8 @@ async function runBugs(bugs: readonly Bug[], flags: Flags, console: Console): Pr
   } catch (error) {
     if (!(error instanceof WorkspaceError)) throw error;
     console.complain(error.message);
-    console.print(`0 passed, ${bugs.length} failed`);
+    if (flags.isJson) console.print(failureJson(bugs, error.message));
+    tell(`0 passed, ${bugs.length} failed`);
     return 1;
   } finally {
     process.off("exit", clean);

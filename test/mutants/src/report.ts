@@ -60,16 +60,28 @@ export function listLines(bugs: readonly Bug[]): string[] {
   return tableLines(["bug", "row", "expected", "what is wrong"], rows);
 }
 
+/** @returns the list as one document. */
+export function listJson(bugs: readonly Bug[]): string {
+  return JSON.stringify({ bugs: bugs.map(withoutPatch) }, undefined, 2);
+}
+
+/** @returns the document of a run that ended before its first trial. */
+export function failureJson(bugs: readonly Bug[], error: string): string {
+  const tally: Tally = { passed: 0, failed: bugs.length, bySimulator: 0 };
+  return JSON.stringify({ ...tally, error, bugs: bugs.map(withoutPatch) }, undefined, 2);
+}
+
 /** @returns one document with everything that the table says. */
 export function reportJson(outcomes: readonly Outcome[], seconds: number): string {
   const bugs = outcomes.map(({ bug, ...rest }) => ({
-    name: bug.name,
-    title: bug.title,
-    rows: bug.rows,
-    expected: bug.expected,
+    ...withoutPatch(bug),
     ...rest,
   }));
   return JSON.stringify({ ...tallyOf(outcomes), seconds, bugs }, undefined, 2);
+}
+
+function withoutPatch({ name, title, rows, expected }: Bug): Omit<Bug, "patch"> {
+  return { name, title, rows, expected };
 }
 
 function caughtBy({ bug, stage }: Outcome): string {

@@ -3,9 +3,12 @@
  * until one notices.
  *
  * Whatever notices is asked again with no bug planted, and must then be content: else a test that
- * fails anyway, or a slow machine, would pass for a good detective.
+ * fails anyway, or a slow machine, would pass for a good detective. What may have had a reason
+ * outside of the trial has to happen twice.
  */
 
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Bug, StageName } from "./bug.ts";
 import { PatchError } from "./patch.ts";
 import { plant } from "./plant.ts";
@@ -53,13 +56,21 @@ export class Laboratory {
 
   async try(bug: Bug): Promise<Outcome> {
     const startedAt = process.hrtime.bigint();
+    const result = await this.#tryInCopy(bug).catch((error: unknown) =>
+      // Of this trial only: a disk that is full, say, must not lose what others have found.
+      broken(`there was no trial: ${error instanceof Error ? error.message : String(error)}`),
+    );
+    return { ...result, bug, seconds: Number(process.hrtime.bigint() - startedAt) / 1e9 };
+  }
+
+  async #tryInCopy(bug: Bug): Promise<Result> {
     this.#copies += 1;
-    const workspace = this.#template.copy(this.#parent, `${this.#copies}-${bug.name}`);
+    const folder = join(this.#parent, `${this.#copies}-${bug.name}`);
     try {
-      const result = await this.#tryIn(workspace, bug);
-      return { ...result, bug, seconds: Number(process.hrtime.bigint() - startedAt) / 1e9 };
+      return await this.#tryIn(this.#template.copy(folder), bug);
     } finally {
-      if (!this.#options.keepsCopies) workspace.remove();
+      // As far as it was made.
+      if (!this.#options.keepsCopies) rmSync(folder, { recursive: true, force: true });
     }
   }
 
@@ -68,20 +79,31 @@ export class Laboratory {
       plant(bug.patch, workspace.sources);
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
-      return broken(`does not apply: refresh it. ${error.message}`);
+      const advice = bug.expected === undefined ? "" : "refresh it. ";
+      return broken(`does not apply: ${advice}${error.message}`);
     }
     const { problems } = await workspace.build(["packages/raft"]);
     // Those of the project are held to compile. An outsider's may be careless of types: what
     // matters is what runs.
-    if (problems !== undefined && (bug.expected !== undefined || isUnreadable(problems)))
+    if (problems !== undefined && bug.expected !== undefined)
       return broken(`does not compile: refresh it. ${problems}`);
+    if (problems !== undefined && isUnreadable(problems))
+      return broken(`does not compile: ${problems}`);
 
     const found = await this.#firstFinding(workspace);
     if (found === undefined) {
       const detail = problems === undefined ? "" : `only the compiler complains: ${problems}`;
       return { verdict: "survived", stage: undefined, detail, seedsNeeded: undefined };
     }
-    const { finding, range } = found;
+    const { range } = found;
+    const finding = found.finding.isCertain
+      ? found.finding
+      : await ask(workspace.folder, found.finding, range ?? this.#options.seeds);
+    if (finding === undefined) {
+      const { stage, seed, detail } = found.finding;
+      const where = seed === undefined ? "" : ` at seed ${seed}`;
+      return broken(`the ${stage} failed${where} once and not again: ${detail}`);
+    }
     const control = await this.#control(finding, range);
     if (control !== undefined) {
       const where = control.seed === undefined ? "" : ` at seed ${control.seed}`;
@@ -113,18 +135,26 @@ export class Laboratory {
   }
 
   #control(finding: Finding, range: SeedRange | undefined): Promise<Finding | undefined> {
-    const seeds = finding.seed === undefined ? range : { from: finding.seed, to: finding.seed + 1 };
-    const key = `${finding.stage} ${seeds?.from}-${seeds?.to}`;
+    const seeds = seedsOf(finding, range ?? this.#options.seeds);
+    const key = `${finding.stage} ${seeds.from}-${seeds.to}`;
     const known = this.#controls.get(key);
     if (known !== undefined) return known;
-    const { folder } = this.#template;
-    let control: Promise<Finding | undefined>;
-    if (finding.stage === "conformance") control = replayScenarios(folder);
-    else if (finding.stage === "unit") control = runUnitTests(folder);
-    else control = simulate(folder, seeds ?? this.#options.seeds);
+    const control = ask(this.#template.folder, finding, seeds);
     this.#controls.set(key, control);
     return control;
   }
+}
+
+/** Asks the stage that found something once more, and for nothing else. */
+function ask(folder: string, finding: Finding, range: SeedRange): Promise<Finding | undefined> {
+  if (finding.stage === "conformance") return replayScenarios(folder);
+  if (finding.stage === "unit") return runUnitTests(folder);
+  return simulate(folder, seedsOf(finding, range));
+}
+
+/** The seed that failed; all of them if it is not known. */
+function seedsOf({ seed }: Finding, range: SeedRange): SeedRange {
+  return seed === undefined ? range : { from: seed, to: seed + 1 };
 }
 
 type Result = Omit<Outcome, "bug" | "seconds">;

@@ -12,7 +12,6 @@ import {
   mkdtempSync,
   readdirSync,
   realpathSync,
-  rmSync,
   symlinkSync,
 } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,6 +19,7 @@ import { tmpdir } from "node:os";
 import { basename, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runNode } from "./command.ts";
+import { ending } from "./stage.ts";
 
 const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -75,8 +75,7 @@ export class Workspace {
   }
 
   /** A copy of this copy, build results included. */
-  copy(parent: string, name: string): Workspace {
-    const folder = join(parent, name);
+  copy(folder: string): Workspace {
     const options = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true };
     cpSync(this.folder, folder, options);
     const workspace = new Workspace(folder);
@@ -84,16 +83,18 @@ export class Workspace {
     return workspace;
   }
 
-  /** Compiles what has changed. Errors of type do not keep the output from being written. */
+  /**
+   * Compiles what has changed. Errors of type do not keep the output from being written.
+   *
+   * @throws {@link WorkspaceError} if the compiler was killed: what it wrote by then is no build.
+   */
   async build(projects: readonly string[]): Promise<BuildResult> {
     const argv = ["node_modules/typescript/bin/tsc", "-b", "--pretty", "false", ...projects];
     const result = await runNode(argv, { cwd: this.folder, silenceSeconds: BUILD_SECONDS_MAX });
+    if (result.exitCode === undefined)
+      throw new WorkspaceError(`the compiler did not end by itself: ${ending(result)}`);
     const problems = result.exitCode === 0 ? undefined : (result.stdout + result.stderr).trim();
     return { problems };
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Else a bug would be planted in one place and looked for in another. */

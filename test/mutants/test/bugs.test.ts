@@ -11,7 +11,7 @@ import { plant } from "../src/plant.ts";
 
 const SOURCES = fileURLToPath(new URL("../../../packages/raft/src/", import.meta.url));
 
-/** Rows of raft.md, section 5, that are about disks or clients, which the core has none of. */
+/** Rows of PITFALLS.md that are about disks or clients, which the core has none of. */
 const ROWS_OF_OTHERS = [13, 14, 15, 45];
 
 const bugs = plantedBugs();
@@ -20,6 +20,14 @@ test("there are as many as were promised, each under a name and a number of its 
   expect(bugs.length).toBeGreaterThanOrEqual(36);
   expect(new Set(bugs.map(({ title }) => title)).size).toBe(bugs.length);
   expect(bugs.map(({ name }) => Number(name.slice(0, 2)))).toEqual(bugs.map((_, at) => at + 1));
+});
+
+test("the list of pitfalls has the rows that bugs may name", () => {
+  const list = readFileSync(new URL("../PITFALLS.md", import.meta.url), "utf8");
+
+  const numbers = [...list.matchAll(/^(\d+)\. /gm)].map(([, number]) => Number(number));
+
+  expect(numbers).toEqual(Array.from({ length: 46 }, (_, at) => at + 1));
 });
 
 test("every row of the list that concerns the core has a bug", () => {

@@ -1,11 +1,14 @@
 // Goal: the command says what it did in words and numbers that add up, and refuses nonsense.
 // Method: everything but the trials themselves, which take minutes.
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Bug } from "../src/bug.ts";
 import { runMutants } from "../src/mutants.ts";
-import { progressLine, reportJson, reportLines } from "../src/report.ts";
+import { failureJson, progressLine, reportJson, reportLines } from "../src/report.ts";
 import { readSeedReport } from "../src/seed-driver.ts";
 import type { Outcome } from "../src/trial.ts";
+
+const THIS_FILE = fileURLToPath(import.meta.url);
 
 const BUG: Bug = { name: "07-x", title: "X", rows: [7, 25], expected: "simulator", patch: "" };
 
@@ -69,7 +72,10 @@ test("the seed is known of a simulator that failed, hung or died", () => {
 test.each([
   [["--bugs"], "unknown flag --bugs"],
   [["--only", "no such bug"], "no bug has such a name"],
+  [["--shard", "88/100", "--only", "quorum"], "--shard: 88/100 leaves no bug"],
   [["--patch", "/no/such/file.diff"], "/no/such/file.diff: there is no such file"],
+  [["--patch", "/"], "/: it is a folder, not a patch"],
+  [["--patch", THIS_FILE], `${THIS_FILE}: it is not a unified diff, or changes nothing`],
 ])("%s is refused", async (argv, complaint) => {
   const { code, complaints } = await run(argv);
 
@@ -82,6 +88,23 @@ test("the bugs can be listed without a trial", async () => {
 
   expect(code).toBe(0);
   expect(lines.join("\n")).toContain("Half of an even group passes for a majority");
+});
+
+test("as one document, too", async () => {
+  const { lines } = await run(["--list", "--json", "--only", "quorum-even-cluster"]);
+
+  expect(JSON.parse(lines.join("\n"))).toMatchObject({
+    bugs: [{ name: "02-quorum-even-cluster", expected: "simulator" }],
+  });
+});
+
+test("a run without a trial is a document, too", () => {
+  expect(JSON.parse(failureJson([BUG], "it does not build"))).toMatchObject({
+    passed: 0,
+    failed: 1,
+    error: "it does not build",
+    bugs: [{ name: "07-x" }],
+  });
 });
 
 async function run(

@@ -124,6 +124,12 @@ describe("applying", () => {
     expect(applyHunks("", added)).toBe("a\nb\n");
     expect(() => applyHunks(TEXT, added)).toThrow(PatchError);
   });
+
+  test("an insertion without context is refused in words: its place may have moved", () => {
+    const [file] = parsePatch("--- x\n+++ x\n@@ -10,0 +11 @@\n+new\n");
+
+    expect(() => applyHunks(TEXT, file?.hunks ?? [])).toThrow(/needs lines of context/);
+  });
 });
 
 function numbered(from: number, to: number): string {

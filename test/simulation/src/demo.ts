@@ -5,6 +5,7 @@
 
 import { type NodeId, parseRaftOptions, type RaftEvent } from "@quorumlog/raft";
 import { setTimeout as sleep } from "node:timers/promises";
+import { endWithReader } from "./closed-pipe.ts";
 import { type Micros, MILLISECOND, SECOND } from "./engine/event-queue.ts";
 import { drawSwarm, type SwarmOptions } from "./fault/swarm.ts";
 import type { SimNode } from "./node/sim-node.ts";
@@ -176,4 +177,19 @@ function digest(node: SimNode | undefined): string {
   return ((hashHigh ^ hashLow) >>> 0).toString(16).padStart(8, "0");
 }
 
-await new Demo().run();
+/** @returns the exit code of the process. */
+async function main(words: readonly string[]): Promise<number> {
+  if (words.includes("--help")) {
+    console.log("usage: npm run demo\n\nThree simulated nodes, for about seven seconds. No flags.");
+    return 0;
+  }
+  if (words.length > 0) {
+    console.error(`unknown flag ${words[0]}; the demo has none but --help`);
+    return 2;
+  }
+  await new Demo().run();
+  return 0;
+}
+
+endWithReader();
+process.exitCode = await main(process.argv.slice(2));

@@ -16,7 +16,7 @@ import { drawSwarm, type SwarmOptions } from "../fault/swarm.ts";
 import type { OperationCounts } from "./client.ts";
 import type { NodeEventListener } from "./event-marks.ts";
 import { LivenessPhase } from "./liveness.ts";
-import { isWedged } from "./wedge.ts";
+import { isWedged, KNOWN_LIMIT } from "./wedge.ts";
 import { World } from "./world.ts";
 
 export interface SeedFailure {
@@ -177,7 +177,7 @@ class SeedRun {
   #isKnownLimit(error: unknown): boolean {
     if (!(error instanceof Violation) || error.invariant !== "liveness") return false;
     if (!isWedged(this.#world.cluster, this.#atlas)) return false;
-    this.#world.marks.hit("known limit: a node that left outvotes all others");
+    this.#world.marks.hit(KNOWN_LIMIT);
     return true;
   }
 

@@ -9,6 +9,8 @@ import type { LogPosition, Member } from "@quorumlog/raft";
 import { type FaultAtlas, hasQuorum } from "../fault/atlas.ts";
 import type { Cluster } from "./cluster.ts";
 
+export const KNOWN_LIMIT = "known limit: a node that left outvotes all others";
+
 export function isWedged(cluster: Cluster, atlas: FaultAtlas): boolean {
   if (cluster.leader() !== undefined) return false;
   const isReliable = (member: Member): boolean =>
