@@ -54,7 +54,8 @@ function spikeCases(): Case[] {
     load: Pick<LoadConfig, "inFlight" | "containerBytes">,
   ): void => {
     const size = `${load.containerBytes / 1024} KB`.padStart(6);
-    const name = `${server.work} ${server.peers} ${server.sync.padEnd(6)} ${size} x ${load.inFlight}`;
+    const kind = `${server.work} ${server.peers} ${server.sync.padEnd(6)}`;
+    const name = `${kind} ${size} x ${load.inFlight}`;
     cases.push({ name, server, load: { messageBytes: 1_024, queues: 4, ...load } });
   };
   for (const sync of ["pool", "dsync", "thread"] as const)

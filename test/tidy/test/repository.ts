@@ -69,7 +69,7 @@ export interface Import {
 
 /** Every module a TypeScript text imports or re-exports, types included. */
 export function importsOf(text: string): readonly Import[] {
-  const pattern = /(?:\bfrom|\bimport)\s*\(?\s*"(?<specifier>[^"\n]+)"/g;
+  const pattern = /(?:\bfrom\s+|\bimport\s*\(?\s*)"(?<specifier>[^"\n]+)"/g;
   const source = only(text, "code", "literal");
   return [...source.matchAll(pattern)].map((match) => ({
     specifier: match.groups?.["specifier"] ?? "",

@@ -1,0 +1,298 @@
+/**
+ * Group commit: what is appended while the disk is busy goes to it as one write and one sync.
+ *
+ *     append ──> queue ──> encode ──> write ──> sync ──> onDurable, in order
+ *                  ^                                │
+ *                  └──── as long as there is more ──┘
+ *
+ * One write is under way at a time, so the order on the disk is that of the calls; a segment is
+ * sealed by the write that fills it, and the next one is begun by the write after. After a failure
+ * nothing is called any more.
+ */
+
+import { assert } from "@quorumlog/std";
+import { FrameWriter, SCRATCH_BYTES } from "./frame-writer.ts";
+import type { HardState, LogBase, LogEntry, LogPosition } from "./log-entry.ts";
+import { type LogState, MARK_BYTES, stateBytes, type StreamPosition } from "./log-mark.ts";
+import { type Segment, TRAILER_BYTES } from "./segment.ts";
+import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+
+/** A stretch of the stream. */
+export interface StreamItem {
+  /** Term and vote, written before the entries; the commit index is written behind them. */
+  readonly hardState: HardState | undefined;
+  readonly base: LogBase | undefined;
+  readonly isReset: boolean;
+  readonly entries: readonly LogEntry[];
+  readonly onDurable: () => void;
+}
+
+export interface AppendQueueInit {
+  readonly active: Segment;
+  /** Where the recovered stream stands. */
+  readonly hardState: HardState;
+  readonly base: LogBase;
+  readonly last: LogPosition;
+  /** Where to go on when the active segment is full. */
+  readonly next: NextSegment;
+  /** What the stream held from `index` on is replaced by what is encoded next. */
+  readonly onRewrite: (index: number) => void;
+  readonly onFailure: (error: Error, file: string) => void;
+}
+
+/**
+ * The segment that is made ahead. A segment is sealed only when its successor has its name on the
+ * disk: so a sealed one without a successor has lost it.
+ */
+export interface NextSegment {
+  readonly isReady: () => boolean;
+  /** Calls back once, when it is. */
+  readonly onReady: (run: () => void) => void;
+  readonly take: () => Segment;
+  /** The segment that was taken is begun, on the disk: the one after it may be made. */
+  readonly onBegun: () => void;
+}
+
+/** Encoded for one write at most: beyond it, the next write is worth more than this one's size. */
+const WRITE_BYTES_MAX = 8 << 20;
+
+export class AppendQueue {
+  readonly #init: AppendQueueInit;
+  /** One write is under way at a time, so one is enough. */
+  readonly #scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
+  #items: StreamItem[] = [];
+  /** Entries of `#items[0]` that are encoded. */
+  #cursor = 0;
+  /** Whether the state of `#items[0]` is encoded. */
+  #isStateDone = false;
+  #active: Segment;
+  #isBusy = false;
+  /** For the next segment. */
+  #isWaiting = false;
+  #isStopped = false;
+  /** What is encoded so far: the stream as it will be read. */
+  #hardState: HardState;
+  #base: LogBase;
+  #last: LogPosition;
+  #syncedThrough: StreamPosition;
+  /** Something is committed or synced that no mark says. */
+  #hasNews = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(init: AppendQueueInit) {
+    this.#init = init;
+    this.#active = init.active;
+    this.#hardState = init.hardState;
+    this.#base = init.base;
+    this.#last = init.last;
+    this.#syncedThrough = { segmentId: init.active.id, offset: init.active.end };
+  }
+
+  get active(): Segment {
+    return this.#active;
+  }
+
+  push(item: StreamItem): void {
+    this.#items.push(item);
+    if (!this.#isBusy) this.#flush();
+  }
+
+  /** Writes a mark, if there is something new to say and nothing else to write. */
+  mark(): void {
+    if (this.#isBusy || this.#isStopped || !this.#hasNews) return;
+    const writer = new FrameWriter(this.#active, this.#scratch);
+    if (this.#active.isSealed || !writer.hasRoom(MARK_BYTES)) return;
+    this.#hasNews = false;
+    this.#begin(writer);
+    this.#addMark(writer);
+    this.#write({ writer, trailer: undefined, finished: [] });
+  }
+
+  /** Calls back when nothing is queued or under way; nothing may be pushed after that. */
+  drain(onIdle: () => void): void {
+    if (this.#isBusy) this.#onIdle = onIdle;
+    else onIdle();
+  }
+
+  /** Nothing is written or called back from here on. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#items = [];
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#isBusy = false;
+    this.#becomeIdle();
+  }
+
+  #flush(): void {
+    assert(!this.#isBusy, "one write is under way at a time");
+    if (this.#isStopped) return;
+    if (this.#active.isSealed) this.#active = this.#init.next.take();
+    const writer = new FrameWriter(this.#active, this.#scratch);
+    const { finished, isFull } = this.#encode(writer);
+    const isSealing = isFull && this.#init.next.isReady();
+    if (writer.bytes > 0) {
+      this.#addMark(writer);
+      this.#hasNews = true;
+    } else if (!isSealing) {
+      this.#flushNothing(finished, isFull);
+      return;
+    }
+    const trailer = isSealing ? writer.footer() : undefined;
+    this.#write({ writer, trailer, finished });
+  }
+
+  /** The commit index moved, which need not be written; or there is no place to write. */
+  #flushNothing(finished: readonly StreamItem[], isFull: boolean): void {
+    for (const { onDurable } of finished) onDurable();
+    if (!isFull) {
+      this.#becomeIdle();
+      return;
+    }
+    this.#isBusy = true;
+    this.#isWaiting = true;
+    this.#init.next.onReady(() => {
+      this.#isWaiting = false;
+      this.#isBusy = false;
+      this.#flush();
+    });
+  }
+
+  /** Encodes what there is, up to what one write or the segment takes. */
+  #encode(writer: FrameWriter): { readonly finished: StreamItem[]; readonly isFull: boolean } {
+    const finished: StreamItem[] = [];
+    let count = 0;
+    for (const item of this.#items) {
+      if (writer.bytes >= WRITE_BYTES_MAX) break;
+      if (!this.#encodeItem(writer, item)) {
+        this.#items.splice(0, count);
+        return { finished, isFull: true };
+      }
+      finished.push(item);
+      count += 1;
+      this.#cursor = 0;
+      this.#isStateDone = false;
+    }
+    this.#items.splice(0, count);
+    return { finished, isFull: false };
+  }
+
+  /** @returns false if the segment is full before the end of it. */
+  #encodeItem(writer: FrameWriter, item: StreamItem): boolean {
+    const { hardState, base, entries } = item;
+    if (!this.#isStateDone && !this.#encodeState(writer, item)) return false;
+    const first = entries[this.#cursor];
+    if (first !== undefined) {
+      this.#begin(writer);
+      // Only with room for it: a segment that is sealed before it must not forget what it replaces.
+      if (!writer.hasRoom(first.data.byteLength)) return false;
+      if (first.index <= this.#last.index) this.#init.onRewrite(first.index);
+    }
+    for (; this.#cursor < entries.length; this.#cursor++) {
+      const entry = entries[this.#cursor] as LogEntry;
+      if (!writer.hasRoom(entry.data.byteLength)) return false;
+      writer.entry(entry);
+      this.#last = { term: entry.term, index: entry.index };
+    }
+    if (hardState !== undefined) {
+      if (hardState.commitIndex !== this.#hardState.commitIndex) this.#hasNews = true;
+      this.#hardState = hardState;
+    }
+    if (base !== undefined) this.#base = base;
+    return true;
+  }
+
+  #encodeState(writer: FrameWriter, item: StreamItem): boolean {
+    const { hardState, base, isReset } = item;
+    const { currentTerm, votedFor, commitIndex } = this.#hardState;
+    const isPromise =
+      hardState !== undefined &&
+      (hardState.currentTerm !== currentTerm || hardState.votedFor !== votedFor);
+    if (isPromise || base !== undefined) {
+      this.#begin(writer);
+      const state: LogState = {
+        hardState: { ...(hardState ?? this.#hardState), commitIndex },
+        base: base ?? this.#base,
+        isReset,
+        syncedThrough: this.#syncedThrough,
+      };
+      if (!writer.hasRoom(stateBytes(state))) return false;
+      if (isReset) {
+        this.#init.onRewrite(state.base.index + 1);
+        this.#last = { term: state.base.term, index: state.base.index };
+      }
+      writer.state(state, this.#last);
+      this.#hardState = state.hardState;
+      this.#base = state.base;
+    }
+    this.#isStateDone = true;
+    return true;
+  }
+
+  /** A segment begins with a whole account of the log before it. */
+  #begin(writer: FrameWriter): void {
+    if (writer.bytes > 0 || writer.position > SEGMENT_HEADER_BYTES) return;
+    const hardState = this.#hardState;
+    const syncedThrough = this.#syncedThrough;
+    const state = { hardState, base: this.#base, isReset: false, syncedThrough };
+    writer.state(state, this.#last);
+  }
+
+  #addMark(writer: FrameWriter): void {
+    const { commitIndex } = this.#hardState;
+    writer.mark({ commitIndex, syncedThrough: this.#syncedThrough }, this.#last);
+  }
+
+  #write(work: {
+    readonly writer: FrameWriter;
+    readonly trailer: Buffer | undefined;
+    readonly finished: readonly StreamItem[];
+  }): void {
+    const { writer, trailer, finished } = work;
+    const segment = this.#active;
+    const { file, header } = segment;
+    this.#isBusy = true;
+    segment.end += writer.bytes;
+    const sync = (): void => {
+      file.sync((error) => {
+        if (this.#hasFailed(error)) return;
+        segment.isSealed = trailer !== undefined;
+        if (writer.position === SEGMENT_HEADER_BYTES) this.#init.next.onBegun();
+        this.#onSynced(finished);
+      });
+    };
+    file.write(writer.finish(), writer.position, (error) => {
+      if (this.#hasFailed(error)) return;
+      if (trailer === undefined) {
+        sync();
+        return;
+      }
+      file.write([trailer], header.segmentBytes - TRAILER_BYTES, (failure) => {
+        if (!this.#hasFailed(failure)) sync();
+      });
+    });
+  }
+
+  #onSynced(finished: readonly StreamItem[]): void {
+    this.#syncedThrough = { segmentId: this.#active.id, offset: this.#active.end };
+    for (const { onDurable } of finished) if (!this.#isStopped) onDurable();
+    this.#isBusy = false;
+    if (this.#items.length > 0) this.#flush();
+    else this.#becomeIdle();
+  }
+
+  #becomeIdle(): void {
+    this.#onIdle?.();
+    this.#onIdle = undefined;
+  }
+
+  #hasFailed(error: Error | undefined): boolean {
+    if (error === undefined && !this.#isStopped) return false;
+    const isNews = !this.#isStopped;
+    this.stop();
+    this.#isBusy = false;
+    if (isNews && error !== undefined) this.#init.onFailure(error, this.#active.file.path);
+    this.#becomeIdle();
+    return true;
+  }
+}

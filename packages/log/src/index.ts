@@ -1,0 +1,11 @@
+// What a user of the log needs.
+export { nodeFileSystem } from "./node-file-system.ts";
+export type { HardState, LogBase, LogEntry, LogEntryKind, LogPosition } from "./log-entry.ts";
+export { LogError, type LogErrorCode, type LogErrorDetails } from "./log-error.ts";
+export { type LogOptions, LogOptionsError, parseLogOptions } from "./log-options.ts";
+export type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
+export { createLog, type SegmentLogInit, SegmentLogStore } from "./segment-log-store.ts";
+export type { LogIdentity } from "./segment-header.ts";
+
+// For other packages of the project, and for those who bring their own disk.
+export type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";

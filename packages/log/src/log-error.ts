@@ -1,0 +1,52 @@
+/**
+ * What can be wrong with a log on a disk. Codes are API; messages are for people.
+ *
+ * Each says what an operator should do; none is a bug of the program, which is an
+ * `InvariantViolation`.
+ */
+
+export type LogErrorCode =
+  /** Another process has the directory open. */
+  | "LOG_LOCKED"
+  /** The directory holds no log. A disk that was lost looks like that. */
+  | "LOG_MISSING"
+  /** A new log was to be made, and something is there. */
+  | "LOG_EXISTS"
+  /** The log of another cluster, group, node, or life of the node's disk. */
+  | "LOG_FOREIGN"
+  /** Written by a later version. */
+  | "LOG_VERSION"
+  /** A segment file between others, or after a sealed one, is not there. */
+  | "LOG_SEGMENT_MISSING"
+  /** Bytes that had been synced are not what was written. */
+  | "LOG_CORRUPT"
+  /** A read, write, sync or close failed. Nothing after it was done. */
+  | "LOG_FAILED"
+  /** It was closed, or has failed before. */
+  | "LOG_CLOSED"
+  /** An entry or a batch is larger than a segment allows. */
+  | "LOG_TOO_LARGE";
+
+export interface LogErrorDetails {
+  readonly file?: string;
+  /** In bytes, from the start of the file. */
+  readonly offset?: number;
+  readonly cause?: unknown;
+}
+
+export class LogError extends Error {
+  override readonly name = "LogError";
+  readonly code: LogErrorCode;
+  readonly file: string | undefined;
+  readonly offset: number | undefined;
+
+  constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {
+    const { file, offset, cause } = details;
+    const place =
+      file === undefined ? "" : ` (${file}${offset === undefined ? "" : `, byte ${offset}`})`;
+    super(`${message}${place}`, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.file = file;
+    this.offset = offset;
+  }
+}

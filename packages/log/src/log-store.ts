@@ -1,0 +1,83 @@
+/** What a replica needs of the disk: one ordered stream of promises and entries. */
+
+import type { HardState, LogBase, LogEntry, LogPosition } from "./log-entry.ts";
+
+export interface AppendBatch {
+  /**
+   * What is promised from now on; `undefined` if nothing changed. Term and vote go to the disk
+   * before the entries, the commit index behind them.
+   */
+  readonly hardState: HardState | undefined;
+  /** A snapshot that replaces all entries, before `entries` are appended to it. */
+  readonly reset: LogBase | undefined;
+  /** Replace everything from the first one's index on, which is at most one past the last. */
+  readonly entries: readonly LogEntry[];
+}
+
+export interface LogStatus {
+  readonly firstIndex: number;
+  readonly last: LogPosition;
+  /** The last entry that is on the disk. */
+  readonly syncedIndex: number;
+  readonly hardState: HardState;
+  readonly base: LogBase;
+  readonly segmentCount: number;
+  /** Of the files of the log, with what is prepared. */
+  readonly bytes: number;
+}
+
+export interface LogStore {
+  /** What was recovered; later, what was appended last, synced or not. */
+  hardState(): HardState;
+
+  base(): LogBase;
+
+  /** The first index that `entries` can return; `lastIndex() + 1` when there is none. */
+  firstIndex(): number;
+
+  lastIndex(): number;
+
+  /** The term at each index in `[firstIndex() - 1, lastIndex()]`, else `undefined`. */
+  term(index: number): number | undefined;
+
+  /**
+   * The entries `[low, high)`, which are all there, up to `bytesMax` by `entryBytes` but at least
+   * one. Their data is the log's: callers do not write to it.
+   *
+   * @returns `undefined` if `low` has been trimmed away.
+   * @throws LogError `LOG_CORRUPT` or `LOG_FAILED`
+   */
+  entries(range: {
+    readonly low: number;
+    readonly high: number;
+    readonly bytesMax: number;
+  }): readonly LogEntry[] | undefined;
+
+  /**
+   * Appends to the stream. Visible to reads at once.
+   *
+   * @param batch - Entries and their data belong to the log from here on.
+   * @param onDurable - Called once the batch and everything before it is on the disk, in the order
+   *   of the calls; never after a failure. A batch that moves the commit index alone waits for no
+   *   disk.
+   * @throws LogError `LOG_TOO_LARGE` before anything is appended; `LOG_CLOSED`
+   */
+  append(batch: AppendBatch, onDurable: () => void): void;
+
+  /**
+   * Forgets the entries up to `base`, which has to be covered by a durable snapshot, and frees
+   * whole segments.
+   *
+   * @param base - The entry at its index is stored, and of its term.
+   * @param onDurable - Called once it is on the disk that the log begins there.
+   */
+  trim(base: LogBase, onDurable: () => void): void;
+
+  /** Notes what is committed and synced by now, if that is news. For when the log is idle. */
+  mark(): void;
+
+  status(): LogStatus;
+
+  /** Writes what is pending, and lets go of the files. Idempotent. */
+  close(onClosed: () => void): void;
+}

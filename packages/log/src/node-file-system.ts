@@ -1,0 +1,169 @@
+/** The file system of the machine. */
+
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writev,
+  writeSync,
+} from "node:fs";
+import { lockDirectory } from "./directory-lock.ts";
+import type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";
+
+const OWNER_ONLY_DIRECTORY = 0o700;
+const OWNER_ONLY_FILE = 0o600;
+/** The kernel takes no more buffers in one call (IOV_MAX). */
+const BUFFER_COUNT_MAX = 1_024;
+
+class NodeFile implements OpenFile {
+  readonly path: string;
+  readonly #fd: number;
+  /** Operations that the kernel has not answered. */
+  #pendingCount = 0;
+  #isClosed = false;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  size(): number {
+    return fstatSync(this.#fd).size;
+  }
+
+  readNow(target: Uint8Array, position: number): number {
+    let count = 0;
+    while (count < target.length) {
+      const read = readSync(this.#fd, target, count, target.length - count, position + count);
+      if (read === 0) break;
+      count += read;
+    }
+    return count;
+  }
+
+  writeNow(bytes: Uint8Array, position: number): void {
+    let count = 0;
+    while (count < bytes.length)
+      count += writeSync(this.#fd, bytes, count, bytes.length - count, position + count);
+  }
+
+  syncNow(): void {
+    fdatasyncSync(this.#fd);
+  }
+
+  write(parts: readonly Uint8Array[], position: number, done: Done): void {
+    const now = parts.length > BUFFER_COUNT_MAX ? parts.slice(0, BUFFER_COUNT_MAX) : parts;
+    const bytes = now.reduce((sum, part) => sum + part.byteLength, 0);
+    this.#pendingCount += 1;
+    writev(this.#fd, now, position, (error, written) => {
+      this.#settle();
+      if (error !== null) done(error);
+      else if (written < bytes) this.write(without(parts, written), position + written, done);
+      else if (now.length < parts.length)
+        this.write(parts.slice(BUFFER_COUNT_MAX), position + bytes, done);
+      else done(undefined);
+    });
+  }
+
+  sync(done: Done): void {
+    this.#pendingCount += 1;
+    fdatasync(this.#fd, (error) => {
+      this.#settle();
+      done(error ?? undefined);
+    });
+  }
+
+  /** A file that is still written to is let go later: its number must not become another's. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#pendingCount === 0) closeSync(this.#fd);
+  }
+
+  #settle(): void {
+    this.#pendingCount -= 1;
+    if (this.#isClosed && this.#pendingCount === 0) closeSync(this.#fd);
+  }
+}
+
+/** What is left of `parts` behind the first `count` bytes. */
+function without(parts: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count;
+  const rest: Uint8Array[] = [];
+  for (const part of parts) {
+    if (skip < part.byteLength) rest.push(part.subarray(skip));
+    skip = Math.max(0, skip - part.byteLength);
+  }
+  return rest;
+}
+
+export const nodeFileSystem: FileSystem = {
+  makeDirectory(path: string): void {
+    mkdirSync(path, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+  },
+
+  list(path: string): string[] | undefined {
+    try {
+      return readdirSync(path).sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  },
+
+  open(path: string, access: "read" | "readWrite"): OpenFile {
+    const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
+    return new NodeFile(path, openSync(path, flags));
+  },
+
+  create(path: string): OpenFile {
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR;
+    return new NodeFile(path, openSync(path, flags, OWNER_ONLY_FILE));
+  },
+
+  rename(from: string, to: string): void {
+    renameSync(from, to);
+  },
+
+  remove(path: string): void {
+    rmSync(path);
+  },
+
+  syncDirectory(path: string): void {
+    const fd = openSync(path, constants.O_RDONLY);
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  },
+
+  syncDirectoryLater(path: string, done: Done): void {
+    const fd = openSync(path, constants.O_RDONLY);
+    fsync(fd, (error) => {
+      close(fd, (closeError) => {
+        done(error ?? closeError ?? undefined);
+      });
+    });
+  },
+
+  freeBytes(path: string): number {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  },
+
+  lock(path: string): DirectoryLock | { readonly heldBy: string } {
+    return lockDirectory(path);
+  },
+};

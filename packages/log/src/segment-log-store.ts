@@ -1,0 +1,464 @@
+/**
+ * The log on a disk, in segment files.
+ *
+ *     append ──> tail (memory) ──> queue ──> active segment ──┐ full
+ *                  │                                          v
+ *     entries <────┴───────────── sealed segments <──── next segment, made ahead
+ */
+
+import { assert } from "@quorumlog/std";
+import { join } from "node:path";
+import { AppendQueue } from "./append-queue.ts";
+import type { DirectoryLock, FileSystem } from "./file-system.ts";
+import { frameBytes } from "./frame.ts";
+import { SEAL_RESERVE_BYTES } from "./frame-writer.ts";
+import type { HardState, LogBase, LogEntry } from "./log-entry.ts";
+import { LogError } from "./log-error.ts";
+import type { LogOptions } from "./log-options.ts";
+import { stateBytes } from "./log-mark.ts";
+import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
+import { LogTail } from "./log-tail.ts";
+import { identityOf, recoverLog, type RecoveredLog, removeLeftovers } from "./recovery.ts";
+import { type Segment, TRAILER_BYTES } from "./segment.ts";
+import { type LogIdentity, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
+
+export interface SegmentLogInit {
+  readonly fileSystem: FileSystem;
+  /** Belongs to this log alone. */
+  readonly directory: string;
+  readonly identity: LogIdentity;
+  readonly options: LogOptions;
+  /** Something of the disk has failed: the node has to stop. Called once. */
+  readonly onFailure: (error: LogError) => void;
+}
+
+const NO_HARD_STATE: HardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0 };
+
+/**
+ * Makes a log where there is none, beginning behind `base`.
+ *
+ * @param salt - Chance: 32 bits that no other log of this disk has.
+ * @throws LogError `LOG_EXISTS`, `LOG_LOCKED`, `LOG_FAILED`
+ */
+export function createLog(
+  init: Pick<SegmentLogInit, "fileSystem" | "directory" | "identity" | "options">,
+  start: { readonly base: LogBase; readonly salt: number },
+): void {
+  const { fileSystem, directory, identity, options } = init;
+  fileSystem.makeDirectory(directory);
+  const lock = lockDirectory(fileSystem, directory);
+  try {
+    demandConfigurationFits(start.base, options);
+    if (identityOf(fileSystem, directory) !== undefined)
+      throw new LogError("LOG_EXISTS", "there is a log in this directory", { file: directory });
+    removeLeftovers(fileSystem, directory, 0);
+    const { segmentBytes } = options;
+    const { base, salt } = start;
+    new SegmentMaker(fileSystem, directory).makeFirst(
+      { identity, segmentId: 1, segmentBytes, salt },
+      {
+        hardState: { ...NO_HARD_STATE, commitIndex: base.index },
+        syncedThrough: { segmentId: 0, offset: 0 },
+        base,
+        isReset: true,
+      },
+    );
+  } finally {
+    lock.release();
+  }
+}
+
+export class SegmentLogStore implements LogStore {
+  readonly #init: SegmentLogInit;
+  readonly #lock: DirectoryLock;
+  readonly #maker: SegmentMaker;
+  readonly #queue: AppendQueue;
+  readonly #tail: LogTail;
+  readonly #salt: number;
+  readonly #segments: Segment[];
+  /** Trimmed as a whole, on the disk, too: its file is used again. */
+  #trimmed: Segment | undefined;
+  #next: Segment | undefined;
+  #isMaking = false;
+  #onMade: (() => void) | undefined;
+  #hardState: HardState;
+  #base: LogBase;
+  #syncedIndex: number;
+  /** From where on what is queued rewrites the log, for each time that it does. */
+  readonly #rewrites: number[] = [];
+  #state: "open" | "closing" | "closed" | "failed" = "open";
+  /** Bytes that a crash had torn at the end, and that were cut as the log was opened. */
+  readonly tornBytes: number;
+
+  /**
+   * Opens a log.
+   *
+   * @throws LogError for whatever is wrong with it: see the codes.
+   */
+  static open(init: SegmentLogInit): SegmentLogStore {
+    const { fileSystem, directory, identity } = init;
+    if (fileSystem.list(directory) === undefined)
+      throw new LogError("LOG_MISSING", "there is no such directory", { file: directory });
+    const lock = lockDirectory(fileSystem, directory);
+    try {
+      const found = identityOf(fileSystem, directory);
+      if (found !== undefined) demandOwn(found, identity, directory);
+      const recovered = recoverLog(fileSystem, directory, "readWrite");
+      removeLeftovers(fileSystem, directory, (recovered.segments[0] as Segment).id);
+      fileSystem.syncDirectory(directory);
+      return new SegmentLogStore(init, lock, recovered);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(init: SegmentLogInit, lock: DirectoryLock, recovered: RecoveredLog) {
+    this.#init = init;
+    this.#lock = lock;
+    const { segments, next, state, last, tornBytes } = recovered;
+    const active = segments.at(-1) as Segment;
+    this.#maker = new SegmentMaker(init.fileSystem, init.directory);
+    this.#segments = [...segments];
+    this.#salt = active.header.salt;
+    this.#next = next;
+    this.#hardState = state.hardState;
+    this.#base = state.base;
+    this.#syncedIndex = last.index;
+    this.tornBytes = tornBytes;
+    const { tailBytesMax } = init.options;
+    this.#tail = new LogTail({ nextIndex: last.index + 1, bytesMax: tailBytesMax });
+    this.#queue = new AppendQueue({
+      active,
+      hardState: state.hardState,
+      base: state.base,
+      last,
+      next: {
+        isReady: () => this.#next !== undefined,
+        onReady: (run) => {
+          this.#onMade = run;
+        },
+        take: () => this.#takeNext(),
+        onBegun: () => {
+          this.#makeNext();
+        },
+      },
+      onRewrite: (index) => {
+        this.#cutTables(index);
+      },
+      onFailure: (cause, file) => {
+        this.#fail(new LogError("LOG_FAILED", "the log cannot be written", { file, cause }));
+      },
+    });
+    this.#dropTrimmed(state.base.index);
+    if (next === undefined) this.#makeNext();
+  }
+
+  hardState(): HardState {
+    return this.#hardState;
+  }
+
+  base(): LogBase {
+    return this.#base;
+  }
+
+  firstIndex(): number {
+    return this.#base.index + 1;
+  }
+
+  lastIndex(): number {
+    return this.#tail.nextIndex - 1;
+  }
+
+  term(index: number): number | undefined {
+    const base = this.#base;
+    if (index === base.index) return base.term;
+    if (index < base.index || index > this.lastIndex()) return undefined;
+    if (index >= this.#tail.firstIndex) return this.#tail.at(index).term;
+    return this.#segmentWith(index).table.termOf(index);
+  }
+
+  entries(range: {
+    readonly low: number;
+    readonly high: number;
+    readonly bytesMax: number;
+  }): readonly LogEntry[] | undefined {
+    const { low, high, bytesMax } = range;
+    if (low <= this.#base.index) return undefined;
+    assert(low < high && high <= this.lastIndex() + 1, "the range is stored");
+    if (low >= this.#tail.firstIndex) return this.#tail.read(range);
+    const segment = this.#segmentWith(low);
+    // To the end of the segment: whoever wants more asks again.
+    const end = Math.min(high, segment.table.lastIndex + 1, this.#tail.firstIndex);
+    return segment.read({ low, high: end }, bytesMax);
+  }
+
+  append(batch: AppendBatch, onDurable: () => void): void {
+    this.#demandOpen();
+    const { hardState, reset, entries } = batch;
+    this.#demandFit(batch);
+    if (reset !== undefined)
+      assert(reset.index > this.#hardState.commitIndex, "a snapshot brings what is not known yet");
+    if (hardState !== undefined) this.#hardState = hardState;
+    const rewritten = this.#rewrittenFrom(batch);
+    if (reset !== undefined) {
+      this.#base = reset;
+      this.#tail.reset(reset.index + 1);
+    }
+    const first = entries[0];
+    if (first !== undefined) {
+      assert(first.index > this.#base.index, "what is trimmed is not written again");
+      assert(first.index <= this.lastIndex() + 1, "entries follow the log without a gap");
+      this.#tail.cutFrom(first.index);
+      this.#tail.append(entries);
+    }
+    if (rewritten !== undefined) this.#rewrites.push(rewritten);
+    const last = this.lastIndex();
+    const isReset = reset !== undefined;
+    this.#queue.push({
+      hardState,
+      base: reset,
+      isReset,
+      entries,
+      onDurable: () => {
+        if (rewritten !== undefined) this.#rewrites.shift();
+        if (entries.length > 0 || isReset) this.#onSynced(last);
+        if (isReset) this.#dropTrimmed(reset.index);
+        onDurable();
+      },
+    });
+  }
+
+  /** From where on the batch replaces what was appended before. */
+  #rewrittenFrom({ reset, entries }: AppendBatch): number | undefined {
+    if (reset !== undefined) return reset.index + 1;
+    const first = entries[0];
+    return first !== undefined && first.index <= this.lastIndex() ? first.index : undefined;
+  }
+
+  /** What is queued may rewrite what was synced just now: it stays in memory until it did. */
+  #onSynced(last: number): void {
+    this.#syncedIndex = Math.min(last, ...this.#rewrites.map((index) => index - 1));
+    this.#tail.release(this.#syncedIndex);
+  }
+
+  trim(base: LogBase, onDurable: () => void): void {
+    this.#demandOpen();
+    demandConfigurationFits(base, this.#init.options);
+    assert(base.index >= this.#base.index, "a trim does not go back");
+    assert(this.term(base.index) === base.term, "a log is trimmed at an entry it holds");
+    this.#base = base;
+    this.#queue.push({
+      hardState: undefined,
+      base,
+      isReset: false,
+      entries: [],
+      onDurable: () => {
+        this.#dropTrimmed(base.index);
+        onDurable();
+      },
+    });
+  }
+
+  mark(): void {
+    if (this.#state === "open") this.#queue.mark();
+  }
+
+  status(): LogStatus {
+    const segments = [this.#trimmed, ...this.#segments, this.#next].filter(
+      (segment) => segment !== undefined,
+    );
+    const index = this.lastIndex();
+    return {
+      firstIndex: this.firstIndex(),
+      last: { index, term: this.term(index) ?? 0 },
+      syncedIndex: Math.min(this.#syncedIndex, index),
+      hardState: this.#hardState,
+      base: this.#base,
+      segmentCount: segments.length,
+      bytes: segments.reduce((sum, { header }) => sum + header.segmentBytes, 0),
+    };
+  }
+
+  close(onClosed: () => void): void {
+    if (this.#state === "closed") {
+      onClosed();
+      return;
+    }
+    assert(this.#state !== "closing", "a log is closed once");
+    if (this.#state === "open") {
+      this.#state = "closing";
+      this.#queue.mark();
+    }
+    // What is under way comes to its end, after a failure, too: the lock says that nobody writes.
+    this.#queue.drain(() => {
+      this.#queue.stop();
+      const finish = (): void => {
+        this.#release();
+        onClosed();
+      };
+      this.#maker.stop();
+      this.#onMade = finish;
+      if (!this.#isMaking) finish();
+    });
+  }
+
+  #demandOpen(): void {
+    if (this.#state !== "open") throw new LogError("LOG_CLOSED", `the log is ${this.#state}`);
+  }
+
+  /** Nothing of a batch is written that has no place as a whole. */
+  #demandFit({ reset, entries }: AppendBatch): void {
+    if (reset !== undefined) demandConfigurationFits(reset, this.#init.options);
+    const base = reset ?? this.#base;
+    const states = 2 * frameBytes(stateBytes({ base }));
+    const room = this.#init.options.segmentBytes - SEGMENT_HEADER_BYTES - TRAILER_BYTES - states;
+    for (const { data, index } of entries)
+      if (frameBytes(data.byteLength) + SEAL_RESERVE_BYTES + 64 > room)
+        throw new LogError(
+          "LOG_TOO_LARGE",
+          `entry ${index} has ${data.byteLength} bytes, and may have ${room}: raise segmentBytes`,
+        );
+  }
+
+  #segmentWith(index: number): Segment {
+    const segment = this.#segments.findLast(({ table }) => table.has(index));
+    assert(segment !== undefined, "an entry before the tail is in a segment");
+    return segment;
+  }
+
+  /** What is on the disk beyond `index` is no part of the log any more. */
+  #cutTables(index: number): void {
+    for (let i = this.#segments.length - 1; i >= 0; i--) {
+      const { table } = this.#segments[i] as Segment;
+      if (table.count > 0 && table.lastIndex < index) return;
+      table.cutFrom(index);
+    }
+  }
+
+  #takeNext(): Segment {
+    const next = this.#next;
+    assert(next !== undefined, "a segment is sealed when the next one is there");
+    this.#next = undefined;
+    this.#segments.push(next);
+    return next;
+  }
+
+  #makeNext(): void {
+    assert(!this.#isMaking, "one segment is made at a time");
+    this.#isMaking = true;
+    const { identity, options } = this.#init;
+    const segmentId = (this.#segments.at(-1) as Segment).id + 1;
+    const { segmentBytes } = options;
+    const header = { identity, segmentId, segmentBytes, salt: this.#salt };
+    const isRecycled = this.#takeTrimmed(segmentBytes);
+    this.#maker.make(header, isRecycled, (result) => {
+      this.#isMaking = false;
+      if (this.#state !== "open") {
+        if (!(result instanceof Error)) this.#next = result;
+        this.#onMade?.();
+        return;
+      }
+      if (result instanceof Error) {
+        const file = join(this.#init.directory, segmentName(segmentId));
+        this.#fail(new LogError("LOG_FAILED", "a segment cannot be made", { file, cause: result }));
+        return;
+      }
+      this.#next = result;
+      const onMade = this.#onMade;
+      this.#onMade = undefined;
+      onMade?.();
+    });
+  }
+
+  /** Makes a spare file of a segment that was trimmed, if there is one of that size. */
+  #takeTrimmed(segmentBytes: number): boolean {
+    const trimmed = this.#trimmed;
+    if (trimmed === undefined || trimmed.header.segmentBytes !== segmentBytes) return false;
+    const { directory, fileSystem } = this.#init;
+    this.#trimmed = undefined;
+    trimmed.file.close();
+    fileSystem.rename(trimmed.file.path, join(directory, SPARE_NAME));
+    return true;
+  }
+
+  /**
+   * Removes the segments that hold nothing behind `baseIndex`, but one, which will be used again.
+   *
+   * Called when what is encoded is on the disk, and nothing else: a segment that a crash brought
+   * back to life must still be there.
+   */
+  #dropTrimmed(baseIndex: number): void {
+    const { directory, fileSystem } = this.#init;
+    const segments = this.#segments;
+    const count = segments.findIndex(
+      ({ isSealed, table }, i) =>
+        !isSealed || i === segments.length - 1 || (table.count > 0 && table.lastIndex > baseIndex),
+    );
+    const trimmed = segments.splice(0, count);
+    if (this.#trimmed === undefined) this.#trimmed = trimmed.pop();
+    if (trimmed.length === 0) return;
+    try {
+      for (const { file } of trimmed) {
+        file.close();
+        fileSystem.remove(file.path);
+      }
+    } catch (cause) {
+      this.#fail(
+        new LogError("LOG_FAILED", "a segment cannot be removed", { file: directory, cause }),
+      );
+      return;
+    }
+    fileSystem.syncDirectoryLater(directory, (cause) => {
+      if (cause === undefined) return;
+      this.#fail(
+        new LogError("LOG_FAILED", "the directory cannot be synced", { file: directory, cause }),
+      );
+    });
+  }
+
+  #fail(error: LogError): void {
+    if (this.#state === "failed" || this.#state === "closed") return;
+    this.#state = "failed";
+    this.#queue.stop();
+    this.#init.onFailure(error);
+  }
+
+  #release(): void {
+    this.#state = "closed";
+    for (const { file } of this.#segments) file.close();
+    this.#trimmed?.file.close();
+    this.#next?.file.close();
+    this.#lock.release();
+  }
+}
+
+/** Each segment repeats the configuration, and has to leave room for entries. */
+function demandConfigurationFits({ configuration }: LogBase, options: LogOptions): void {
+  const bytesMax = options.segmentBytes / 16;
+  if (configuration.byteLength <= bytesMax) return;
+  throw new LogError(
+    "LOG_TOO_LARGE",
+    `a configuration has ${configuration.byteLength} bytes, and may have ${bytesMax}`,
+  );
+}
+
+function lockDirectory(fileSystem: FileSystem, directory: string): DirectoryLock {
+  const lock = fileSystem.lock(directory);
+  if ("heldBy" in lock)
+    throw new LogError("LOG_LOCKED", `the log is open in ${lock.heldBy}: stop it first`, {
+      file: directory,
+    });
+  return lock;
+}
+
+function demandOwn(found: LogIdentity, own: LogIdentity, file: string): void {
+  const differences = (["clusterId", "groupId", "nodeId", "incarnation"] as const)
+    .filter((field) => found[field] !== own[field])
+    .map((field) => `${field} ${found[field]} in place of ${own[field]}`);
+  if (differences.length === 0) return;
+  throw new LogError("LOG_FOREIGN", `the log is another one's: ${differences.join(", ")}`, {
+    file,
+  });
+}

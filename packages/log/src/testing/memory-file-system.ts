@@ -1,0 +1,358 @@
+/**
+ * A file system in memory that keeps apart what is on the disk and what is not yet.
+ *
+ *     write, create, rename, remove ──> pending ──sync──> durable
+ *                                          │
+ *     crash("power"): some of it is lost, torn or out of order; crash("process"): nothing is
+ *
+ * For each operation a fault can be injected, and a process can be stopped at it. Time is the
+ * caller's: callbacks run when it says so, so that a simulator can put them on virtual time.
+ */
+
+import { assert, type Prng } from "@quorumlog/std";
+import type { DirectoryLock, Done, FileSystem, OpenFile } from "../file-system.ts";
+
+/** What a file system is asked to do, for faults and counts. */
+export type Operation =
+  | "create"
+  | "open"
+  | "read"
+  | "write"
+  | "sync"
+  | "rename"
+  | "remove"
+  | "syncDirectory"
+  | "close";
+
+export interface OperationEvent {
+  readonly operation: Operation;
+  readonly path: string;
+  /** Of all operations of this file system, from 0 on. */
+  readonly number: number;
+}
+
+/** Thrown, or passed to callbacks, once the process was stopped. Nothing it does counts. */
+export class ProcessStopped extends Error {
+  override readonly name = "ProcessStopped";
+}
+
+export interface MemoryFileSystemInit {
+  /** Decides what power loss keeps. */
+  readonly prng: Prng;
+  /** Runs a callback later. Default: as soon as the present job of the event loop is over. */
+  readonly schedule?: (run: () => void, event: OperationEvent) => void;
+  /** Called before each operation: an error that it returns is the operation's. */
+  readonly fault?: (event: OperationEvent) => Error | undefined;
+  /** Bytes that may be written in all; default: no limit. */
+  readonly capacityBytes?: number;
+}
+
+const SECTOR_BYTES = 512;
+
+interface Write {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A file's bytes, wherever its name points. */
+class Inode {
+  durable: Uint8Array = new Uint8Array(0);
+  /** As the process sees it. */
+  current: Uint8Array = new Uint8Array(0);
+  pending: Write[] = [];
+
+  write(position: number, bytes: Uint8Array): void {
+    this.current = overwrite(this.current, position, bytes);
+    this.pending.push({ position, bytes: Uint8Array.from(bytes) });
+  }
+
+  sync(count: number): void {
+    for (const { position, bytes } of this.pending.splice(0, count))
+      this.durable = overwrite(this.durable, position, bytes);
+  }
+
+  /** Of what was not synced any sectors may have reached the disk, in any order. */
+  crash(prng: Prng): void {
+    for (const { position, bytes } of this.pending) {
+      if (prng.chance(0.3)) continue;
+      const isWhole = prng.chance(0.4);
+      let at = 0;
+      while (at < bytes.length) {
+        const end = Math.min(bytes.length, nextSector(position + at) - position);
+        const isKept = isWhole || prng.chance(0.6);
+        if (isKept) this.durable = overwrite(this.durable, position + at, bytes.subarray(at, end));
+        at = end;
+      }
+    }
+    this.pending = [];
+    this.current = Uint8Array.from(this.durable);
+  }
+}
+
+type NameChange =
+  | { readonly kind: "link"; readonly path: string; readonly inode: Inode }
+  | { readonly kind: "unlink"; readonly path: string };
+
+export class MemoryFileSystem implements FileSystem {
+  readonly #prng: Prng;
+  readonly #schedule: (run: () => void, event: OperationEvent) => void;
+  readonly #capacityBytes: number;
+  fault: ((event: OperationEvent) => Error | undefined) | undefined;
+  readonly #directories = new Set<string>();
+  #durableNames = new Map<string, Inode>();
+  #names = new Map<string, Inode>();
+  /** Changes of names, not on the disk yet, in order; each rename is one. */
+  #pendingNames: NameChange[][] = [];
+  #operationCount = 0;
+  /** Which life of the process this is: handles and callbacks of a former one are dead. */
+  #life = 0;
+  readonly #locks = new Map<string, number>();
+
+  constructor(init: MemoryFileSystemInit) {
+    this.#prng = init.prng;
+    this.#schedule = init.schedule ?? ((run) => void setImmediate(run));
+    this.fault = init.fault;
+    this.#capacityBytes = init.capacityBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  get operationCount(): number {
+    return this.#operationCount;
+  }
+
+  /**
+   * The process ends. By `power` what was not synced may be lost as well, in part and out of order.
+   */
+  crash(kind: "process" | "power"): void {
+    this.#life += 1;
+    this.#locks.clear();
+    if (kind === "process") return;
+    for (const changes of this.#pendingNames) {
+      if (this.#prng.chance(0.5)) break;
+      this.#apply(this.#durableNames, changes);
+    }
+    this.#pendingNames = [];
+    this.#names = new Map(this.#durableNames);
+    for (const inode of new Set(this.#names.values())) inode.crash(this.#prng);
+  }
+
+  /** The bytes of a file as they are on the disk, to look at or to damage. */
+  bytesOf(path: string): Uint8Array {
+    return this.#inode(path).current;
+  }
+
+  /** Damages a file: on the disk, and as it is read. */
+  damage(path: string, position: number, bytes: Uint8Array): void {
+    const inode = this.#inode(path);
+    inode.current = overwrite(inode.current, position, bytes);
+    inode.durable = overwrite(inode.durable, position, bytes);
+  }
+
+  /** Cuts a file short: on the disk, and as it is read. */
+  truncate(path: string, bytes: number): void {
+    const inode = this.#inode(path);
+    inode.current = inode.current.slice(0, bytes);
+    inode.durable = inode.durable.slice(0, bytes);
+  }
+
+  /** Removes a file, and leaves no trace of it. */
+  lose(path: string): void {
+    this.#names.delete(path);
+    this.#durableNames.delete(path);
+  }
+
+  makeDirectory(path: string): void {
+    this.#directories.add(path);
+  }
+
+  list(path: string): string[] | undefined {
+    if (!this.#directories.has(path)) return undefined;
+    const prefix = `${path}/`;
+    return [...this.#names.keys()]
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => name.slice(prefix.length))
+      .sort();
+  }
+
+  open(path: string): OpenFile {
+    this.#begin("open", path);
+    return this.#handle(path, this.#inode(path));
+  }
+
+  create(path: string): OpenFile {
+    this.#begin("create", path);
+    if (this.#names.has(path)) throw new Error(`EEXIST: ${path}`);
+    const inode = new Inode();
+    this.#change([{ kind: "link", path, inode }]);
+    return this.#handle(path, inode);
+  }
+
+  rename(from: string, to: string): void {
+    this.#begin("rename", to);
+    const inode = this.#inode(from);
+    this.#change([
+      { kind: "unlink", path: from },
+      { kind: "link", path: to, inode },
+    ]);
+  }
+
+  remove(path: string): void {
+    this.#begin("remove", path);
+    this.#inode(path);
+    this.#change([{ kind: "unlink", path }]);
+  }
+
+  syncDirectory(path: string): void {
+    this.#begin("syncDirectory", path);
+    this.#syncNames();
+  }
+
+  syncDirectoryLater(path: string, done: Done): void {
+    const event = this.#event("syncDirectory", path);
+    const error = this.fault?.(event);
+    this.#answer(event, () => {
+      if (error === undefined) this.#syncNames();
+      done(error);
+    });
+  }
+
+  freeBytes(): number {
+    let used = 0;
+    for (const { current } of new Set(this.#names.values())) used += current.length;
+    return Math.max(0, this.#capacityBytes - used);
+  }
+
+  lock(path: string): DirectoryLock | { readonly heldBy: string } {
+    if (this.#locks.has(path)) return { heldBy: "another process" };
+    const life = this.#life;
+    this.#locks.set(path, life);
+    return {
+      release: () => {
+        if (this.#locks.get(path) === life) this.#locks.delete(path);
+      },
+    };
+  }
+
+  #handle(path: string, inode: Inode): OpenFile {
+    const life = this.#life;
+    const begin = (operation: Operation): void => {
+      if (this.#life !== life) throw new ProcessStopped(operation);
+      this.#begin(operation, path);
+    };
+    const put = (parts: readonly Uint8Array[], position: number): void => {
+      let at = position;
+      for (const part of parts) {
+        const growth = at + part.length - inode.current.length;
+        if (growth > this.freeBytes()) throw new Error(`ENOSPC: ${path}`);
+        inode.write(at, part);
+        at += part.length;
+      }
+    };
+    return {
+      path,
+      size: () => inode.current.length,
+      readNow: (target, position) => {
+        begin("read");
+        const source = inode.current.subarray(position, position + target.length);
+        target.set(source);
+        return source.length;
+      },
+      writeNow: (bytes, position) => {
+        begin("write");
+        put([bytes], position);
+      },
+      syncNow: () => {
+        begin("sync");
+        inode.sync(inode.pending.length);
+      },
+      write: (parts, position, done) => {
+        if (this.#life !== life) return;
+        const event = this.#event("write", path);
+        // The kernel may have written some of it before it says so.
+        const error = this.fault?.(event) ?? failureOf(() => put(parts, position));
+        this.#answer(event, () => {
+          done(error);
+        });
+      },
+      sync: (done) => {
+        if (this.#life !== life) return;
+        const event = this.#event("sync", path);
+        const error = this.fault?.(event);
+        const count = inode.pending.length;
+        this.#answer(event, () => {
+          if (error === undefined) inode.sync(count);
+          done(error);
+        });
+      },
+      close: () => {
+        if (this.#life === life) this.#begin("close", path);
+      },
+    };
+  }
+
+  /** Runs a callback later, unless its process has ended by then. */
+  #answer(event: OperationEvent, run: () => void): void {
+    const life = this.#life;
+    this.#schedule(() => {
+      if (this.#life === life) run();
+    }, event);
+  }
+
+  #begin(operation: Operation, path: string): void {
+    const error = this.fault?.(this.#event(operation, path));
+    if (error !== undefined) throw error;
+  }
+
+  #event(operation: Operation, path: string): OperationEvent {
+    const number = this.#operationCount;
+    this.#operationCount += 1;
+    return { operation, path, number };
+  }
+
+  #change(changes: NameChange[]): void {
+    this.#apply(this.#names, changes);
+    this.#pendingNames.push(changes);
+  }
+
+  #apply(names: Map<string, Inode>, changes: readonly NameChange[]): void {
+    for (const change of changes)
+      if (change.kind === "link") names.set(change.path, change.inode);
+      else names.delete(change.path);
+  }
+
+  #syncNames(): void {
+    for (const changes of this.#pendingNames) this.#apply(this.#durableNames, changes);
+    this.#pendingNames = [];
+  }
+
+  #inode(path: string): Inode {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw new Error(`ENOENT: ${path}`);
+    return inode;
+  }
+}
+
+function failureOf(run: () => void): Error | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function nextSector(position: number): number {
+  return (Math.floor(position / SECTOR_BYTES) + 1) * SECTOR_BYTES;
+}
+
+/** `bytes` at `position` in what may have to grow for it. */
+function overwrite(target: Uint8Array, position: number, bytes: Uint8Array): Uint8Array {
+  assert(position >= 0, "a position in a file is a count");
+  const end = position + bytes.length;
+  let result = target;
+  if (end > target.length) {
+    result = new Uint8Array(end);
+    result.set(target);
+  }
+  result.set(bytes, position);
+  return result;
+}

@@ -1,0 +1,250 @@
+// Goal: whatever was said to be durable is there after any crash, and nothing else was made up.
+// Method: a random history on the file system that keeps apart what is not synced; a crash at a
+// random operation; then the log has to be the history up to some step, at or behind the last one
+// that was acknowledged. Seeds are fixed; each runs many lives of one log.
+
+import { Prng } from "@quorumlog/std";
+import { describe, expect, test } from "vitest";
+import type { HardState, LogBase, LogEntry } from "../src/index.ts";
+import type { SegmentLogStore } from "../src/index.ts";
+import { batch, contents, Machine, made } from "./kit/disk.ts";
+
+/** The log as it should be read after some step of its history. */
+interface Model {
+  readonly base: LogBase;
+  readonly entries: readonly LogEntry[];
+  readonly term: number;
+  readonly vote: number | undefined;
+  readonly commit: number;
+}
+
+/** Of the payload that a mark has. */
+const MARK_BYTES = 24;
+
+type Step = (model: Model) => Model;
+
+class History {
+  /** What was acknowledged, all of it. */
+  durable: Model;
+  /** What came after, step by step, and how many of them an acknowledgement covers. */
+  steps: Step[] = [];
+
+  constructor(durable: Model) {
+    this.durable = durable;
+  }
+
+  get latest(): Model {
+    return this.steps.reduce((model, step) => step(model), this.durable);
+  }
+
+  /** @returns what to call when everything up to here is durable. */
+  add(steps: readonly Step[]): () => void {
+    this.steps.push(...steps);
+    const count = this.steps.length;
+    const before = this.#settled;
+    return () => {
+      const due = before + count - this.#settled;
+      for (const step of this.steps.splice(0, due)) this.durable = step(this.durable);
+      this.#settled += due;
+    };
+  }
+
+  #settled = 0;
+
+  /** Takes the recovered log over, which has to be the history up to some step. */
+  recover(store: SegmentLogStore): void {
+    let model = this.durable;
+    const possible = [model];
+    for (const step of this.steps) possible.push((model = step(model)));
+    const found = seen(store);
+    const match = possible.findLast((each) => same(each, found));
+    // Not compared by `expect`, which would print every byte.
+    if (match === undefined)
+      throw new Error(
+        `recovered ${summary(found)}, which is none of ${possible.map(summary).join(", ")}`,
+      );
+    this.durable = found;
+    this.steps = [];
+  }
+}
+
+function seen(store: SegmentLogStore): Model {
+  const { currentTerm: term, votedFor: vote, commitIndex: commit } = store.hardState();
+  return { base: store.base(), entries: contents(store), term, vote, commit };
+}
+
+function summary({ base, entries, term, vote, commit }: Model): string {
+  const runs = entries.map((entry) => `${entry.term}/${entry.data.byteLength}`);
+  const log = `${base.term}/${base.index}+[${runs.join(" ")}]`;
+  return `{term ${term} vote ${vote ?? "-"} commit ${commit} log ${log}}`;
+}
+
+function same(model: Model, found: Model): boolean {
+  if (model.base.index !== found.base.index || model.base.term !== found.base.term) return false;
+  if (model.term !== found.term || model.vote !== found.vote) return false;
+  // The commit index may lag, and never leads.
+  if (found.commit > model.commit) return false;
+  if (model.entries.length !== found.entries.length) return false;
+  return model.entries.every((entry, i) => {
+    const other = found.entries[i] as LogEntry;
+    const isSame = entry.index === other.index && entry.term === other.term;
+    return isSame && entry.kind === other.kind && Buffer.compare(entry.data, other.data) === 0;
+  });
+}
+
+class Driver {
+  readonly #machine: Machine;
+  readonly #prng: Prng;
+  readonly history: History;
+  /** Frames of one size: what a torn write left behind fits into what is written over it. */
+  readonly #isUniform: boolean;
+  store: SegmentLogStore;
+
+  constructor(machine: Machine, prng: Prng) {
+    this.#machine = machine;
+    this.#prng = prng;
+    this.#isUniform = prng.chance(0.4);
+    this.store = machine.open();
+    this.history = new History(seen(this.store));
+  }
+
+  act(): void {
+    const kind = this.#prng.below(20);
+    if (kind < 12) this.#append(false);
+    else if (kind < 14) this.#append(true);
+    else if (kind < 16) this.#vote();
+    else if (kind < 17) this.#trim();
+    else if (kind < 18 && this.#prng.chance(0.2)) this.#reset();
+    else if (kind < 19) this.store.mark();
+    else this.#commit();
+  }
+
+  #append(isRewrite: boolean): void {
+    const { base, entries, term, vote, commit } = this.history.latest;
+    const last = base.index + entries.length;
+    const from = isRewrite ? Math.max(commit, base.index) + 1 : last + 1;
+    if (from > last + 1) return;
+    const first = isRewrite ? this.#prng.between(from, last + 2) : from;
+    const ownTerm = isRewrite ? term + 1 : Math.max(term, 1);
+    const added = Array.from({ length: 1 + this.#prng.below(8) }, (_, i) => ({
+      index: first + i,
+      term: ownTerm,
+      kind: this.#prng.chance(0.1) ? ("configuration" as const) : ("normal" as const),
+      data: this.#data(),
+    }));
+    const commitIndex = this.#prng.chance(0.3) ? first + this.#prng.below(added.length) : commit;
+    const hardState: HardState = { currentTerm: ownTerm, votedFor: vote, commitIndex };
+    const steps: Step[] = [(model) => ({ ...model, term: ownTerm })];
+    for (const entry of added)
+      steps.push((model) => ({
+        ...model,
+        entries: [...model.entries.slice(0, entry.index - model.base.index - 1), entry],
+      }));
+    steps.push((model) => ({ ...model, commit: commitIndex }));
+    this.store.append(batch({ hardState, entries: added }), this.history.add(steps));
+  }
+
+  #data(): Uint8Array {
+    if (this.#isUniform) return new Uint8Array(MARK_BYTES).fill(this.#prng.below(256));
+    const bytes = this.#prng.chance(0.1) ? this.#prng.below(20_000) : this.#prng.below(300);
+    return new Uint8Array(bytes).fill(this.#prng.below(256));
+  }
+
+  #vote(): void {
+    const { term, commit } = this.history.latest;
+    const vote = 1 + this.#prng.below(3);
+    const next = term + 1;
+    const done = this.history.add([(model) => ({ ...model, term: next, vote })]);
+    const hardState = { currentTerm: next, votedFor: vote, commitIndex: commit };
+    this.store.append(batch({ hardState }), done);
+  }
+
+  #commit(): void {
+    const { base, entries, term, vote, commit } = this.history.latest;
+    const last = base.index + entries.length;
+    if (last <= commit) return;
+    const next = this.#prng.between(commit + 1, last + 1);
+    const hardState = { currentTerm: term, votedFor: vote, commitIndex: next };
+    const done = this.history.add([(model) => ({ ...model, commit: next })]);
+    this.store.append(batch({ hardState }), done);
+  }
+
+  #trim(): void {
+    const { base, entries, commit } = this.history.latest;
+    if (commit <= base.index) return;
+    const index = this.#prng.between(base.index + 1, commit + 1);
+    const { term } = entries[index - base.index - 1] as LogEntry;
+    const next = { index, term, configuration: Uint8Array.of(index % 256) };
+    const trimmed: Step = (model) => ({
+      ...model,
+      base: next,
+      entries: model.entries.slice(index - model.base.index),
+    });
+    this.store.trim(next, this.history.add([trimmed]));
+  }
+
+  #reset(): void {
+    const { base, entries, term, vote, commit } = this.history.latest;
+    const known = Math.max(base.index, commit);
+    const index = known + this.#prng.below(base.index + entries.length - known + 20) + 1;
+    const next = { index, term: Math.max(1, term), configuration: Uint8Array.of(9) };
+    const done = this.history.add([
+      (model) => ({ ...model, base: next, entries: [], term: next.term }),
+      (model) => ({ ...model, commit: index }),
+    ]);
+    const hardState = { currentTerm: next.term, votedFor: vote, commitIndex: index };
+    this.store.append(batch({ hardState, reset: next }), done);
+  }
+
+  crash(): void {
+    this.#machine.crash(this.#prng.chance(0.7) ? "power" : "process");
+  }
+
+  restart(): void {
+    this.store = this.#machine.open();
+    this.history.recover(this.store);
+  }
+}
+
+function live(seed: number): number {
+  const prng = new Prng(seed);
+  const machine = made(seed);
+  const driver = new Driver(machine, prng);
+  let acknowledged = 0;
+  for (let life = 0; life < 24; life++) {
+    const pace = prng.pick([1, 2, 3, 6]);
+    const actions = prng.below(prng.chance(0.5) ? 4 : 60);
+    for (let i = 0; i < actions; i++) {
+      driver.act();
+      for (let steps = prng.below(pace); steps > 0; steps--) machine.step();
+      // Whoever forgets is told at once, not only after a crash.
+      if (prng.chance(0.05))
+        expect(same(driver.history.latest, seen(driver.store)), "read back at once").toBe(true);
+    }
+    if (prng.chance(0.3)) machine.settle();
+    driver.crash();
+    // A machine may die again while it recovers.
+    for (let tries = prng.below(3); tries > 0; tries--) {
+      const stopAt = machine.fileSystem.operationCount + prng.below(12);
+      machine.fileSystem.fault = ({ number }) =>
+        number >= stopAt ? new Error("the power is gone") : undefined;
+      try {
+        machine.open();
+      } catch {
+        // It died; what it had done is as likely to be lost as before.
+      }
+      machine.fileSystem.fault = undefined;
+      driver.crash();
+    }
+    driver.restart();
+    acknowledged += driver.history.durable.entries.length;
+  }
+  return acknowledged;
+}
+
+describe("a log that crashes again and again", () => {
+  const seeds = Array.from({ length: 200 }, (_, i) => i + 1);
+  test.each(seeds)("seed %d", (seed) => {
+    live(seed);
+  });
+});

@@ -1,0 +1,117 @@
+/** A log on a file system in memory, driven step by step. */
+
+import { Prng } from "@quorumlog/std";
+import {
+  type AppendBatch,
+  createLog,
+  type HardState,
+  type LogBase,
+  type LogEntry,
+  type LogError,
+  type LogIdentity,
+  type LogOptions,
+  parseLogOptions,
+  SegmentLogStore,
+} from "../../src/index.ts";
+import { MemoryFileSystem } from "../../src/testing/index.ts";
+
+export const DIRECTORY = "/log";
+
+export const IDENTITY: LogIdentity = { clusterId: "test", groupId: 0, nodeId: 1, incarnation: 1 };
+
+export const NO_BASE: LogBase = { term: 0, index: 0, configuration: new Uint8Array(0) };
+
+/** A machine: a disk, and what is running on it. */
+export class Machine {
+  readonly fileSystem: MemoryFileSystem;
+  readonly options: LogOptions;
+  readonly #jobs: (() => void)[] = [];
+  failure: LogError | undefined;
+
+  constructor(seed = 1, options: Record<string, unknown> = {}) {
+    this.options = parseLogOptions({ segmentBytes: 65_536, tailBytesMax: 4_096, ...options });
+    this.fileSystem = new MemoryFileSystem({
+      prng: new Prng(seed),
+      schedule: (run) => this.#jobs.push(run),
+    });
+  }
+
+  create(base: LogBase = NO_BASE, identity: LogIdentity = IDENTITY): void {
+    const { fileSystem, options } = this;
+    const salt = 7;
+    createLog({ fileSystem, directory: DIRECTORY, identity, options }, { base, salt });
+  }
+
+  open(identity: LogIdentity = IDENTITY): SegmentLogStore {
+    const { fileSystem, options } = this;
+    this.failure = undefined;
+    return SegmentLogStore.open({
+      fileSystem,
+      directory: DIRECTORY,
+      identity,
+      options,
+      onFailure: (error) => {
+        this.failure = error;
+      },
+    });
+  }
+
+  /** Runs one callback that is due; returns false if there is none. */
+  step(): boolean {
+    const job = this.#jobs.shift();
+    job?.();
+    return job !== undefined;
+  }
+
+  /** Runs all there is, until nothing is due. */
+  settle(): void {
+    while (this.step());
+  }
+
+  crash(kind: "process" | "power"): void {
+    this.fileSystem.crash(kind);
+    this.#jobs.length = 0;
+  }
+
+  files(): string[] {
+    return (this.fileSystem.list(DIRECTORY) ?? []).map((name) => `${DIRECTORY}/${name}`);
+  }
+}
+
+export function made(seed = 1, options: Record<string, unknown> = {}): Machine {
+  const machine = new Machine(seed, options);
+  machine.create();
+  return machine;
+}
+
+export function entry(index: number, term = 1, bytes = 8): LogEntry {
+  const data = new Uint8Array(bytes).fill(index % 251);
+  return { index, term, kind: "normal", data };
+}
+
+export function entries(from: number, count: number, term = 1, bytes = 8): LogEntry[] {
+  return Array.from({ length: count }, (_, i) => entry(from + i, term, bytes));
+}
+
+export function batch(parts: Partial<AppendBatch>): AppendBatch {
+  return { hardState: undefined, reset: undefined, entries: [], ...parts };
+}
+
+export function hardState(currentTerm: number, commitIndex = 0, votedFor?: number): HardState {
+  return { currentTerm, votedFor: votedFor ?? undefined, commitIndex };
+}
+
+/** Everything from the first index on. */
+export function contents(store: SegmentLogStore): LogEntry[] {
+  const found: LogEntry[] = [];
+  for (
+    let low = store.firstIndex();
+    low <= store.lastIndex();
+    low = store.firstIndex() + found.length
+  ) {
+    const part = store.entries({ low, high: store.lastIndex() + 1, bytesMax: 20_000 });
+    if (part === undefined) throw new Error("what is stored can be read");
+    found.push(...part);
+  }
+  return found;
+}
