@@ -1,17 +1,45 @@
 /** `npm run bench -- NAME`: measurements, each beside a bare counterpart in the same run. */
 
+import { parseArgs } from "node:util";
 import { runCoreBench } from "./core-bench.ts";
+import { runLogBench } from "./log-bench.ts";
 import { runSpikeBench } from "./spike/spike-bench.ts";
 
-const HELP = `usage: npm run bench -- NAME [--time MS]
+const HELP = `usage: npm run bench -- core|spike [--time MS]
+       npm run bench -- log [--rounds N] [--open-gb N]
 
-core      the consensus core: proposals, append replies, follower appends; bytes allocated
-spike     the data path that the formats were chosen by: containers, peers, ways to sync
---time    how long each case runs, in milliseconds; in [50, 60000], default 1000`;
+core       the consensus core: proposals, append replies, follower appends; bytes allocated
+spike      the data path that the formats were chosen by: containers, peers, ways to sync
+log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
+--time     how long each case runs, in milliseconds; in [50, 60000], default 1000
+--rounds   rounds of appends, bare and log turn about; in [0, 99], default 5
+--open-gb  GB of the log that is opened, which are written first; in [0, 1000], default 1;
+           with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
-const BENCHES = new Map([
-  ["core", runCoreBench],
-  ["spike", runSpikeBench],
+type Flag = "time" | "rounds" | "open-gb";
+type Values = Readonly<Record<Flag, number>>;
+
+const FLAGS: Readonly<Record<Flag, { min: number; max: number; fallback: number }>> = {
+  time: { min: 50, max: 60_000, fallback: 1_000 },
+  rounds: { min: 0, max: 99, fallback: 5 },
+  "open-gb": { min: 0, max: 1_000, fallback: 1 },
+};
+
+interface BenchEntry {
+  readonly flags: readonly Flag[];
+  readonly run: (values: Values) => Promise<void>;
+}
+
+const BENCHES = new Map<string, BenchEntry>([
+  ["core", { flags: ["time"], run: ({ time }) => runCoreBench({ timeMs: time }) }],
+  ["spike", { flags: ["time"], run: ({ time }) => runSpikeBench({ timeMs: time }) }],
+  [
+    "log",
+    {
+      flags: ["rounds", "open-gb"],
+      run: ({ rounds, "open-gb": openGigabytes }) => runLogBench({ rounds, openGigabytes }),
+    },
+  ],
 ]);
 
 async function main(words: readonly string[]): Promise<number> {
@@ -19,21 +47,36 @@ async function main(words: readonly string[]): Promise<number> {
     console.log(HELP);
     return words.length === 0 ? 2 : 0;
   }
-  const [name, flag, value, ...rest] = words;
-  const timeMs = flag === undefined ? 1_000 : Number(value);
-  const isTime = Number.isInteger(timeMs) && timeMs >= 50 && timeMs <= 60_000;
-  const run = name === undefined ? undefined : BENCHES.get(name);
-  if (
-    run === undefined ||
-    (flag !== undefined && flag !== "--time") ||
-    !isTime ||
-    rest.length > 0
-  ) {
+  const [name = "", ...rest] = words;
+  const bench = BENCHES.get(name);
+  const values = bench === undefined ? undefined : parseFlags(rest, bench.flags);
+  if (bench === undefined || values === undefined) {
     console.error(`not understood: ${words.join(" ")}\n\n${HELP}`);
     return 2;
   }
-  await run({ timeMs });
+  await bench.run(values);
   return 0;
+}
+
+/** @returns `undefined` if a flag is not one of those, or its value is out of bounds. */
+function parseFlags(words: readonly string[], flags: readonly Flag[]): Values | undefined {
+  const options = Object.fromEntries(flags.map((flag) => [flag, { type: "string" as const }]));
+  let given: Readonly<Record<string, string | boolean | undefined>>;
+  try {
+    given = parseArgs({ args: [...words], options }).values;
+  } catch {
+    // An unknown flag, a word too many or no value: the caller shows what there is.
+    return undefined;
+  }
+  const values: Record<Flag, number> = { time: 0, rounds: 0, "open-gb": 0 };
+  for (const flag of Object.keys(FLAGS) as Flag[]) {
+    const { min, max, fallback } = FLAGS[flag];
+    const text = given[flag];
+    const value = text === undefined ? fallback : text === "" ? Number.NaN : Number(text);
+    if (!Number.isInteger(value) || value < min || value > max) return undefined;
+    values[flag] = value;
+  }
+  return values;
 }
 
 process.exitCode = await main(process.argv.slice(2));
