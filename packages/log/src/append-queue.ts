@@ -76,7 +76,7 @@ export class AppendQueue {
   #last: LogPosition;
   #syncedThrough: StreamPosition;
   /** Something is committed or synced that no mark says. */
-  #hasNews = false;
+  #hasNews = true;
   #onIdle: (() => void) | undefined;
 
   constructor(init: AppendQueueInit) {
@@ -100,8 +100,14 @@ export class AppendQueue {
   /** Writes a mark, if there is something new to say and nothing else to write. */
   mark(): void {
     if (this.#isBusy || this.#isStopped || !this.#hasNews) return;
+    if (this.#active.isSealed) this.#active = this.#init.next.take();
     const writer = new FrameWriter(this.#active, this.#scratch);
-    if (this.#active.isSealed || !writer.hasRoom(MARK_BYTES)) return;
+    if (!writer.hasRoom(MARK_BYTES)) {
+      // The next segment begins with what a mark would say, at the next call.
+      if (this.#init.next.isReady())
+        this.#write({ writer, trailer: writer.footer(), finished: [] });
+      return;
+    }
     this.#hasNews = false;
     this.#begin(writer);
     this.#addMark(writer);
@@ -144,12 +150,15 @@ export class AppendQueue {
 
   /** The commit index moved, which need not be written; or there is no place to write. */
   #flushNothing(finished: readonly StreamItem[], isFull: boolean): void {
-    for (const { onDurable } of finished) onDurable();
-    if (!isFull) {
-      this.#becomeIdle();
+    // What is appended by a callback waits until all have been called.
+    this.#isBusy = true;
+    for (const { onDurable } of finished) if (!this.#isStopped) onDurable();
+    if (!isFull || this.#isStopped) {
+      this.#isBusy = false;
+      if (this.#items.length > 0) this.#flush();
+      else this.#becomeIdle();
       return;
     }
-    this.#isBusy = true;
     this.#isWaiting = true;
     this.#init.next.onReady(() => {
       this.#isWaiting = false;
@@ -282,8 +291,9 @@ export class AppendQueue {
   }
 
   #becomeIdle(): void {
-    this.#onIdle?.();
+    const onIdle = this.#onIdle;
     this.#onIdle = undefined;
+    onIdle?.();
   }
 
   #hasFailed(error: Error | undefined): boolean {

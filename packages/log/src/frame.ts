@@ -4,8 +4,7 @@
  *      0  u32  checksum          CRC-32 of the 28 bytes that follow, seeded by the segment
  *      4  u32  length            of the payload, in bytes
  *      8  u32  payloadChecksum   CRC-32 of the payload
- *     12  u8   kind
- *     13       zero, 3 bytes
+ *     12  u32  kind
  *     16  u64  term
  *     24  u64  index
  *     32       payload, then zeros up to the next boundary

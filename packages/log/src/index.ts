@@ -4,7 +4,8 @@ export type { HardState, LogBase, LogEntry, LogEntryKind, LogPosition } from "./
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./log-error.ts";
 export { type LogOptions, LogOptionsError, parseLogOptions } from "./log-options.ts";
 export type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
-export { createLog, type SegmentLogInit, SegmentLogStore } from "./segment-log-store.ts";
+export { createLog, type LogPlace } from "./create-log.ts";
+export { type SegmentLogInit, SegmentLogStore } from "./segment-log-store.ts";
 export type { LogIdentity } from "./segment-header.ts";
 
 // For other packages of the project, and for those who bring their own disk.

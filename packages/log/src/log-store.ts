@@ -21,6 +21,8 @@ export interface LogStatus {
   readonly syncedIndex: number;
   readonly hardState: HardState;
   readonly base: LogBase;
+  /** Of entries that were appended and are not durable yet: what to push back on. */
+  readonly pendingBytes: number;
   readonly segmentCount: number;
   /** Of the files of the log, with what is prepared. */
   readonly bytes: number;
@@ -42,10 +44,12 @@ export interface LogStore {
 
   /**
    * The entries `[low, high)`, which are all there, up to `bytesMax` by `entryBytes` but at least
-   * one. Their data is the log's: callers do not write to it.
+   * one; fewer, too, where a segment ends: ask again. Their data is the log's: callers do not write
+   * to it.
    *
    * @returns `undefined` if `low` has been trimmed away.
-   * @throws LogError `LOG_CORRUPT` or `LOG_FAILED`
+   * @throws LogError `LOG_CORRUPT`: these entries are damaged, others may be sound. `LOG_FAILED`:
+   *   the log has stopped. `LOG_CLOSED`
    */
   entries(range: {
     readonly low: number;
@@ -59,7 +63,8 @@ export interface LogStore {
    * @param batch - Entries and their data belong to the log from here on.
    * @param onDurable - Called once the batch and everything before it is on the disk, in the order
    *   of the calls; never after a failure. A batch that moves the commit index alone waits for no
-   *   disk.
+   *   disk: if nothing is under way, it is answered before this returns. May append; if the log may
+   *   be closing, ask `isOpen()` first.
    * @throws LogError `LOG_TOO_LARGE` before anything is appended; `LOG_CLOSED`
    */
   append(batch: AppendBatch, onDurable: () => void): void;
@@ -76,8 +81,11 @@ export interface LogStore {
   /** Notes what is committed and synced by now, if that is news. For when the log is idle. */
   mark(): void;
 
+  /** Whether anything can be appended: it is neither closing nor closed, and has not failed. */
+  isOpen(): boolean;
+
   status(): LogStatus;
 
-  /** Writes what is pending, and lets go of the files. Idempotent. */
+  /** Writes what is pending and a mark, and lets go of the files. Idempotent. */
   close(onClosed: () => void): void;
 }

@@ -10,7 +10,8 @@ import { entryBytes, type LogEntry } from "./log-entry.ts";
 
 export class LogTail {
   readonly #bytesMax: number;
-  #entries: LogEntry[] = [];
+  /** Those that were let go are `undefined`. */
+  #entries: (LogEntry | undefined)[] = [];
   /** Entries before it are gone; the array is cut when they are many. */
   #head = 0;
   #bytes = 0;
@@ -57,7 +58,7 @@ export class LogTail {
       if (bytes > bytesMax && count > 0) break;
       count += 1;
     }
-    return this.#entries.slice(from, from + count);
+    return this.#entries.slice(from, from + count) as LogEntry[];
   }
 
   append(entries: readonly LogEntry[]): void {
@@ -92,6 +93,7 @@ export class LogTail {
   release(syncedIndex: number): void {
     while (this.#bytes > this.#bytesMax && this.firstIndex <= syncedIndex) {
       this.#bytes -= entryBytes(this.#entries[this.#head] as LogEntry);
+      this.#entries[this.#head] = undefined;
       this.#head += 1;
     }
     if (this.#head < 1024 || this.#head * 2 < this.#entries.length) return;

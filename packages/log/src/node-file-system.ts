@@ -10,6 +10,7 @@ import {
   fsync,
   fsyncSync,
   mkdirSync,
+  open,
   openSync,
   readdirSync,
   readSync,
@@ -19,6 +20,8 @@ import {
   writev,
   writeSync,
 } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { assert } from "@quorumlog/std";
 import { lockDirectory } from "./directory-lock.ts";
 import type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";
 
@@ -44,6 +47,7 @@ class NodeFile implements OpenFile {
   }
 
   readNow(target: Uint8Array, position: number): number {
+    assert(!this.#isClosed, "a file that is closed is not read");
     let count = 0;
     while (count < target.length) {
       const read = readSync(this.#fd, target, count, target.length - count, position + count);
@@ -68,8 +72,9 @@ class NodeFile implements OpenFile {
     const bytes = now.reduce((sum, part) => sum + part.byteLength, 0);
     this.#pendingCount += 1;
     writev(this.#fd, now, position, (error, written) => {
-      this.#settle();
-      if (error !== null) done(error);
+      const settled = this.#settle();
+      const failure = error ?? settled;
+      if (failure !== undefined) done(failure);
       else if (written < bytes) this.write(without(parts, written), position + written, done);
       else if (now.length < parts.length)
         this.write(parts.slice(BUFFER_COUNT_MAX), position + bytes, done);
@@ -80,8 +85,8 @@ class NodeFile implements OpenFile {
   sync(done: Done): void {
     this.#pendingCount += 1;
     fdatasync(this.#fd, (error) => {
-      this.#settle();
-      done(error ?? undefined);
+      const failure = this.#settle();
+      done(error ?? failure);
     });
   }
 
@@ -91,9 +96,16 @@ class NodeFile implements OpenFile {
     if (this.#pendingCount === 0) closeSync(this.#fd);
   }
 
-  #settle(): void {
+  /** @returns what went wrong when the file was let go at last. */
+  #settle(): Error | undefined {
     this.#pendingCount -= 1;
-    if (this.#isClosed && this.#pendingCount === 0) closeSync(this.#fd);
+    if (!this.#isClosed || this.#pendingCount > 0) return undefined;
+    try {
+      closeSync(this.#fd);
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
   }
 }
 
@@ -110,7 +122,14 @@ function without(parts: readonly Uint8Array[], count: number): Uint8Array[] {
 
 export const nodeFileSystem: FileSystem = {
   makeDirectory(path: string): void {
-    mkdirSync(path, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+    const first = mkdirSync(path, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+    if (first === undefined) return;
+    // Each new name is on the disk when the directory that holds it is synced.
+    const top = dirname(resolve(first));
+    for (let holder = dirname(resolve(path)); ; holder = dirname(holder)) {
+      nodeFileSystem.syncDirectory(holder);
+      if (holder === top) return;
+    }
   },
 
   list(path: string): string[] | undefined {
@@ -150,10 +169,15 @@ export const nodeFileSystem: FileSystem = {
   },
 
   syncDirectoryLater(path: string, done: Done): void {
-    const fd = openSync(path, constants.O_RDONLY);
-    fsync(fd, (error) => {
-      close(fd, (closeError) => {
-        done(error ?? closeError ?? undefined);
+    open(path, constants.O_RDONLY, (openError, fd) => {
+      if (openError !== null) {
+        done(openError);
+        return;
+      }
+      fsync(fd, (error) => {
+        close(fd, (closeError) => {
+          done(error ?? closeError ?? undefined);
+        });
       });
     });
   },

@@ -228,17 +228,18 @@ class Recovery {
     this.#demandSynced(this.#active, scan.end, syncedThrough);
 
     const segments = this.#sealed.map((found, i) => this.#readSealed(found, i));
-    const state = scan.state as LogState;
+    const state = withBaseCommitted(scan.state as LogState);
     this.#join(segments, scan);
     const { header, file } = this.#active;
     const isSealed = scan.hasFooter && this.#isSealed(scan);
     const active = new Segment({ header, file, table: scan.table, end: scan.end, isSealed });
     segments.push(active);
     const last = lastOf(segments, state);
+    this.#demandEnd(last, scan);
     if (state.hardState.commitIndex > last.index) throw damaged(this.#active, scan.end);
     const tornBytes = (remains.end ?? scan.end) - scan.end;
     if (tornBytes > 0) sometimes("torn frames cut at the end of the log");
-    if (this.#access === "readWrite") this.#settle(bytes, scan, remains.end);
+    if (this.#access === "readWrite") this.#settle(bytes, scan);
     const next = this.#next === undefined ? undefined : this.#unbegun(this.#next);
     return { segments, next, state, last, tornBytes };
   }
@@ -256,9 +257,10 @@ class Recovery {
     const bytes = readAll(file);
     const remains = findRemains(bytes, seed, end);
     this.#demandSynced(found, end, remains.syncedThrough);
-    if (remains.end !== undefined && this.#access === "readWrite") {
+    const dirtyEnd = endOfTraces(bytes, end);
+    if (dirtyEnd > end && this.#access === "readWrite") {
       sometimes("torn first write of a segment wiped");
-      file.writeNow(new Uint8Array(remains.end - end), end);
+      file.writeNow(new Uint8Array(dirtyEnd - end), end);
       file.syncNow();
     }
     return new Segment({ header, file, table: new EntryTable(), end, isSealed: false });
@@ -315,6 +317,16 @@ class Recovery {
     this.#demandWhole(tables, (scan.state as LogState).base.index);
   }
 
+  /** The segments reach as far as the last frame says. */
+  #demandEnd(last: LogPosition, scan: SegmentScan): void {
+    if (scan.last?.index === last.index && scan.last.term === last.term) return;
+    throw new LogError(
+      "LOG_SEGMENT_MISSING",
+      `entries up to ${scan.last?.index ?? 0} are in no segment before this one`,
+      { file: this.#active.file.path },
+    );
+  }
+
   /** From the base on, each entry is in one of the segments. */
   #demandWhole(tables: readonly EntryTable[], baseIndex: number): void {
     let next = baseIndex + 1;
@@ -334,15 +346,17 @@ class Recovery {
   /**
    * Writes the tail again and syncs it: what was read may stand in no more than the page cache, and
    * a sync that failed in a former life has left pages that look clean (fsync-gate, ATC '20).
-   * Sound frames behind a torn one are wiped, so that nothing brings them back.
+   * Whatever stands behind it is wiped, sound or not: a header whose payload was lost would be
+   * found again when a later crash leaves the right bytes behind it.
    */
-  #settle(bytes: Buffer, scan: SegmentScan, remainsEnd: number | undefined): void {
+  #settle(bytes: Buffer, scan: SegmentScan): void {
     const { header, file } = this.#active;
     const { syncedThrough } = scan;
     const from =
       syncedThrough.segmentId === header.segmentId ? syncedThrough.offset : SEGMENT_HEADER_BYTES;
-    if (remainsEnd !== undefined) bytes.fill(0, scan.end, remainsEnd);
-    const end = Math.max(scan.end, remainsEnd ?? 0);
+    // Behind a footer nothing is written any more.
+    const end = scan.hasFooter ? scan.end : endOfTraces(bytes, scan.end);
+    bytes.fill(0, scan.end, end);
     try {
       if (end > from) file.writeNow(bytes.subarray(from, end), from);
       file.syncNow();
@@ -370,6 +384,19 @@ function lastOf(segments: readonly Segment[], state: LogState): LogPosition {
 function damaged(found: Found, offset: number): LogError {
   const file = found.file.path;
   return new LogError("LOG_CORRUPT", "what had been synced is damaged", { file, offset });
+}
+
+/** A reset that a crash cut short has brought its base, and not yet the commit index behind it. */
+function withBaseCommitted(state: LogState): LogState {
+  const commitIndex = Math.max(state.hardState.commitIndex, state.base.index);
+  return { ...state, hardState: { ...state.hardState, commitIndex } };
+}
+
+/** The end of what is not zero from `from` on. */
+function endOfTraces(bytes: Buffer, from: number): number {
+  let end = bytes.length;
+  while (end > from && bytes[end - 1] === 0) end -= 1;
+  return end;
 }
 
 function readAll(file: OpenFile): Buffer {

@@ -6,15 +6,15 @@
  *     entries <────┴───────────── sealed segments <──── next segment, made ahead
  */
 
-import { assert } from "@quorumlog/std";
+import { assert, InvariantViolation } from "@quorumlog/std";
 import { join } from "node:path";
 import { AppendQueue } from "./append-queue.ts";
-import type { DirectoryLock, FileSystem } from "./file-system.ts";
+import { claimDirectory, demandConfigurationFits, type LogPlace } from "./create-log.ts";
+import type { DirectoryLock } from "./file-system.ts";
 import { frameBytes } from "./frame.ts";
 import { SEAL_RESERVE_BYTES } from "./frame-writer.ts";
-import type { HardState, LogBase, LogEntry } from "./log-entry.ts";
+import { entryBytes, type HardState, type LogBase, type LogEntry } from "./log-entry.ts";
 import { LogError } from "./log-error.ts";
-import type { LogOptions } from "./log-options.ts";
 import { stateBytes } from "./log-mark.ts";
 import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
 import { LogTail } from "./log-tail.ts";
@@ -23,50 +23,9 @@ import { type Segment, TRAILER_BYTES } from "./segment.ts";
 import { type LogIdentity, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
 
-export interface SegmentLogInit {
-  readonly fileSystem: FileSystem;
-  /** Belongs to this log alone. */
-  readonly directory: string;
-  readonly identity: LogIdentity;
-  readonly options: LogOptions;
+export interface SegmentLogInit extends LogPlace {
   /** Something of the disk has failed: the node has to stop. Called once. */
   readonly onFailure: (error: LogError) => void;
-}
-
-const NO_HARD_STATE: HardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0 };
-
-/**
- * Makes a log where there is none, beginning behind `base`.
- *
- * @param salt - Chance: 32 bits that no other log of this disk has.
- * @throws LogError `LOG_EXISTS`, `LOG_LOCKED`, `LOG_FAILED`
- */
-export function createLog(
-  init: Pick<SegmentLogInit, "fileSystem" | "directory" | "identity" | "options">,
-  start: { readonly base: LogBase; readonly salt: number },
-): void {
-  const { fileSystem, directory, identity, options } = init;
-  fileSystem.makeDirectory(directory);
-  const lock = lockDirectory(fileSystem, directory);
-  try {
-    demandConfigurationFits(start.base, options);
-    if (identityOf(fileSystem, directory) !== undefined)
-      throw new LogError("LOG_EXISTS", "there is a log in this directory", { file: directory });
-    removeLeftovers(fileSystem, directory, 0);
-    const { segmentBytes } = options;
-    const { base, salt } = start;
-    new SegmentMaker(fileSystem, directory).makeFirst(
-      { identity, segmentId: 1, segmentBytes, salt },
-      {
-        hardState: { ...NO_HARD_STATE, commitIndex: base.index },
-        syncedThrough: { segmentId: 0, offset: 0 },
-        base,
-        isReset: true,
-      },
-    );
-  } finally {
-    lock.release();
-  }
 }
 
 export class SegmentLogStore implements LogStore {
@@ -87,6 +46,9 @@ export class SegmentLogStore implements LogStore {
   #syncedIndex: number;
   /** From where on what is queued rewrites the log, for each time that it does. */
   readonly #rewrites: number[] = [];
+  /** Of entries that were appended and are not durable yet. */
+  #pendingBytes = 0;
+  readonly #onClosed: (() => void)[] = [];
   #state: "open" | "closing" | "closed" | "failed" = "open";
   /** Bytes that a crash had torn at the end, and that were cut as the log was opened. */
   readonly tornBytes: number;
@@ -98,16 +60,20 @@ export class SegmentLogStore implements LogStore {
    */
   static open(init: SegmentLogInit): SegmentLogStore {
     const { fileSystem, directory, identity } = init;
-    if (fileSystem.list(directory) === undefined)
-      throw new LogError("LOG_MISSING", "there is no such directory", { file: directory });
-    const lock = lockDirectory(fileSystem, directory);
+    const lock = translated(directory, () => {
+      if (fileSystem.list(directory) === undefined)
+        throw new LogError("LOG_MISSING", "there is no such directory", { file: directory });
+      return claimDirectory(fileSystem, directory);
+    });
     try {
-      const found = identityOf(fileSystem, directory);
-      if (found !== undefined) demandOwn(found, identity, directory);
-      const recovered = recoverLog(fileSystem, directory, "readWrite");
-      removeLeftovers(fileSystem, directory, (recovered.segments[0] as Segment).id);
-      fileSystem.syncDirectory(directory);
-      return new SegmentLogStore(init, lock, recovered);
+      return translated(directory, () => {
+        const found = identityOf(fileSystem, directory);
+        if (found !== undefined) demandOwn(found, identity, directory);
+        const recovered = recoverLog(fileSystem, directory, "readWrite");
+        removeLeftovers(fileSystem, directory, (recovered.segments[0] as Segment).id);
+        fileSystem.syncDirectory(directory);
+        return new SegmentLogStore(init, lock, recovered);
+      });
     } catch (error) {
       lock.release();
       throw error;
@@ -185,21 +151,30 @@ export class SegmentLogStore implements LogStore {
     readonly bytesMax: number;
   }): readonly LogEntry[] | undefined {
     const { low, high, bytesMax } = range;
+    if (this.#state === "closed") throw new LogError("LOG_CLOSED", "the log is closed");
     if (low <= this.#base.index) return undefined;
     assert(low < high && high <= this.lastIndex() + 1, "the range is stored");
     if (low >= this.#tail.firstIndex) return this.#tail.read(range);
     const segment = this.#segmentWith(low);
     // To the end of the segment: whoever wants more asks again.
     const end = Math.min(high, segment.table.lastIndex + 1, this.#tail.firstIndex);
-    return segment.read({ low, high: end }, bytesMax);
+    try {
+      return segment.read({ low, high: end }, bytesMax);
+    } catch (error) {
+      if (error instanceof LogError && error.code === "LOG_FAILED") this.#fail(error);
+      throw error;
+    }
+  }
+
+  isOpen(): boolean {
+    return this.#state === "open";
   }
 
   append(batch: AppendBatch, onDurable: () => void): void {
     this.#demandOpen();
     const { hardState, reset, entries } = batch;
     this.#demandFit(batch);
-    if (reset !== undefined)
-      assert(reset.index > this.#hardState.commitIndex, "a snapshot brings what is not known yet");
+    this.#demandSound(batch);
     if (hardState !== undefined) this.#hardState = hardState;
     const rewritten = this.#rewrittenFrom(batch);
     if (reset !== undefined) {
@@ -213,7 +188,12 @@ export class SegmentLogStore implements LogStore {
       this.#tail.cutFrom(first.index);
       this.#tail.append(entries);
     }
-    if (rewritten !== undefined) this.#rewrites.push(rewritten);
+    if (rewritten !== undefined) {
+      this.#rewrites.push(rewritten);
+      this.#syncedIndex = Math.min(this.#syncedIndex, rewritten - 1);
+    }
+    const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+    this.#pendingBytes += bytes;
     const last = this.lastIndex();
     const isReset = reset !== undefined;
     this.#queue.push({
@@ -222,12 +202,28 @@ export class SegmentLogStore implements LogStore {
       isReset,
       entries,
       onDurable: () => {
+        this.#pendingBytes -= bytes;
         if (rewritten !== undefined) this.#rewrites.shift();
         if (entries.length > 0 || isReset) this.#onSynced(last);
         if (isReset) this.#dropTrimmed(reset.index);
-        onDurable();
+        if (this.#state !== "failed") onDurable();
       },
     });
+  }
+
+  /** What no replica should ask for: the log would not open again, or a promise would be broken. */
+  #demandSound({ hardState, reset, entries }: AppendBatch): void {
+    const { commitIndex, currentTerm } = this.#hardState;
+    if (reset !== undefined)
+      assert(reset.index > commitIndex, "a snapshot brings what is not known yet");
+    const known = reset?.index ?? commitIndex;
+    const first = entries[0];
+    if (first !== undefined) assert(first.index > known, "what is committed is not rewritten");
+    if (hardState === undefined) return;
+    const last = entries.at(-1)?.index ?? Math.max(reset?.index ?? 0, this.lastIndex());
+    assert(hardState.commitIndex <= last, "what is committed is in the log");
+    assert(hardState.currentTerm >= currentTerm, "a term does not go back");
+    assert(hardState.votedFor !== 0, "a vote is for a node");
   }
 
   /** From where on the batch replaces what was appended before. */
@@ -256,7 +252,7 @@ export class SegmentLogStore implements LogStore {
       entries: [],
       onDurable: () => {
         this.#dropTrimmed(base.index);
-        onDurable();
+        if (this.#state !== "failed") onDurable();
       },
     });
   }
@@ -278,6 +274,7 @@ export class SegmentLogStore implements LogStore {
       base: this.#base,
       segmentCount: segments.length,
       bytes: segments.reduce((sum, { header }) => sum + header.segmentBytes, 0),
+      pendingBytes: this.#pendingBytes,
     };
   }
 
@@ -286,21 +283,21 @@ export class SegmentLogStore implements LogStore {
       onClosed();
       return;
     }
-    assert(this.#state !== "closing", "a log is closed once");
-    if (this.#state === "open") {
-      this.#state = "closing";
-      this.#queue.mark();
-    }
+    this.#onClosed.push(onClosed);
+    if (this.#onClosed.length > 1) return;
+    if (this.#state === "open") this.#state = "closing";
     // What is under way comes to its end, after a failure, too: the lock says that nobody writes.
     this.#queue.drain(() => {
-      this.#queue.stop();
-      const finish = (): void => {
-        this.#release();
-        onClosed();
-      };
-      this.#maker.stop();
-      this.#onMade = finish;
-      if (!this.#isMaking) finish();
+      // All is on the disk now: the last mark says so.
+      if (this.#state === "closing") this.#queue.mark();
+      this.#queue.drain(() => {
+        this.#queue.stop();
+        this.#maker.stop();
+        this.#onMade = () => {
+          this.#release();
+        };
+        if (!this.#isMaking) this.#release();
+      });
     });
   }
 
@@ -355,20 +352,13 @@ export class SegmentLogStore implements LogStore {
     const isRecycled = this.#takeTrimmed(segmentBytes);
     this.#maker.make(header, isRecycled, (result) => {
       this.#isMaking = false;
-      if (this.#state !== "open") {
-        if (!(result instanceof Error)) this.#next = result;
-        this.#onMade?.();
-        return;
-      }
       if (result instanceof Error) {
         const file = join(this.#init.directory, segmentName(segmentId));
         this.#fail(new LogError("LOG_FAILED", "a segment cannot be made", { file, cause: result }));
-        return;
-      }
-      this.#next = result;
+      } else if (result !== "stopped") this.#next = result;
       const onMade = this.#onMade;
       this.#onMade = undefined;
-      onMade?.();
+      if (this.#state !== "failed" || this.#onClosed.length > 0) onMade?.();
     });
   }
 
@@ -378,8 +368,13 @@ export class SegmentLogStore implements LogStore {
     if (trimmed === undefined || trimmed.header.segmentBytes !== segmentBytes) return false;
     const { directory, fileSystem } = this.#init;
     this.#trimmed = undefined;
-    trimmed.file.close();
-    fileSystem.rename(trimmed.file.path, join(directory, SPARE_NAME));
+    try {
+      trimmed.file.close();
+      fileSystem.rename(trimmed.file.path, join(directory, SPARE_NAME));
+    } catch (cause) {
+      const file = trimmed.file.path;
+      this.#fail(new LogError("LOG_FAILED", "a segment cannot be used again", { file, cause }));
+    }
     return true;
   }
 
@@ -426,31 +421,32 @@ export class SegmentLogStore implements LogStore {
   }
 
   #release(): void {
-    this.#state = "closed";
-    for (const { file } of this.#segments) file.close();
-    this.#trimmed?.file.close();
-    this.#next?.file.close();
+    const files = [this.#trimmed, ...this.#segments, this.#next];
+    let failure: unknown;
+    for (const segment of files)
+      try {
+        segment?.file.close();
+      } catch (error) {
+        failure ??= error;
+      }
     this.#lock.release();
+    if (failure !== undefined && this.#state === "closing") {
+      const details = { file: this.#init.directory, cause: failure };
+      this.#fail(new LogError("LOG_FAILED", "a segment cannot be closed", details));
+    }
+    this.#state = "closed";
+    for (const onClosed of this.#onClosed.splice(0)) onClosed();
   }
 }
 
-/** Each segment repeats the configuration, and has to leave room for entries. */
-function demandConfigurationFits({ configuration }: LogBase, options: LogOptions): void {
-  const bytesMax = options.segmentBytes / 16;
-  if (configuration.byteLength <= bytesMax) return;
-  throw new LogError(
-    "LOG_TOO_LARGE",
-    `a configuration has ${configuration.byteLength} bytes, and may have ${bytesMax}`,
-  );
-}
-
-function lockDirectory(fileSystem: FileSystem, directory: string): DirectoryLock {
-  const lock = fileSystem.lock(directory);
-  if ("heldBy" in lock)
-    throw new LogError("LOG_LOCKED", `the log is open in ${lock.heldBy}: stop it first`, {
-      file: directory,
-    });
-  return lock;
+/** Runs a step of opening; what the file system throws becomes an error of the log. */
+function translated<T>(file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof LogError || cause instanceof InvariantViolation) throw cause;
+    throw new LogError("LOG_FAILED", "the log cannot be opened", { file, cause });
+  }
 }
 
 function demandOwn(found: LogIdentity, own: LogIdentity, file: string): void {

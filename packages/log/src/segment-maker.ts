@@ -31,6 +31,9 @@ export function segmentIdOf(name: string): number | undefined {
   return match?.groups?.["id"] === undefined ? undefined : Number.parseInt(match.groups["id"], 16);
 }
 
+/** What came of making a segment. */
+export type Made = Segment | Error | "stopped";
+
 export class SegmentMaker {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
@@ -61,7 +64,7 @@ export class SegmentMaker {
    *
    * @param isRecycled - Whether the spare file holds the bytes of a trimmed segment.
    */
-  make(header: SegmentHeader, isRecycled: boolean, done: (result: Segment | Error) => void): void {
+  make(header: SegmentHeader, isRecycled: boolean, done: (result: Made) => void): void {
     const path = join(this.#directory, SPARE_NAME);
     let file: OpenFile;
     try {
@@ -80,7 +83,7 @@ export class SegmentMaker {
     else this.#fill(file, 0, header.segmentBytes, finish);
   }
 
-  /** Whatever is being made ends soon, with an error. Nothing is to be made after that. */
+  /** Whatever is being made ends soon. Nothing is to be made after that. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -102,7 +105,7 @@ export class SegmentMaker {
     });
   }
 
-  #finish(file: OpenFile, header: SegmentHeader, done: (result: Segment | Error) => void): void {
+  #finish(file: OpenFile, header: SegmentHeader, done: (result: Made) => void): void {
     file.write([encodeSegmentHeader(header)], 0, (writeError) => {
       if (writeError !== undefined) {
         done(writeError);
@@ -128,7 +131,7 @@ export class SegmentMaker {
     });
   }
 
-  #abandon(file: OpenFile, done: (result: Error) => void): void {
+  #abandon(file: OpenFile, done: (result: Made) => void): void {
     try {
       file.close();
       this.#fileSystem.remove(file.path);
@@ -136,7 +139,7 @@ export class SegmentMaker {
       done(error as Error);
       return;
     }
-    done(new Error("the log is closed"));
+    done("stopped");
   }
 
   #take(header: SegmentHeader): Segment {

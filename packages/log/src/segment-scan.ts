@@ -32,6 +32,8 @@ export interface SegmentScan {
   readonly state: LogState | undefined;
   /** The last entry before this segment, as its first frame says. */
   readonly previous: LogPosition | undefined;
+  /** The log's last entry, as the last frame says; `undefined` if the segment was never begun. */
+  readonly last: LogPosition | undefined;
   readonly isReset: boolean;
   readonly syncedThrough: StreamPosition;
   /** The first byte that is not of a sound frame. */
@@ -46,6 +48,7 @@ export function scanSegment(bytes: Buffer, seed: number): SegmentScan {
   const table = new EntryTable();
   let state: LogState | undefined;
   let previous: LogPosition | undefined;
+  let last: LogPosition | undefined;
   let isReset = false;
   let syncedThrough = NOWHERE;
   let hasFooter = false;
@@ -74,9 +77,10 @@ export function scanSegment(bytes: Buffer, seed: number): SegmentScan {
       syncedThrough = later(syncedThrough, mark.syncedThrough);
     } else hasFooter = true;
     if (hasFooter) break;
+    last = { term: frame.term, index: frame.index };
     at += frameBytes(frame.length);
   }
-  return { table, state, previous, isReset, syncedThrough, end: at, hasFooter };
+  return { table, state, previous, last, isReset, syncedThrough, end: at, hasFooter };
 }
 
 /** What lies behind the end of a scan. */

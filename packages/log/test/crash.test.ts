@@ -98,12 +98,15 @@ class Driver {
   readonly history: History;
   /** Frames of one size: what a torn write left behind fits into what is written over it. */
   readonly #isUniform: boolean;
+  /** How many different bytes there are: with two, what is written again is what was there. */
+  readonly #byteCount: number;
   store: SegmentLogStore;
 
   constructor(machine: Machine, prng: Prng) {
     this.#machine = machine;
     this.#prng = prng;
     this.#isUniform = prng.chance(0.4);
+    this.#byteCount = prng.pick([2, 256]);
     this.store = machine.open();
     this.history = new History(seen(this.store));
   }
@@ -145,9 +148,9 @@ class Driver {
   }
 
   #data(): Uint8Array {
-    if (this.#isUniform) return new Uint8Array(MARK_BYTES).fill(this.#prng.below(256));
+    if (this.#isUniform) return new Uint8Array(MARK_BYTES).fill(this.#prng.below(this.#byteCount));
     const bytes = this.#prng.chance(0.1) ? this.#prng.below(20_000) : this.#prng.below(300);
-    return new Uint8Array(bytes).fill(this.#prng.below(256));
+    return new Uint8Array(bytes).fill(this.#prng.below(this.#byteCount));
   }
 
   #vote(): void {
@@ -206,6 +209,16 @@ class Driver {
   }
 }
 
+/** The disk refuses one sync, after so many others; what it was to write is lost without a word. */
+function failOneSync(machine: Machine, after: number): void {
+  let left = after;
+  machine.fileSystem.fault = ({ operation }) => {
+    if (operation !== "sync") return undefined;
+    left -= 1;
+    return left === -1 ? new Error("EIO") : undefined;
+  };
+}
+
 function live(seed: number): number {
   const prng = new Prng(seed);
   const machine = made(seed);
@@ -214,7 +227,8 @@ function live(seed: number): number {
   for (let life = 0; life < 24; life++) {
     const pace = prng.pick([1, 2, 3, 6]);
     const actions = prng.below(prng.chance(0.5) ? 4 : 60);
-    for (let i = 0; i < actions; i++) {
+    if (prng.chance(0.2)) failOneSync(machine, prng.below(8));
+    for (let i = 0; i < actions && driver.store.isOpen(); i++) {
       driver.act();
       for (let steps = prng.below(pace); steps > 0; steps--) machine.step();
       // Whoever forgets is told at once, not only after a crash.
@@ -222,6 +236,7 @@ function live(seed: number): number {
         expect(same(driver.history.latest, seen(driver.store)), "read back at once").toBe(true);
     }
     if (prng.chance(0.3)) machine.settle();
+    machine.fileSystem.fault = undefined;
     driver.crash();
     // A machine may die again while it recovers.
     for (let tries = prng.below(3); tries > 0; tries--) {

@@ -234,8 +234,10 @@ export class MemoryFileSystem implements FileSystem {
 
   #handle(path: string, inode: Inode): OpenFile {
     const life = this.#life;
+    let isClosed = false;
     const begin = (operation: Operation): void => {
       if (this.#life !== life) throw new ProcessStopped(operation);
+      assert(!isClosed, "a file that is closed is not used");
       this.#begin(operation, path);
     };
     const put = (parts: readonly Uint8Array[], position: number): void => {
@@ -280,11 +282,15 @@ export class MemoryFileSystem implements FileSystem {
         const count = inode.pending.length;
         this.#answer(event, () => {
           if (error === undefined) inode.sync(count);
+          // What a sync failed to write counts as clean: no later one writes it (ATC '20).
+          else inode.pending.splice(0, count);
           done(error);
         });
       },
       close: () => {
-        if (this.#life === life) this.#begin("close", path);
+        if (this.#life !== life) return;
+        begin("close");
+        isClosed = true;
       },
     };
   }
