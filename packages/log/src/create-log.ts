@@ -2,7 +2,7 @@
 
 import type { DirectoryLock, FileSystem } from "./file-system.ts";
 import type { HardState, LogBase } from "./log-entry.ts";
-import { LogError } from "./log-error.ts";
+import { LogError, translated } from "./log-error.ts";
 import type { LogOptions } from "./log-options.ts";
 import { identityOf, removeLeftovers } from "./recovery.ts";
 import type { LogIdentity } from "./segment-header.ts";
@@ -23,22 +23,29 @@ const NO_HARD_STATE: HardState = { currentTerm: 0, votedFor: undefined, commitIn
  * Makes a log where there is none, beginning behind `base`.
  *
  * @param salt - Chance: 32 bits that no other log of this disk has.
- * @throws LogError `LOG_EXISTS`, `LOG_LOCKED`, `LOG_FAILED`
+ * @throws LogError `LOG_EXISTS`, `LOG_LOCKED`, `LOG_TOO_LARGE`, `LOG_FAILED`
  */
 export function createLog(
   place: LogPlace,
   start: { readonly base: LogBase; readonly salt: number },
 ): void {
-  const { fileSystem, directory, identity, options } = place;
+  demandConfigurationFits(start.base, place.options);
+  translated("the log cannot be made", place.directory, () => {
+    make(place, start);
+  });
+}
+
+function make(
+  { fileSystem, directory, identity, options }: LogPlace,
+  { base, salt }: { readonly base: LogBase; readonly salt: number },
+): void {
   fileSystem.makeDirectory(directory);
   const lock = claimDirectory(fileSystem, directory);
   try {
-    demandConfigurationFits(start.base, options);
     if (identityOf(fileSystem, directory) !== undefined)
       throw new LogError("LOG_EXISTS", "there is a log in this directory", { file: directory });
     removeLeftovers(fileSystem, directory, 0);
     const { segmentBytes } = options;
-    const { base, salt } = start;
     new SegmentMaker(fileSystem, directory).makeFirst(
       { identity, segmentId: 1, segmentBytes, salt },
       {

@@ -5,6 +5,8 @@
  * `InvariantViolation`.
  */
 
+import { InvariantViolation } from "@quorumlog/std";
+
 export type LogErrorCode =
   /** Another process has the directory open. */
   | "LOG_LOCKED"
@@ -48,5 +50,19 @@ export class LogError extends Error {
     this.code = code;
     this.file = file;
     this.offset = offset;
+  }
+}
+
+/**
+ * Runs a step of making or opening a log: what the file system throws becomes an error of the log.
+ *
+ * @throws LogError `LOG_FAILED`, or what the step throws itself.
+ */
+export function translated<T>(message: string, file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof LogError || cause instanceof InvariantViolation) throw cause;
+    throw new LogError("LOG_FAILED", message, { file, cause });
   }
 }

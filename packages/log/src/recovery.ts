@@ -10,12 +10,12 @@
 
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { InvariantViolation, sometimes } from "@quorumlog/std";
+import { sometimes } from "@quorumlog/std";
 import { EntryTable } from "./entry-table.ts";
 import type { FileSystem, OpenFile } from "./file-system.ts";
 import { FRAME_HEADER_BYTES, FRAME_KIND, frameBytes, readFrameHeader } from "./frame.ts";
 import type { LogPosition } from "./log-entry.ts";
-import { LogError } from "./log-error.ts";
+import { LogError, translated } from "./log-error.ts";
 import { encodeTrailer } from "./frame-writer.ts";
 import { decodeState, isBefore, type LogState, type StreamPosition } from "./log-mark.ts";
 import { Segment, TRAILER_BYTES } from "./segment.ts";
@@ -59,12 +59,12 @@ export function recoverLog(
 ): RecoveredLog {
   const opened: OpenFile[] = [];
   try {
-    return recover(fileSystem, directory, access, opened);
+    return translated("the log cannot be read", directory, () =>
+      recover(fileSystem, directory, access, opened),
+    );
   } catch (error) {
     for (const file of opened) file.close();
-    if (error instanceof LogError || error instanceof InvariantViolation) throw error;
-    const cause = error;
-    throw new LogError("LOG_FAILED", "the log cannot be read", { file: directory, cause });
+    throw error;
   }
 }
 
@@ -239,8 +239,8 @@ class Recovery {
     if (state.hardState.commitIndex > last.index) throw damaged(this.#active, scan.end);
     const tornBytes = (remains.end ?? scan.end) - scan.end;
     if (tornBytes > 0) sometimes("torn frames cut at the end of the log");
-    if (this.#access === "readWrite") this.#settle(bytes, scan);
     const next = this.#next === undefined ? undefined : this.#unbegun(this.#next);
+    if (this.#access === "readWrite") this.#settle(bytes, scan);
     return { segments, next, state, last, tornBytes };
   }
 

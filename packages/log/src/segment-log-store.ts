@@ -6,15 +6,16 @@
  *     entries <────┴───────────── sealed segments <──── next segment, made ahead
  */
 
-import { assert, InvariantViolation } from "@quorumlog/std";
+import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 import { AppendQueue } from "./append-queue.ts";
 import { claimDirectory, demandConfigurationFits, type LogPlace } from "./create-log.ts";
+import { EntryTable } from "./entry-table.ts";
 import type { DirectoryLock } from "./file-system.ts";
 import { frameBytes } from "./frame.ts";
 import { SEAL_RESERVE_BYTES } from "./frame-writer.ts";
 import { entryBytes, type HardState, type LogBase, type LogEntry } from "./log-entry.ts";
-import { LogError } from "./log-error.ts";
+import { LogError, translated } from "./log-error.ts";
 import { stateBytes } from "./log-mark.ts";
 import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
 import { LogTail } from "./log-tail.ts";
@@ -27,6 +28,8 @@ export interface SegmentLogInit extends LogPlace {
   /** Something of the disk has failed: the node has to stop. Called once. */
   readonly onFailure: (error: LogError) => void;
 }
+
+const EMPTY_TABLE_BYTES = new EntryTable().encodedBytes;
 
 export class SegmentLogStore implements LogStore {
   readonly #init: SegmentLogInit;
@@ -60,13 +63,13 @@ export class SegmentLogStore implements LogStore {
    */
   static open(init: SegmentLogInit): SegmentLogStore {
     const { fileSystem, directory, identity } = init;
-    const lock = translated(directory, () => {
+    const lock = translated("the log cannot be opened", directory, () => {
       if (fileSystem.list(directory) === undefined)
         throw new LogError("LOG_MISSING", "there is no such directory", { file: directory });
       return claimDirectory(fileSystem, directory);
     });
     try {
-      return translated(directory, () => {
+      return translated("the log cannot be opened", directory, () => {
         const found = identityOf(fileSystem, directory);
         if (found !== undefined) demandOwn(found, identity, directory);
         const recovered = recoverLog(fileSystem, directory, "readWrite");
@@ -308,14 +311,16 @@ export class SegmentLogStore implements LogStore {
   /** Nothing of a batch is written that has no place as a whole. */
   #demandFit({ reset, entries }: AppendBatch): void {
     if (reset !== undefined) demandConfigurationFits(reset, this.#init.options);
-    const base = reset ?? this.#base;
-    const states = 2 * frameBytes(stateBytes({ base }));
-    const room = this.#init.options.segmentBytes - SEGMENT_HEADER_BYTES - TRAILER_BYTES - states;
+    // A segment begins with a state, and a batch may bring another.
+    const states = 2 * frameBytes(stateBytes({ base: reset ?? this.#base }));
+    const around = SEGMENT_HEADER_BYTES + states + EMPTY_TABLE_BYTES + SEAL_RESERVE_BYTES;
+    const room = this.#init.options.segmentBytes - around - TRAILER_BYTES;
     for (const { data, index } of entries)
-      if (frameBytes(data.byteLength) + SEAL_RESERVE_BYTES + 64 > room)
+      if (frameBytes(data.byteLength) > room)
         throw new LogError(
           "LOG_TOO_LARGE",
-          `entry ${index} has ${data.byteLength} bytes, and may have ${room}: raise segmentBytes`,
+          `entry ${index} has ${data.byteLength} bytes, and may have ${room - frameBytes(0)}: ` +
+            "raise segmentBytes",
         );
   }
 
@@ -417,6 +422,7 @@ export class SegmentLogStore implements LogStore {
     if (this.#state === "failed" || this.#state === "closed") return;
     this.#state = "failed";
     this.#queue.stop();
+    this.#maker.stop();
     this.#init.onFailure(error);
   }
 
@@ -436,16 +442,6 @@ export class SegmentLogStore implements LogStore {
     }
     this.#state = "closed";
     for (const onClosed of this.#onClosed.splice(0)) onClosed();
-  }
-}
-
-/** Runs a step of opening; what the file system throws becomes an error of the log. */
-function translated<T>(file: string, run: () => T): T {
-  try {
-    return run();
-  } catch (cause) {
-    if (cause instanceof LogError || cause instanceof InvariantViolation) throw cause;
-    throw new LogError("LOG_FAILED", "the log cannot be opened", { file, cause });
   }
 }
 

@@ -65,6 +65,10 @@ export class SegmentMaker {
    * @param isRecycled - Whether the spare file holds the bytes of a trimmed segment.
    */
   make(header: SegmentHeader, isRecycled: boolean, done: (result: Made) => void): void {
+    if (this.#isStopped) {
+      done("stopped");
+      return;
+    }
     const path = join(this.#directory, SPARE_NAME);
     let file: OpenFile;
     try {

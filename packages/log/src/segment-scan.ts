@@ -112,11 +112,18 @@ export function findRemains(bytes: Buffer, seed: number, from: number): Remains 
   return { end, syncedThrough };
 }
 
-function soundFrame(bytes: Buffer, at: number, seed: number): FrameHeader | undefined {
+/** The header at `at`, if it is sound and its frame ends before the trailer. */
+export function headerAt(bytes: Buffer, at: number, seed: number): FrameHeader | undefined {
   const frame = readFrameHeader(bytes, at, seed);
   if (frame === undefined) return undefined;
+  const end = at + FRAME_HEADER_BYTES + frame.length;
+  return end <= bytes.length - TRAILER_BYTES ? frame : undefined;
+}
+
+function soundFrame(bytes: Buffer, at: number, seed: number): FrameHeader | undefined {
+  const frame = headerAt(bytes, at, seed);
+  if (frame === undefined) return undefined;
   const start = at + FRAME_HEADER_BYTES;
-  if (start + frame.length > bytes.length - TRAILER_BYTES) return undefined;
   const payload = bytes.subarray(start, start + frame.length);
   return crc32(payload) === frame.payloadChecksum ? frame : undefined;
 }

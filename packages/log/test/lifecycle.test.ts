@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { LogError, type SegmentLogStore } from "../src/index.ts";
 import type { Operation } from "../src/testing/index.ts";
-import { batch, DIRECTORY, entries, entry, hardState, type Machine, made } from "./kit/disk.ts";
+import { batch, DIRECTORY, entries, entry, hardState, Machine, made } from "./kit/disk.ts";
 
 function settled(machine: Machine): SegmentLogStore {
   const store = machine.open();
@@ -109,6 +109,17 @@ describe("after a failure", () => {
     expect(close(machine, store)).toBe(true);
   });
 
+  test("no segment is made any more, and the file of the one that was is put away", () => {
+    const machine = made(1, { segmentBytes: 4 << 20 });
+    const store = machine.open();
+    machine.fileSystem.fault = ({ operation, path }) =>
+      operation === "write" && path.endsWith(".log") ? new Error("EIO") : undefined;
+    store.append(batch({ entries: [entry(1)] }), () => {});
+    machine.settle();
+    expect(machine.failure?.code).toBe("LOG_FAILED");
+    expect(machine.files()).toEqual([`${DIRECTORY}/0000000000000001.log`]);
+  });
+
   test("to read the log has stopped", () => {
     const machine = made(1, { tailBytesMax: 0 });
     const store = settled(machine);
@@ -193,6 +204,42 @@ test("a reset that a crash cut short leaves its base committed", () => {
     const again = machine.open();
     expect(again.hardState().commitIndex).toBeGreaterThanOrEqual(again.base().index);
   }
+});
+
+test("what a reset replaced stays replaced when its segment is sealed without an entry", () => {
+  const machine = made();
+  const store = settled(machine);
+  store.append(batch({ hardState: hardState(1, 100), entries: entries(1, 300, 1, 500) }), () => {});
+  const base = { index: 150, term: 1, configuration: new Uint8Array(0) };
+  store.append(batch({ hardState: hardState(1, 150), reset: base }), () => {});
+  machine.settle();
+  const { segmentCount } = store.status();
+  for (let term = 2; store.status().segmentCount < segmentCount + 2; term++) {
+    store.append(batch({ hardState: hardState(term, 150, 1) }), () => {});
+    machine.settle();
+  }
+  machine.crash("power");
+
+  expect(machine.open().lastIndex()).toBe(150);
+});
+
+test.each(["read", "open", "sync"] as const)(
+  "a %s that fails while it opens is an error",
+  (which) => {
+    const machine = made();
+    failOnce(machine, which);
+    expect(() => machine.open()).toThrow(expect.objectContaining({ code: "LOG_FAILED" }));
+    machine.fileSystem.fault = undefined;
+    machine.open();
+  },
+);
+
+test("a disk that fails as the log is made is an error, and it can be made later", () => {
+  const machine = new Machine();
+  failOnce(machine, "sync");
+  expect(() => machine.create()).toThrow(expect.objectContaining({ code: "LOG_FAILED" }));
+  machine.create();
+  machine.open();
 });
 
 test("sealed segments that are gone are missed, though the last one holds no entry", () => {

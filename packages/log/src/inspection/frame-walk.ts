@@ -16,6 +16,7 @@ import {
 } from "../frame.ts";
 import { TRAILER_BYTES } from "../segment.ts";
 import { SEGMENT_HEADER_BYTES } from "../segment-header.ts";
+import { headerAt } from "../segment-scan.ts";
 
 /** A frame whose header is sound: so its length is, and what follows it can be found. */
 export interface WalkedFrame {
@@ -70,12 +71,4 @@ function nextFrameFrom(bytes: Buffer, from: number, seed: number): number | unde
   )
     if (headerAt(bytes, at, seed) !== undefined) return at;
   return undefined;
-}
-
-function headerAt(bytes: Buffer, at: number, seed: number): FrameHeader | undefined {
-  if (at + FRAME_HEADER_BYTES > bytes.length - TRAILER_BYTES) return undefined;
-  const header = readFrameHeader(bytes, at, seed);
-  if (header === undefined) return undefined;
-  const end = at + FRAME_HEADER_BYTES + header.length;
-  return end <= bytes.length - TRAILER_BYTES ? header : undefined;
 }
