@@ -52,10 +52,10 @@ export class FrameWriter {
   }
 
   entry(entry: LogEntry): void {
-    const { term, index, kind, data } = entry;
+    const { term, index, kind, data, checksum } = entry;
     this.#segment.table.add(entry, this.#start + this.#bytes);
     const frameKind = kind === "normal" ? FRAME_KIND.entry : FRAME_KIND.configurationEntry;
-    this.#frame(frameKind, { term, index }, data);
+    this.#frame(frameKind, { term, index }, data, checksum);
   }
 
   state(state: LogState, last: LogPosition): void {
@@ -82,13 +82,18 @@ export class FrameWriter {
     return this.#parts;
   }
 
-  #frame(kind: number, position: LogPosition, payload: Uint8Array): void {
+  #frame(
+    kind: number,
+    position: LogPosition,
+    payload: Uint8Array,
+    payloadChecksum: number = crc32(payload),
+  ): void {
     const length = payload.byteLength;
     const isCopied = length <= COPY_BYTES_MAX;
     const padding = aligned(length) - length;
     this.#reserve(isCopied ? frameBytes(length) : FRAME_HEADER_BYTES + padding);
     const { term, index } = position;
-    const header = { kind, length, payloadChecksum: crc32(payload), term, index };
+    const header = { kind, length, payloadChecksum, term, index };
     writeFrameHeader(this.#scratch, this.#fill, this.#segment.seed, header);
     this.#fill += FRAME_HEADER_BYTES;
     if (isCopied) {

@@ -11,6 +11,11 @@ export interface LogEntry extends LogPosition {
   readonly kind: LogEntryKind;
   /** Owned by the log from the moment it is appended: nobody writes to it again. */
   readonly data: Uint8Array;
+  /**
+   * CRC-32 of `data`, where it is known: it is then not computed again. Whoever appends answers
+   * for it: with a wrong one the entry is corrupt from the moment it is written.
+   */
+  readonly checksum?: number;
 }
 
 /** What a node has promised (paper, figure 2), beside its entries. */

@@ -222,6 +222,8 @@ export class SegmentLogStore implements LogStore {
     const known = reset?.index ?? commitIndex;
     const first = entries[0];
     if (first !== undefined) assert(first.index > known, "what is committed is not rewritten");
+    for (const { checksum } of entries)
+      assert(checksum === undefined || checksum >>> 0 === checksum, "a checksum has 32 bits");
     if (hardState === undefined) return;
     const last = entries.at(-1)?.index ?? Math.max(reset?.index ?? 0, this.lastIndex());
     assert(hardState.commitIndex <= last, "what is committed is in the log");

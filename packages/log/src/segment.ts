@@ -136,7 +136,9 @@ export function isEntry(frame: FrameHeader): boolean {
   return frame.kind === FRAME_KIND.entry || frame.kind === FRAME_KIND.configurationEntry;
 }
 
+/** @param data - As it was verified against the frame. */
 function entryOf(frame: FrameHeader, data: Uint8Array): LogEntry {
   const kind = frame.kind === FRAME_KIND.entry ? "normal" : "configuration";
-  return { term: frame.term, index: frame.index, kind, data };
+  const { term, index, payloadChecksum: checksum } = frame;
+  return { term, index, kind, data, checksum };
 }

@@ -14,6 +14,8 @@ export interface Entry {
   readonly kind: EntryKind;
   /** Owned by the log from the moment it is proposed: nobody writes to it again. */
   readonly data: Uint8Array;
+  /** CRC-32 of `data`, where its maker knows it; carried along, never looked at. */
+  readonly checksum?: number;
 }
 
 /** Where an entry stands; two logs that agree on one agree on everything before it (§5.3). */

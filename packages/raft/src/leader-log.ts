@@ -10,6 +10,8 @@ import type { Leader } from "./role.ts";
 export interface EntryDraft {
   readonly kind: EntryKind;
   readonly data: Uint8Array;
+  /** As {@link Entry.checksum}. */
+  readonly checksum?: number | undefined;
 }
 
 /**
@@ -27,8 +29,12 @@ export function appendToLog(
 ): LogIndex | undefined {
   const firstIndex = core.log.lastIndex() + 1;
   const entries: Entry[] = [];
-  for (const { kind, data } of drafts)
-    entries.push({ term: core.currentTerm, index: firstIndex + entries.length, kind, data });
+  const term = core.currentTerm;
+  for (const { kind, data, checksum } of drafts) {
+    const index = firstIndex + entries.length;
+    if (checksum === undefined) entries.push({ term, index, kind, data });
+    else entries.push({ term, index, kind, data, checksum });
+  }
   const bytes = commandBytes(entries);
   const total = leader.uncommittedBytes + bytes;
   if (leader.uncommittedBytes > 0 && bytes > 0 && total > core.options.uncommittedBytesMax) {

@@ -117,9 +117,10 @@ export class RaftCore {
    *
    * @param commands - At least one, none of them empty. Owned by the core from here on: do not
    * write to them.
+   * @param checksums - One for each command, to be carried with its entry: see `Entry`.
    * @throws TypeError or RangeError if they are anything else; nothing is appended.
    */
-  propose(commands: readonly Uint8Array[]): ProposeResult {
+  propose(commands: readonly Uint8Array[], checksums?: readonly number[]): ProposeResult {
     if (commands.length === 0) throw new RangeError("commands: there is nothing to propose");
     for (const command of commands) {
       // Followers would refuse it as malformed, for ever: what is no command must not get in.
@@ -127,7 +128,9 @@ export class RaftCore {
       if (command.byteLength === 0)
         throw new RangeError("commands: one is empty, which is what a leader's no-op looks like");
     }
-    const result = propose(this.#core, commands);
+    if (checksums !== undefined && checksums.length !== commands.length)
+      throw new RangeError("checksums: not one for each command");
+    const result = propose(this.#core, { commands, checksums });
     this.#core.checkInvariants();
     return result;
   }

@@ -26,10 +26,16 @@ export interface Candidate {
   readonly votes: Map<NodeId, boolean>;
 }
 
-/** A proposal that waits for the end of a leadership transfer. */
-export interface ParkedProposal {
-  readonly ticket: number;
+/** Commands that are to be appended as one batch. */
+export interface Proposal {
   readonly commands: readonly Uint8Array[];
+  /** One for each command, or none at all. */
+  readonly checksums: readonly number[] | undefined;
+}
+
+/** A proposal that waits for the end of a leadership transfer. */
+export interface ParkedProposal extends Proposal {
+  readonly ticket: number;
 }
 
 export interface Transfer {
