@@ -1,0 +1,94 @@
+/**
+ * From the chunks of a stream to frames.
+ *
+ * A frame that lies whole in a chunk is a part of it. Of others, the bytes are collected, in memory
+ * that grows as they come: whoever announces a large frame has to send it before it costs much.
+ * Frames of up to 1 MiB are copied once, larger ones by a third more.
+ */
+
+import { FRAME_HEADER_BYTES, type FrameKind, type FrameProblem, headerProblem } from "./frame.ts";
+
+/** @param payload - Shares memory with other frames. */
+export type OnFrame = (kind: FrameKind, groupId: number, payload: Uint8Array) => void;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+const FIRST_BYTES_MAX = 1 << 20;
+const GROWTH = 4;
+
+export class FrameReader {
+  readonly #lengthMax: number;
+  readonly #onFrame: OnFrame;
+  readonly #header: Buffer = Buffer.alloc(FRAME_HEADER_BYTES);
+  #headerBytes = 0;
+  /** Of the payload of the frame whose header is complete. */
+  #length = 0;
+  #body: Uint8Array = NOTHING;
+  #bodyBytes = 0;
+  #isStopped = false;
+
+  constructor(lengthMax: number, onFrame: OnFrame) {
+    this.#lengthMax = lengthMax;
+    this.#onFrame = onFrame;
+  }
+
+  /** Nothing is read any more, even of the chunk that is being read. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#body = NOTHING;
+  }
+
+  /**
+   * @param chunk - Belongs to the reader from here on.
+   * @returns what is wrong with the stream; nothing behind it is read.
+   */
+  push(chunk: Uint8Array): FrameProblem | undefined {
+    let at = 0;
+    while (!this.#isStopped) {
+      if (this.#headerBytes < FRAME_HEADER_BYTES) {
+        at += this.#fillHeader(chunk, at);
+        if (this.#headerBytes < FRAME_HEADER_BYTES) return undefined;
+        const problem = headerProblem(this.#header, this.#lengthMax);
+        if (problem !== undefined) {
+          this.stop();
+          return problem;
+        }
+        this.#length = this.#header.readUInt32LE(0);
+      }
+      const count = Math.min(this.#length - this.#bodyBytes, chunk.byteLength - at);
+      const part = chunk.subarray(at, at + count);
+      at += count;
+      if (count === this.#length) this.#deliver(part);
+      else if (this.#collect(part)) this.#deliver(this.#body);
+      else return undefined;
+    }
+    return undefined;
+  }
+
+  #fillHeader(chunk: Uint8Array, at: number): number {
+    const count = Math.min(FRAME_HEADER_BYTES - this.#headerBytes, chunk.byteLength - at);
+    for (let i = 0; i < count; i++) this.#header[this.#headerBytes + i] = chunk[at + i] as number;
+    this.#headerBytes += count;
+    return count;
+  }
+
+  /** @returns whether the frame is complete. */
+  #collect(part: Uint8Array): boolean {
+    const bytes = this.#bodyBytes + part.byteLength;
+    if (bytes > this.#body.byteLength) {
+      const wanted = Math.max(FIRST_BYTES_MAX, this.#body.byteLength * GROWTH, bytes);
+      const body = Buffer.allocUnsafeSlow(Math.min(this.#length, wanted));
+      body.set(this.#body.subarray(0, this.#bodyBytes));
+      this.#body = body;
+    }
+    this.#body.set(part, this.#bodyBytes);
+    this.#bodyBytes = bytes;
+    return bytes === this.#length;
+  }
+
+  #deliver(payload: Uint8Array): void {
+    this.#headerBytes = 0;
+    this.#body = NOTHING;
+    this.#bodyBytes = 0;
+    this.#onFrame(this.#header.readUInt32LE(8) as FrameKind, this.#header.readUInt32LE(4), payload);
+  }
+}
