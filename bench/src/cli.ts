@@ -3,16 +3,19 @@
 import { parseArgs } from "node:util";
 import { runCoreBench } from "./core-bench.ts";
 import { runLogBench } from "./log-bench.ts";
+import { runReplicaBench } from "./replica-bench.ts";
 import { runSpikeBench } from "./spike/spike-bench.ts";
 
 const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
+       npm run bench -- replica [--rounds N] [--time MS]
 
 core       the consensus core: proposals, append replies, follower appends; bytes allocated
 spike      the data path that the formats were chosen by: containers, peers, ways to sync
 log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
+replica    three replicas in their own processes, beside a bare program; in out/bench
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
---rounds   rounds of appends, bare and log turn about; in [0, 99], default 5
+--rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --open-gb  GB of the log that is opened, which are written first; in [0, 1000], default 1;
            with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
@@ -33,6 +36,13 @@ interface BenchEntry {
 const BENCHES = new Map<string, BenchEntry>([
   ["core", { flags: ["time"], run: ({ time }) => runCoreBench({ timeMs: time }) }],
   ["spike", { flags: ["time"], run: ({ time }) => runSpikeBench({ timeMs: time }) }],
+  [
+    "replica",
+    {
+      flags: ["time", "rounds"],
+      run: ({ time, rounds }) => runReplicaBench({ timeMs: time, rounds }),
+    },
+  ],
   [
     "log",
     {

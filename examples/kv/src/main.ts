@@ -1,0 +1,71 @@
+/**
+ * One node of a linearizable key-value store: `node main.js NODE DIRECTORY HTTP_PORT [join]`.
+ *
+ *     curl -X PUT    localhost:8081/color -d blue
+ *     curl           localhost:8081/color
+ *     curl -X PUT    localhost:8081/color -d red -H 'if-value: blue'      compare and set
+ *     curl -X DELETE localhost:8081/color
+ *
+ * PEERS names all nodes: `1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103`.
+ */
+
+import { ReplicaError, ReplicatedStateMachine } from "@quorumlog/replica";
+import { createServer, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
+import { type Command, KeyValueMachine } from "./kv-machine.ts";
+
+const [id = "1", directory = "./kv-1", port = "8081", join] = process.argv.slice(2);
+const peers = Object.fromEntries(
+  (process.env["PEERS"] ?? "1=127.0.0.1:7101").split(",").map((pair) => pair.split("=")),
+) as Record<number, string>;
+const machine = new KeyValueMachine();
+const group = await ReplicatedStateMachine.open(
+  {
+    directory,
+    clusterId: "kv",
+    nodeId: Number(id),
+    ifMissing: join === "join" ? "join" : "found",
+    peers,
+    token: process.env["TOKEN"] ?? "a token for examples",
+  },
+  machine,
+);
+
+async function answer(request: IncomingMessage): Promise<[number, string]> {
+  const key = decodeURIComponent((request.url ?? "/").slice(1));
+  if (request.method === "GET") {
+    await group.readBarrier();
+    const value = machine.get(key);
+    return value === undefined ? [404, ""] : [200, value];
+  }
+  const value = request.method === "DELETE" ? null : await text(request);
+  const expected = request.headers["if-value"];
+  const command: Command = {
+    key,
+    value,
+    ...(typeof expected === "string" ? { expected: expected === "" ? null : expected } : {}),
+  };
+  const [isDone] = await group.execute(Buffer.from(JSON.stringify(command)));
+  return isDone === 1 ? [204, ""] : [409, machine.get(key) ?? ""];
+}
+
+const server = createServer((request, response) => {
+  answer(request).then(
+    ([status, body]) => response.writeHead(status).end(body),
+    (error: unknown) => {
+      if (!(error instanceof ReplicaError)) throw error;
+      const { code, outcome, leaderId = "", message } = error;
+      response.writeHead(503, { code, outcome, "leader-id": leaderId }).end(`${message}\n`);
+    },
+  );
+});
+server.listen(Number(port), "127.0.0.1", () => {
+  console.log(`node ${id} serves on http://127.0.0.1:${port}`);
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => {
+    server.close();
+    server.closeAllConnections();
+    void group.close().then(() => process.exit(0));
+  });

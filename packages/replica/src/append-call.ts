@@ -1,0 +1,28 @@
+/** One call that appends: what it asked for, and where its answer goes. */
+
+import type { CommandDraft } from "./container.ts";
+import type { CommandResult } from "./group-state.ts";
+import type { ReplicaError } from "./replica-error.ts";
+
+/**
+ * What is waited for: `quorum`, synced on a majority and applied here; `leader`, synced here;
+ * `async`, in the memory of this leader.
+ */
+export type Durability = "quorum" | "leader" | "async";
+
+/** How far an append has come when it is answered. */
+export interface AppendedAt {
+  readonly index: number;
+  readonly term: number;
+  /** `undefined` unless it is applied. */
+  readonly result: CommandResult | undefined;
+}
+
+export interface AppendCall {
+  readonly draft: CommandDraft;
+  readonly durability: Durability;
+  /** By the clock of the environment. */
+  readonly deadline: number;
+  /** Called once. */
+  readonly settle: (error: ReplicaError | undefined, at: AppendedAt | undefined) => void;
+}

@@ -1,0 +1,116 @@
+/**
+ * What a node does for its group without being asked: once a second it looks after its disk and
+ * says how that is; a leader has the state kept, the log trimmed, and hands over where it should.
+ */
+
+import type { CommandDraft } from "./container.ts";
+import type { Environment } from "./environment.ts";
+import {
+  isMarkerDue,
+  MARKER_DRAFT,
+  type RetentionPolicy,
+  trimDraft,
+  trimTarget,
+} from "./leader-duties.ts";
+import { LeadershipCare } from "./leadership-care.ts";
+import { type HealthReport, NodeHealth } from "./node-health.ts";
+import type { Replica } from "./replica.ts";
+import type { ReplicaTuning } from "./replica-options.ts";
+
+export interface GroupDutiesInit {
+  readonly nodeId: number;
+  readonly replica: Replica;
+  readonly environment: Environment;
+  readonly tuning: ReplicaTuning;
+  readonly retention: RetentionPolicy;
+  readonly preferredLeaders: readonly number[];
+  /** Room on the disk. */
+  readonly freeBytes: () => number;
+  readonly submit: (draft: CommandDraft) => Promise<unknown>;
+}
+
+const LOOK_MS = 1_000;
+
+export class GroupDuties {
+  readonly #init: GroupDutiesInit;
+  readonly #health: NodeHealth;
+  readonly #care: LeadershipCare;
+  #own: HealthReport;
+  #isProposing = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(init: GroupDutiesInit) {
+    const { tuning, preferredLeaders } = init;
+    this.#init = init;
+    this.#health = new NodeHealth({
+      reserveBytes: tuning.diskReserveBytes,
+      slowMs: tuning.slowDiskMs,
+    });
+    this.#care = new LeadershipCare(preferredLeaders);
+    this.#own = this.#check();
+    this.#lookLater();
+  }
+
+  /** Whose disk has too little room for more; this node's own id, if it is its own. */
+  fullDisk(): number | undefined {
+    if (this.#own.isFull) return this.#init.nodeId;
+    for (const [nodeId, { isFull }] of this.#init.replica.peers.healthReports)
+      if (isFull) return nodeId;
+    return undefined;
+  }
+
+  /** After each turn of the replica. */
+  onTurn(): void {
+    const { replica, environment, retention, tuning, submit } = this.#init;
+    if (this.#isProposing || replica.status().role !== "leader") return;
+    const { state } = replica.keeper;
+    const isDue = isMarkerDue(state, tuning.snapshotEveryBytes);
+    const target = trimTarget(state, retention, environment.wallTime());
+    if (!isDue && target === undefined) return;
+    this.#isProposing = true;
+    // One that fails is of no consequence: it is due again, here or on the next leader.
+    const onDone = (): void => {
+      this.#isProposing = false;
+    };
+    submit(isDue ? MARKER_DRAFT : trimDraft(target as number)).then(onDone, onDone);
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#init.environment.after(LOOK_MS, () => {
+      if (!this.#init.replica.isOpen()) return;
+      this.#lookLater();
+      this.#own = this.#check();
+      this.#init.replica.peers.tellHealth(this.#own);
+      this.#takeCare();
+      this.onTurn();
+    });
+  }
+
+  #check(): HealthReport {
+    const { replica, environment, freeBytes } = this.#init;
+    const state = { freeBytes: freeBytes(), lagMs: replica.diskLagMs() };
+    return this.#health.check(environment.now(), state);
+  }
+
+  #takeCare(): void {
+    const { replica, nodeId } = this.#init;
+    const { role, commitIndex, transferee } = replica.status();
+    if (role !== "leader") {
+      this.#care.forget();
+      return;
+    }
+    if (transferee !== undefined) return;
+    const heir = this.#care.look({
+      nodeId,
+      commitIndex,
+      progress: replica.progress(),
+      own: this.#own,
+      reports: replica.peers.healthReports,
+    });
+    if (heir !== undefined) replica.transferLeadership(heir);
+  }
+}

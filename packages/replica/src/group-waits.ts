@@ -1,0 +1,76 @@
+/** Waiting until a replica has come somewhere: looked at again whenever anything happened. */
+
+import type { Environment } from "./environment.ts";
+import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+
+export interface WaitOptions {
+  /** What is said when the time is over. */
+  readonly why: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Wait {
+  readonly look: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+export class GroupWaits {
+  readonly #environment: Environment;
+  readonly #waits = new Set<Wait>();
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** @returns what `look` gives first that is not `undefined`; what it throws ends the wait. */
+  until<T>(look: () => T | undefined, options: WaitOptions): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { signal, timeoutMs, why } = options;
+      demandNotAborted(signal);
+      const found = look();
+      if (found !== undefined) {
+        resolve(found);
+        return;
+      }
+      const onAbort = (): void => {
+        wait.fail(new ReplicaError("ABORTED", "the caller's signal was aborted"));
+      };
+      const end = (): void => {
+        cancelTimer();
+        signal?.removeEventListener("abort", onAbort);
+        this.#waits.delete(wait);
+      };
+      const wait: Wait = {
+        look: () => {
+          try {
+            const value = look();
+            if (value === undefined) return;
+            end();
+            resolve(value);
+          } catch (error) {
+            wait.fail(error as Error);
+          }
+        },
+        fail: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      const cancelTimer = this.#environment.after(timeoutMs, () => {
+        wait.fail(new ReplicaError("TIMEOUT", why, { outcome: "unknown" }));
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waits.add(wait);
+    });
+  }
+
+  /** Something happened. */
+  check(): void {
+    for (const wait of this.#waits) wait.look();
+  }
+
+  stop(error: Error): void {
+    for (const wait of this.#waits) wait.fail(error);
+  }
+}

@@ -1,0 +1,22 @@
+// What an application imports.
+export { ReplicatedLog } from "./replicated-log.ts";
+export type {
+  AppendAck,
+  AppendOptions,
+  LogOptions,
+  ReadOptions,
+  SessionOptions,
+} from "./replicated-log.ts";
+export { type ExecuteOptions, ReplicatedStateMachine } from "./replicated-state-machine.ts";
+export type { Machine, RecordBatch } from "./machine.ts";
+export { MemoryTable } from "./memory-table.ts";
+export { LogSession, type SessionAppendOptions } from "./log-session.ts";
+export { ReplicaError, type ReplicaErrorCode, type Outcome } from "./replica-error.ts";
+export { ReplicaOptionsError, type ReplicaTuning } from "./replica-options.ts";
+export type { CallOptions, GroupStatus } from "./replicated-group.ts";
+export type { Durability } from "./append-call.ts";
+export type { LogRecord, ReadResult } from "./record-reader.ts";
+export type { NodeOptions } from "./node-options.ts";
+export type { IfMissing } from "./open-group.ts";
+export type { ReplicaEvent, ReplicaEventListener } from "./replica-event.ts";
+export { type Environment, nodeEnvironment } from "./environment.ts";

@@ -1,0 +1,59 @@
+/** A session of appends: each has a number, and one that is repeated is stored once. */
+
+import type { AppendAck, AppendOptions } from "./replicated-log.ts";
+import type { CallOptions } from "./replicated-group.ts";
+
+/** What a session needs of the log that it belongs to. */
+export interface SessionLog {
+  appendAs(
+    data: Uint8Array | readonly Uint8Array[],
+    options: AppendOptions,
+    place: { readonly sessionId: number; readonly sequence: number },
+  ): Promise<AppendAck>;
+  closeSession(sessionId: number, options: CallOptions): Promise<void>;
+}
+
+export interface SessionAppendOptions extends AppendOptions {
+  /**
+   * The number of an append that is repeated, as its outcome is unknown; default the next one. Not
+   * more than 5 may be under way.
+   */
+  readonly sequence?: number;
+}
+
+export class LogSession {
+  /** Names the session on every node, for as long as it lives. */
+  readonly sessionId: number;
+  readonly #log: SessionLog;
+  #nextSequence: number;
+
+  constructor(init: {
+    readonly log: SessionLog;
+    readonly sessionId: number;
+    readonly nextSequence: number;
+  }) {
+    this.#log = init.log;
+    this.sessionId = init.sessionId;
+    this.#nextSequence = init.nextSequence;
+  }
+
+  /** The number that the next append gets. */
+  get nextSequence(): number {
+    return this.#nextSequence;
+  }
+
+  /** Appends; see `ReplicatedLog.append`. */
+  append(
+    data: Uint8Array | readonly Uint8Array[],
+    options: SessionAppendOptions = {},
+  ): Promise<AppendAck> {
+    const sequence = options.sequence ?? this.#nextSequence;
+    if (options.sequence === undefined) this.#nextSequence += 1;
+    return this.#log.appendAs(data, options, { sessionId: this.sessionId, sequence });
+  }
+
+  /** Ends the session: nothing of it is remembered any more. */
+  async close(options: CallOptions = {}): Promise<void> {
+    await this.#log.closeSession(this.sessionId, options);
+  }
+}

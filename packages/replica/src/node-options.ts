@@ -1,0 +1,191 @@
+/** How an application says who and where a node is; and opening what that takes. */
+
+import type { FileSystem } from "@quorumlog/log";
+import {
+  openTcpTransport,
+  parseTransportOptions,
+  type Transport,
+  type TransportTls,
+} from "@quorumlog/transport";
+import { type Environment, nodeEnvironment } from "./environment.ts";
+import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts";
+import type { Machine } from "./machine.ts";
+import type { NodeIdentity } from "./node-directory.ts";
+import { type GroupInit, type IfMissing, openNode } from "./open-group.ts";
+import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+import type { ReplicaEventListener } from "./replica-event.ts";
+import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
+
+export interface NodeOptions {
+  /** Belongs to this node alone. */
+  readonly directory: string;
+  /** The same on all nodes, and on those of no other cluster. 1 to 255 bytes. */
+  readonly clusterId: string;
+  /** Above 0, and no other node's. */
+  readonly nodeId: number;
+  /** Keeps the groups of a process apart; default 0. */
+  readonly groupId?: number;
+  /** What to do where there is nothing yet; default `fail`. See {@link IfMissing}. */
+  readonly ifMissing?: IfMissing;
+  /** Where each node is reached, by its id, as `host:port`; this one's, too. */
+  readonly peers: Readonly<Record<number, string>>;
+  /** Where to listen; default this node's own address. */
+  readonly listen?: string;
+  /** A secret of the cluster, of 16 bytes or more; needed unless there is `tls`. */
+  readonly token?: string | Uint8Array;
+  readonly tls?: TransportTls;
+  /** Shared by the groups of a process, in place of `listen`, `token` and `tls`. */
+  readonly transport?: Transport;
+  /**
+   * Who should lead, best first: leadership returns to the first one that is up to date and well.
+   * The same on all nodes; default nobody.
+   */
+  readonly preferredLeaders?: readonly number[];
+  /**
+   * Whether `readBarrier` on a leader rests on its lease, in place of asking a majority each time.
+   * Then no clock may run faster than another one by more than 10 ms in each `electionMs`, which
+   * nothing checks; and the loss of a leader's process is noticed later. The same on all nodes;
+   * default false.
+   */
+  readonly leaseReads?: boolean;
+  /** Limits and times; see {@link ReplicaTuning} for their defaults. */
+  readonly tuning?: Partial<ReplicaTuning>;
+  readonly onEvent?: ReplicaEventListener;
+  /** Gives up opening, while founders wait for each other. */
+  readonly signal?: AbortSignal;
+  readonly fileSystem?: FileSystem;
+  readonly environment?: Environment;
+}
+
+/** What opening a node has opened. */
+export interface NodeParts {
+  readonly init: Omit<GroupInit, "onTurn">;
+  /** Closes what was opened for this node alone. */
+  readonly close: (() => Promise<void>) | undefined;
+}
+
+/** @throws ReplicaOptionsError, ReplicaError, TransportOptionsError, TransportError */
+export async function openNodeParts(
+  options: NodeOptions,
+  machine: Machine | undefined,
+): Promise<NodeParts> {
+  const { directory, clusterId, nodeId, groupId = 0, ifMissing = "fail", onEvent } = options;
+  const tuning = parseTuning(options.tuning);
+  const addresses = addressesOf(options);
+  const environment = options.environment ?? nodeEnvironment;
+  const fileSystem = options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem };
+  const place = {
+    directory,
+    clusterId,
+    nodeId,
+    groupId,
+    ifMissing,
+    foundersAgree: true,
+    environment,
+    ...fileSystem,
+  };
+  const identity = openNode(place);
+  const shared = options.transport;
+  const transport = shared ?? (await listen(options, identity));
+  const close = shared === undefined ? () => closeTransport(transport) : undefined;
+  const founding = await agree(options, { identity, addresses, transport }).catch(
+    async (error: unknown) => {
+      await close?.();
+      throw error;
+    },
+  );
+  return {
+    init: {
+      ...place,
+      identity,
+      founding,
+      addresses,
+      tuning,
+      preferredLeaders: preferredOf(options),
+      leaseReads: options.leaseReads === true,
+      transport,
+      machine,
+      onEvent: onEvent ?? (() => undefined),
+    },
+    close,
+  };
+}
+
+/** With the other founders, on a disk that has no log yet. */
+function agree(
+  options: NodeOptions,
+  parts: {
+    readonly identity: NodeIdentity;
+    readonly addresses: ReadonlyMap<number, string>;
+    readonly transport: Transport;
+  },
+): Promise<FoundingResult | undefined> {
+  const { groupId = 0, signal, onEvent } = options;
+  const { identity, addresses, transport } = parts;
+  if (options.ifMissing !== "found" || identity.groupIds.includes(groupId))
+    return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    demandNotAborted(signal);
+    const onAbort = (): void => {
+      agreement.stop();
+      reject(new ReplicaError("ABORTED", "the founders had not all met"));
+    };
+    const agreement = new FoundingAgreement({
+      groupId,
+      identity,
+      addresses,
+      transport,
+      onEvent: onEvent ?? (() => undefined),
+      onAgreed: (result) => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve(result);
+      },
+      onRefused: (error) => {
+        signal?.removeEventListener("abort", onAbort);
+        reject(error);
+      },
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+function listen(
+  options: NodeOptions,
+  { clusterId, nodeId, incarnation }: { clusterId: string; nodeId: number; incarnation: number },
+): Promise<Transport> {
+  const { tls, token } = options;
+  const input = {
+    clusterId,
+    nodeId,
+    incarnation,
+    listen: options.listen ?? options.peers[nodeId],
+    ...(tls === undefined ? {} : { tls }),
+    ...(token === undefined ? {} : { token }),
+  };
+  return openTcpTransport({ options: parseTransportOptions(input), log: () => undefined });
+}
+
+function closeTransport(transport: Transport): Promise<void> {
+  return new Promise((resolve) => {
+    transport.close(resolve);
+  });
+}
+
+function addressesOf({ peers, nodeId }: NodeOptions): Map<number, string> {
+  if (!Number.isSafeInteger(nodeId) || nodeId < 1)
+    throw new ReplicaError("INVALID_ARGUMENT", `nodeId: ${nodeId} is not an integer above 0`);
+  const addresses = new Map(Object.entries(peers).map(([id, text]) => [Number(id), text]));
+  for (const id of addresses.keys())
+    if (!Number.isSafeInteger(id) || id < 1)
+      throw new ReplicaError("INVALID_ARGUMENT", `peers: ${id} is not an integer above 0`);
+  if (!addresses.has(nodeId))
+    throw new ReplicaError("INVALID_ARGUMENT", `peers: this node, ${nodeId}, is missing`);
+  return addresses;
+}
+
+function preferredOf({ preferredLeaders = [] }: NodeOptions): readonly number[] {
+  for (const id of preferredLeaders)
+    if (!Number.isSafeInteger(id) || id < 1)
+      throw new ReplicaError("INVALID_ARGUMENT", `preferredLeaders: ${id} is no node's id`);
+  return preferredLeaders;
+}

@@ -1,0 +1,206 @@
+/** Opens what a replica stands on, in the right order, and lets go of it again. */
+
+import {
+  createLog,
+  type FileSystem,
+  type LogBase,
+  LogError,
+  type LogPlace,
+  type LogStore,
+  nodeFileSystem,
+  parseLogOptions,
+  SegmentLogStore,
+} from "@quorumlog/log";
+import type { Transport } from "@quorumlog/transport";
+import { join } from "node:path";
+import { type Environment, nodeEnvironment } from "./environment.ts";
+import { FOUNDER_INCARNATION, foundingBase, joiningBase } from "./founding.ts";
+import type { FoundingResult } from "./founding-agreement.ts";
+import type { Machine } from "./machine.ts";
+import {
+  drawIncarnation,
+  groupDirectory,
+  type NodeIdentity,
+  readNodeIdentity,
+  writeNodeIdentity,
+} from "./node-directory.ts";
+import { Replica } from "./replica.ts";
+import { ReplicaError } from "./replica-error.ts";
+import type { ReplicaEvent } from "./replica-event.ts";
+import { raftOptions, type ReplicaTuning, TICK_MS } from "./replica-options.ts";
+import { SnapshotStore } from "./snapshot-store.ts";
+import { watchedMachine } from "./watched-machine.ts";
+
+/**
+ * What to do where there is nothing yet.
+ *
+ * `found`: this node is one of those that begin the group, which are the keys of `addresses`; all
+ * of them have to be up once. `join`: it is to be added to a group that exists. `fail`: it is not
+ * the first time, so a disk that is empty was lost.
+ */
+export type IfMissing = "found" | "join" | "fail";
+
+export interface GroupPlace {
+  readonly directory: string;
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly groupId: number;
+  readonly ifMissing: IfMissing;
+  /**
+   * Whether founders draw a number for the life of their disk, and tell each other before they
+   * begin: see `FoundingAgreement`. Else each is in its first life, which nobody checks.
+   */
+  readonly foundersAgree?: boolean;
+  readonly fileSystem?: FileSystem;
+  readonly environment?: Environment;
+}
+
+export interface GroupInit extends GroupPlace {
+  readonly identity: NodeIdentity;
+  /** What the founders have agreed on; `undefined` on a disk whose log is there, or without it. */
+  readonly founding?: FoundingResult | undefined;
+  readonly addresses: ReadonlyMap<number, string>;
+  readonly tuning: ReplicaTuning;
+  /** Best first. */
+  readonly preferredLeaders: readonly number[];
+  readonly leaseReads: boolean;
+  readonly transport: Transport;
+  readonly machine: Machine | undefined;
+  readonly onEvent: (event: ReplicaEvent) => void;
+  readonly onTurn: () => void;
+}
+
+export interface OpenGroup {
+  readonly replica: Replica;
+  /** Lets go of the disk; the replica was stopped. */
+  close(onClosed: () => void): void;
+}
+
+const STALL_MS = 200;
+
+/**
+ * Reads who a node is, or makes it somebody.
+ *
+ * @throws ReplicaError `INVALID_ARGUMENT` if the directory is another node's, or is nobody's and
+ *   should not be.
+ */
+export function openNode(place: GroupPlace): NodeIdentity {
+  const { directory, clusterId, nodeId, ifMissing } = place;
+  const fileSystem = place.fileSystem ?? nodeFileSystem;
+  const environment = place.environment ?? nodeEnvironment;
+  const found = readNodeIdentity(fileSystem, directory);
+  if (found !== undefined) {
+    if (found.clusterId === clusterId && found.nodeId === nodeId) return found;
+    throw new ReplicaError(
+      "INVALID_ARGUMENT",
+      `directory: ${directory} belongs to node ${found.nodeId} of cluster ${found.clusterId}`,
+    );
+  }
+  if (ifMissing === "fail")
+    throw new ReplicaError(
+      "INVALID_ARGUMENT",
+      `directory: ${directory} is empty. If the disk was lost, replace the node; ` +
+        'if it is new, say ifMissing: "found" or "join"',
+    );
+  const incarnation =
+    ifMissing === "found" && place.foundersAgree !== true
+      ? FOUNDER_INCARNATION
+      : drawIncarnation(environment.wallTime(), environment.random());
+  const identity = { clusterId, nodeId, incarnation, groupIds: [] };
+  writeNodeIdentity(fileSystem, directory, identity);
+  return identity;
+}
+
+/** @throws LogError, SnapshotError, ReplicaError for whatever is wrong with what is on the disk. */
+export function openGroup(init: GroupInit): OpenGroup {
+  const environment = init.environment ?? nodeEnvironment;
+  // Set before this returns, and a failure is told of only after that.
+  const opening: { replica: Replica | undefined } = { replica: undefined };
+  const onFailure = (error: Error): void => {
+    opening.replica?.fail(error);
+  };
+  const log = openLog(init, environment, onFailure);
+  try {
+    const snapshots = SnapshotStore.open({
+      fileSystem: init.fileSystem ?? nodeFileSystem,
+      directory: groupDirectory(init.directory, init.groupId),
+      clusterId: init.clusterId,
+      groupId: init.groupId,
+      onFailure,
+    });
+    const replica = new Replica({
+      nodeId: init.nodeId,
+      incarnation: init.identity.incarnation,
+      groupId: init.groupId,
+      raft: raftOptions(init),
+      timing: { tickMs: TICK_MS, stallMs: STALL_MS },
+      limits: init.tuning,
+      snapshotBytesPerSecond: init.tuning.snapshotBytesPerSecond,
+      environment,
+      log,
+      snapshots,
+      transport: init.transport,
+      addresses: init.addresses,
+      machine:
+        init.machine === undefined
+          ? undefined
+          : watchedMachine(init.machine, environment, init.onEvent),
+      onEvent: init.onEvent,
+      onTurn: init.onTurn,
+    });
+    opening.replica = replica;
+    return {
+      replica,
+      close: (onClosed) => {
+        snapshots.close();
+        log.close(onClosed);
+      },
+    };
+  } catch (error) {
+    log.close(() => undefined);
+    throw error;
+  }
+}
+
+function openLog(
+  init: GroupInit,
+  environment: Environment,
+  onFailure: (error: Error) => void,
+): LogStore {
+  const { nodeId, groupId, identity, tuning } = init;
+  const fileSystem = init.fileSystem ?? nodeFileSystem;
+  const directory = join(groupDirectory(init.directory, groupId), "log");
+  const { clusterId, incarnation } = identity;
+  const { segmentBytes, tailBytesMax } = tuning;
+  const place = {
+    fileSystem,
+    directory,
+    identity: { clusterId, groupId, nodeId, incarnation },
+    options: parseLogOptions({ segmentBytes, tailBytesMax }),
+  };
+  if (!identity.groupIds.includes(groupId)) {
+    makeLog(init, place, environment.random());
+    const groupIds = [...identity.groupIds, groupId];
+    writeNodeIdentity(fileSystem, init.directory, { ...identity, groupIds });
+  }
+  return SegmentLogStore.open({ ...place, onFailure });
+}
+
+/** Makes the group's log; a crash may have come between that and the note that it was made. */
+function makeLog(init: GroupInit, place: LogPlace, salt: number): void {
+  if (init.ifMissing === "fail")
+    throw new ReplicaError("INVALID_ARGUMENT", `directory: there is no log in ${place.directory}`);
+  try {
+    createLog(place, { base: firstBase(init), salt });
+  } catch (error) {
+    if (!(error instanceof LogError) || error.code !== "LOG_EXISTS") throw error;
+  }
+}
+
+function firstBase({ ifMissing, founding, addresses }: GroupInit): LogBase {
+  if (ifMissing !== "found" || founding === "member") return joiningBase();
+  if (founding !== undefined) return foundingBase(founding);
+  return foundingBase(
+    [...addresses.keys()].map((id) => ({ id, incarnation: FOUNDER_INCARNATION })),
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Whom a replica keeps connections with, and what is known of them: where they are, which life of
+ * their disk they are in, and how that disk is.
+ */
+
+import { type Configuration, findMember } from "@quorumlog/raft";
+import { AddressError, type GroupLink, parseAddress } from "@quorumlog/transport";
+import type { HealthReport } from "./node-health.ts";
+import { type Envelope, encodeEnvelope } from "./peer-envelope.ts";
+
+export interface PeerDirectoryInit {
+  readonly nodeId: number;
+  readonly incarnation: number;
+  /** As the owner of this node knows them. */
+  readonly addresses: ReadonlyMap<number, string>;
+  readonly link: GroupLink;
+}
+
+type Introduction = Extract<Envelope, { readonly kind: "introduction" }>;
+
+export class PeerDirectory {
+  readonly #init: PeerDirectoryInit;
+  /** As they have said themselves, or whoever wants to add them. */
+  readonly #told = new Map<number, string>();
+  readonly #incarnations = new Map<number, number>();
+  readonly #reports = new Map<number, HealthReport>();
+  #current: ReadonlyMap<number, string> = new Map();
+  #configuration: Configuration;
+  #logged: ReadonlyMap<number, string> = new Map();
+
+  constructor(init: PeerDirectoryInit, configuration: Configuration) {
+    this.#init = init;
+    this.#configuration = configuration;
+  }
+
+  /** Of the others, since they are connected. */
+  get healthReports(): ReadonlyMap<number, HealthReport> {
+    return this.#reports;
+  }
+
+  /** Which life of its disk a node is in that has introduced itself. */
+  incarnationOf(nodeId: number): number | undefined {
+    return this.#incarnations.get(nodeId);
+  }
+
+  /** The group's log says who is in it, and where they are. */
+  onState(configuration: Configuration, addresses: ReadonlyMap<number, string>): void {
+    this.#configuration = configuration;
+    this.#logged = addresses;
+    this.#update();
+  }
+
+  /** Looks for a node that is not a member, or is somewhere else. */
+  seek(nodeId: number, address: string): void {
+    this.#told.set(nodeId, address);
+    this.#update();
+  }
+
+  /** Says who this node is: the other may not know where it is, or that its disk is a new one. */
+  introduce(to: number, isQuestion: boolean): void {
+    const { incarnation, addresses, nodeId, link } = this.#init;
+    const address = addresses.get(nodeId) ?? "";
+    const configuration = this.#configuration;
+    const envelope = { kind: "introduction", incarnation, address, configuration } as const;
+    link.send(to, "control", encodeEnvelope({ ...envelope, isQuestion }));
+  }
+
+  onIntroduction(from: number, { incarnation, address, isQuestion }: Introduction): void {
+    this.#incarnations.set(from, incarnation);
+    if (address !== "") this.seek(from, address);
+    if (isQuestion) this.introduce(from, false);
+  }
+
+  onHealth(from: number, report: HealthReport): void {
+    this.#reports.set(from, report);
+  }
+
+  /** Says to the others how this node's disk is. */
+  tellHealth(report: HealthReport): void {
+    const { link } = this.#init;
+    for (const nodeId of this.#current.keys())
+      if (link.isUp(nodeId))
+        link.send(nodeId, "control", encodeEnvelope({ kind: "health", report }));
+  }
+
+  /** What was known of it may be another process's by the time it is back. */
+  onPeerDown(nodeId: number): void {
+    this.#incarnations.delete(nodeId);
+    this.#reports.delete(nodeId);
+  }
+
+  /** A node that is no member needs everybody it has heard of; a member, the other members. */
+  #update(): void {
+    const { nodeId, addresses, link } = this.#init;
+    const isJoining = findMember(this.#configuration, nodeId) === undefined;
+    const peers = new Map(
+      [...addresses, ...this.#logged, ...this.#told].filter(([id, address]) => {
+        const isWanted = isJoining || this.#told.has(id) || this.#isMember(id);
+        return isWanted && isAddress(address);
+      }),
+    );
+    if (isSameMap(this.#current, peers)) return;
+    this.#current = peers;
+    link.setPeers(peers);
+  }
+
+  #isMember(nodeId: number): boolean {
+    return findMember(this.#configuration, nodeId) !== undefined;
+  }
+}
+
+/** What a peer says, or the log, may be nonsense; that is no reason to stop. */
+export function isAddress(text: string): boolean {
+  try {
+    parseAddress(text);
+    return true;
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
+  }
+}
+
+function isSameMap(left: ReadonlyMap<number, string>, right: ReadonlyMap<number, string>): boolean {
+  return left.size === right.size && [...right].every(([key, value]) => left.get(key) === value);
+}

@@ -1,0 +1,136 @@
+/**
+ * What a group's replicas say to each other: consensus, and the bytes of snapshots. Little endian.
+ *
+ *      0  u8   kind
+ *      1       raft: what message-codec.ts writes
+ *
+ *      1  u32  others: CRC-32 of all that follows
+ *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
+ *              health: 1 if the disk is full, and 2 if it is slow
+ *     13  f64  its term; introduction: 1 if it is to be answered by one, else 0
+ *     21  f64  offset in the file
+ *     29       chunk: the file's bytes from there; introduction: what configuration-codec.ts
+ *              writes, as long as the offset says, then the sender's address, UTF-8
+ */
+
+import type { Configuration, Message } from "@quorumlog/raft";
+import { crc32 } from "node:zlib";
+import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
+import { decodeMessage, encodeMessage } from "./message-codec.ts";
+import type { HealthReport } from "./node-health.ts";
+
+const KIND = {
+  raft: 1,
+  snapshotRequest: 2,
+  snapshotChunk: 3,
+  snapshotEnd: 4,
+  introduction: 5,
+  health: 6,
+} as const;
+const HEALTH_FULL = 1;
+const HEALTH_SLOW = 2;
+const INTRODUCTION_BYTES_MAX = 65_536;
+const TRANSFER_HEADER_BYTES = 29;
+
+/** Which part of which snapshot is meant. */
+export interface SnapshotPart {
+  readonly index: number;
+  readonly term: number;
+  /** In the file. At the end of a transfer: 1 if it succeeded, else 0. */
+  readonly offset: number;
+}
+
+export type Envelope =
+  | { readonly kind: "raft"; readonly message: Message }
+  /** The receiver of a snapshot asks for its bytes. */
+  | { readonly kind: "snapshotRequest"; readonly part: SnapshotPart }
+  | { readonly kind: "snapshotChunk"; readonly part: SnapshotPart; readonly bytes: Uint8Array }
+  /** Who the sender is, and where it can be reached: the receiver may not know of it yet. */
+  | {
+      readonly kind: "introduction";
+      readonly incarnation: number;
+      /** Empty if the sender does not know it either. */
+      readonly address: string;
+      /** Who is in the group, as far as the sender knows; nobody, if it has no group yet. */
+      readonly configuration: Configuration;
+      /** Whether the sender asks for one in return. */
+      readonly isQuestion: boolean;
+    }
+  | { readonly kind: "health"; readonly report: HealthReport }
+  /** The receiver needs nothing more. */
+  | { readonly kind: "snapshotEnd"; readonly part: SnapshotPart };
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const RAFT_KIND: Uint8Array = Uint8Array.of(KIND.raft);
+
+/** The parts of one frame. */
+export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
+  if (envelope.kind === "raft") return [RAFT_KIND, ...encodeMessage(envelope.message)];
+  if (envelope.kind === "introduction") {
+    const configuration = encodeConfiguration(envelope.configuration);
+    const address = Buffer.from(envelope.address, "utf8");
+    const term = envelope.isQuestion ? 1 : 0;
+    const part = { index: envelope.incarnation, term, offset: configuration.byteLength };
+    return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
+  }
+  if (envelope.kind === "health") {
+    const { isFull, isSlow } = envelope.report;
+    const index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
+    return sealed(KIND.health, { index, term: 0, offset: 0 }, NO_BYTES);
+  }
+  const bytes = envelope.kind === "snapshotChunk" ? envelope.bytes : NO_BYTES;
+  return sealed(KIND[envelope.kind], envelope.part, bytes);
+}
+
+function sealed(kind: number, part: SnapshotPart, bytes: Uint8Array): Uint8Array[] {
+  const header = Buffer.allocUnsafe(TRANSFER_HEADER_BYTES);
+  header.writeUInt8(kind, 0);
+  header.writeDoubleLE(part.index, 5);
+  header.writeDoubleLE(part.term, 13);
+  header.writeDoubleLE(part.offset, 21);
+  header.writeUInt32LE(crc32(bytes, crc32(header.subarray(5))), 1);
+  return [header, bytes];
+}
+
+/** @returns `undefined` for anything but what {@link encodeEnvelope} wrote. */
+export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
+  if (payload[0] === KIND.raft) {
+    const message = decodeMessage(payload.subarray(1));
+    return message === undefined ? undefined : { kind: "raft", message };
+  }
+  if (payload.byteLength < TRANSFER_HEADER_BYTES) return undefined;
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  if (crc32(bytes.subarray(5)) !== bytes.readUInt32LE(1)) return undefined;
+  const part = {
+    index: bytes.readDoubleLE(5),
+    term: bytes.readDoubleLE(13),
+    offset: bytes.readDoubleLE(21),
+  };
+  if (!Object.values(part).every((value) => Number.isSafeInteger(value) && value >= 0))
+    return undefined;
+  switch (payload[0]) {
+    case KIND.snapshotRequest:
+      return { kind: "snapshotRequest", part };
+    case KIND.snapshotChunk:
+      return { kind: "snapshotChunk", part, bytes: bytes.subarray(TRANSFER_HEADER_BYTES) };
+    case KIND.snapshotEnd:
+      return { kind: "snapshotEnd", part };
+    case KIND.introduction:
+      return decodeIntroduction(part, bytes.subarray(TRANSFER_HEADER_BYTES));
+    case KIND.health: {
+      const isFull = part.index % HEALTH_SLOW === HEALTH_FULL;
+      return { kind: "health", report: { isFull, isSlow: part.index >= HEALTH_SLOW } };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function decodeIntroduction(part: SnapshotPart, bytes: Buffer): Envelope | undefined {
+  if (bytes.length > INTRODUCTION_BYTES_MAX) return undefined;
+  const configuration = decodeConfiguration(bytes.subarray(0, part.offset));
+  if (configuration === undefined) return undefined;
+  const address = bytes.toString("utf8", part.offset);
+  const isQuestion = part.term === 1;
+  return { kind: "introduction", incarnation: part.index, address, configuration, isQuestion };
+}

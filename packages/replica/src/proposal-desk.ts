@@ -1,0 +1,289 @@
+/**
+ * Calls on their way into the log: gathered into containers, proposed, and answered.
+ *
+ *     submit ──> queue ──────────────> under way ─────────> answered
+ *                  one container of       at apply, or when
+ *                  all that came in       another entry is
+ *                  a turn                 committed there
+ */
+
+import type { RaftCore } from "@quorumlog/raft";
+import { crc32 } from "node:zlib";
+import type { AppendCall } from "./append-call.ts";
+import { CONTAINER_HEADER_BYTES, encodeContainer } from "./container.ts";
+import type { CommandResult } from "./group-state.ts";
+import { notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
+
+/** A call, until it is answered. */
+interface PendingCall extends AppendCall {
+  state: "queued" | "underWay" | "settled";
+}
+
+/** What can be done about a call that was submitted. */
+export interface CallHandle {
+  /** Gives up waiting; what is queued is withdrawn. */
+  abort(): void;
+}
+
+interface ContainerUnderWay {
+  readonly term: number;
+  readonly bytes: number;
+  readonly calls: readonly PendingCall[];
+  /** Some are answered as soon as the container is on this disk. */
+  readonly waitsForDisk: boolean;
+}
+
+export interface ProposalLimits {
+  /** A container takes no more commands beyond this; a single one may be larger. */
+  readonly containerBytesMax: number;
+  /** Of commands that wait or are under way, before more is refused. */
+  readonly pendingBytesMax: number;
+}
+
+/** So many containers keep disk and network busy; a lone call never waits for another. */
+const PARTIAL_UNDER_WAY_MAX = 2;
+const RETRY_AFTER_MS = 20;
+
+export class ProposalDesk {
+  readonly #core: RaftCore;
+  readonly #limits: ProposalLimits;
+  #queue: PendingCall[] = [];
+  #queueBytes = 0;
+  #underWayBytes = 0;
+  readonly #underWay = new Map<number, ContainerUnderWay>();
+  readonly #parked = new Map<number, PendingCall[]>();
+  /** By how long they may take: each in the order of their deadlines. */
+  readonly #byTimeout = new Map<number, PendingCall[]>();
+
+  constructor(core: RaftCore, limits: ProposalLimits) {
+    this.#core = core;
+    this.#limits = limits;
+  }
+
+  get pendingBytes(): number {
+    return this.#queueBytes + this.#underWayBytes;
+  }
+
+  /** @throws ReplicaError `NOT_LEADER`, `OVERLOADED`: nothing was taken. */
+  submit(call: AppendCall, timeoutMs: number): CallHandle {
+    const { role, leaderId } = this.#core.status();
+    if (role !== "leader") throw notLeader(leaderId);
+    if (this.pendingBytes + call.draft.bytes > this.#limits.pendingBytesMax) throw overloaded();
+    const pending: PendingCall = { ...call, state: "queued" };
+    this.#queue.push(pending);
+    this.#queueBytes += call.draft.bytes;
+    this.#watch(pending, timeoutMs);
+    return {
+      abort: () => {
+        this.#giveUp(pending, "ABORTED", "the caller's signal was aborted");
+      },
+    };
+  }
+
+  /**
+   * Proposes what waits, as far as it makes full containers or little else is under way.
+   *
+   * @param timestamp - Of the containers: milliseconds since 1970.
+   */
+  flush(timestamp: number): void {
+    while (this.#queue.length > 0) {
+      const isFull = this.#queueBytes >= this.#limits.containerBytesMax;
+      if (!isFull && this.#isBusy()) return;
+      this.#propose(this.#takeContainer(), timestamp);
+    }
+  }
+
+  /** What was proposed during a leadership transfer has met its fate. */
+  onParkedOutcome(
+    ticket: number,
+    result: { readonly firstIndex: number; readonly term: number } | "dropped",
+  ): void {
+    const calls = this.#parked.get(ticket);
+    if (calls === undefined) return;
+    this.#parked.delete(ticket);
+    this.#underWayBytes -= bytesOf(calls);
+    if (result === "dropped") this.#refuse(calls, notLeader(this.#core.status().leaderId));
+    else this.#begin(result.firstIndex, result.term, calls);
+  }
+
+  /** Whether somebody here waits for what becomes of an entry. */
+  isAwaited(index: number, term: number): boolean {
+    return this.#underWay.get(index)?.term === term;
+  }
+
+  /** An entry is applied: whoever proposed something at its index learns what became of it. */
+  onApplied(index: number, term: number, results: readonly CommandResult[] | undefined): void {
+    const container = this.#underWay.get(index);
+    if (container === undefined) return;
+    this.#end(index, container);
+    container.calls.forEach((call, i) => {
+      if (container.term === term) settle(call, undefined, { index, term, result: results?.[i] });
+      else settle(call, lost("not-applied"), undefined);
+    });
+  }
+
+  /** This node leads in `term`, and its log up to here is on its disk. */
+  onStable(stableIndex: number, leaderTerm: number): void {
+    for (const [index, { term, calls, waitsForDisk }] of this.#underWay) {
+      if (index > stableIndex || term !== leaderTerm || !waitsForDisk) continue;
+      for (const call of calls)
+        if (call.durability === "leader")
+          settle(call, undefined, { index, term, result: undefined });
+    }
+  }
+
+  /** A snapshot took the place of the log up to here: what became of these is not known. */
+  onSkipped(index: number): void {
+    for (const [at, container] of this.#underWay) if (at <= index) this.#forget(at, container);
+  }
+
+  /** Gives up what is overdue. */
+  expire(now: number): void {
+    for (const calls of this.#byTimeout.values()) {
+      let done = 0;
+      for (const call of calls) {
+        if (call.state !== "settled" && call.deadline > now) break;
+        if (call.state !== "settled")
+          this.#giveUp(call, "TIMEOUT", "the append was not over in time");
+        done += 1;
+      }
+      if (done > 0) calls.splice(0, done);
+    }
+    const { currentTerm } = this.#core.status();
+    for (const [index, container] of this.#underWay) {
+      const isStale = container.term !== currentTerm;
+      if (isStale && container.calls.every(isSettled)) this.#end(index, container);
+    }
+  }
+
+  /** Answers everything that waits. */
+  stop(error: (outcome: "not-applied" | "unknown") => ReplicaError): void {
+    const queued = this.#queue;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    for (const call of queued) settle(call, error("not-applied"), undefined);
+    for (const { calls } of this.#underWay.values())
+      for (const call of calls) settle(call, error("unknown"), undefined);
+    for (const calls of this.#parked.values())
+      for (const call of calls) settle(call, error("unknown"), undefined);
+    this.#underWay.clear();
+    this.#parked.clear();
+  }
+
+  #watch(call: PendingCall, timeoutMs: number): void {
+    const calls = this.#byTimeout.get(timeoutMs);
+    if (calls === undefined) this.#byTimeout.set(timeoutMs, [call]);
+    else calls.push(call);
+  }
+
+  /** What an earlier term left under way is no reason to wait: it may never be answered. */
+  #isBusy(): boolean {
+    if (this.#underWay.size < PARTIAL_UNDER_WAY_MAX) return false;
+    const { currentTerm } = this.#core.status();
+    let count = 0;
+    for (const { term } of this.#underWay.values()) if (term === currentTerm) count += 1;
+    return count >= PARTIAL_UNDER_WAY_MAX;
+  }
+
+  #takeContainer(): PendingCall[] {
+    const { containerBytesMax } = this.#limits;
+    let bytes = CONTAINER_HEADER_BYTES;
+    let count = 0;
+    for (const { draft } of this.#queue) {
+      if (count > 0 && bytes + draft.bytes > containerBytesMax) break;
+      bytes += draft.bytes;
+      count += 1;
+    }
+    const calls = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
+    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
+    this.#queueBytes -= bytes - CONTAINER_HEADER_BYTES;
+    return calls;
+  }
+
+  #propose(taken: readonly PendingCall[], timestamp: number): void {
+    const calls = taken.filter(({ state }) => state === "queued");
+    if (calls.length === 0) return;
+    const container = encodeContainer(
+      calls.map(({ draft }) => draft),
+      timestamp,
+    );
+    const outcome = this.#core.propose([container], [crc32(container)]);
+    if (outcome.status === "appended") this.#begin(outcome.firstIndex, outcome.term, calls);
+    else if (outcome.status === "parked") {
+      for (const call of calls) call.state = "underWay";
+      this.#parked.set(outcome.ticket, calls);
+      this.#underWayBytes += bytesOf(calls);
+    } else {
+      const isOverloaded = outcome.status === "dropped" && outcome.reason === "overloaded";
+      this.#refuse(calls, isOverloaded ? overloaded() : notLeader(this.#core.status().leaderId));
+    }
+  }
+
+  #begin(index: number, term: number, calls: readonly PendingCall[]): void {
+    // What this node proposed here in an earlier term may yet be committed by another leader.
+    const former = this.#underWay.get(index);
+    if (former !== undefined) this.#forget(index, former);
+    const bytes = bytesOf(calls);
+    let waitsForDisk = false;
+    for (const call of calls) {
+      if (call.state === "queued") call.state = "underWay";
+      if (call.durability === "leader") waitsForDisk = true;
+      if (call.durability === "async") settle(call, undefined, { index, term, result: undefined });
+    }
+    this.#underWay.set(index, { term, bytes, calls, waitsForDisk });
+    this.#underWayBytes += bytes;
+  }
+
+  #end(index: number, container: ContainerUnderWay): void {
+    this.#underWay.delete(index);
+    this.#underWayBytes -= container.bytes;
+  }
+
+  #forget(index: number, container: ContainerUnderWay): void {
+    this.#end(index, container);
+    for (const call of container.calls) settle(call, lost("unknown"), undefined);
+  }
+
+  #refuse(calls: readonly PendingCall[], error: ReplicaError): void {
+    for (const call of calls) settle(call, error, undefined);
+  }
+
+  #giveUp(call: PendingCall, code: "TIMEOUT" | "ABORTED", why: string): void {
+    // What is queued stays there, and is passed over when its container is made.
+    const outcome = call.state === "queued" ? "not-applied" : "unknown";
+    settle(call, new ReplicaError(code, why, { outcome }), undefined);
+  }
+}
+
+function isSettled({ state }: PendingCall): boolean {
+  return state === "settled";
+}
+
+function settle(
+  call: PendingCall,
+  error: ReplicaError | undefined,
+  at: Parameters<AppendCall["settle"]>[1],
+): void {
+  if (call.state === "settled") return;
+  call.state = "settled";
+  call.settle(error, at);
+}
+
+function bytesOf(calls: readonly PendingCall[]): number {
+  let bytes = 0;
+  for (const { draft } of calls) bytes += draft.bytes;
+  return bytes;
+}
+
+function overloaded(): ReplicaError {
+  const details: ReplicaErrorDetails = { retryAfterMs: RETRY_AFTER_MS };
+  return new ReplicaError("OVERLOADED", "too many bytes wait to be replicated: slow down", details);
+}
+
+function lost(outcome: "not-applied" | "unknown"): ReplicaError {
+  const message =
+    outcome === "not-applied"
+      ? "another leader's entry was committed in its place: append it again"
+      : "this node fell behind, and does not know what became of it: ask with the session";
+  return new ReplicaError("LEADERSHIP_LOST", message, { outcome });
+}

@@ -1,0 +1,71 @@
+/** The log and the snapshots on the disk, as the consensus core reads them. */
+
+import type { LogStore } from "@quorumlog/log";
+import type {
+  Configuration,
+  Entry,
+  InitialState,
+  LogIndex,
+  LogStorage,
+  Snapshot,
+  Term,
+} from "@quorumlog/raft";
+import { required } from "@quorumlog/std";
+import { decodeConfiguration } from "./configuration-codec.ts";
+import { FOUNDING_INDEX } from "./founding.ts";
+import { encodeDescriptor } from "./snapshot-descriptor.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
+
+export class RaftStorage implements LogStorage {
+  readonly #log: LogStore;
+  readonly #snapshots: SnapshotStore;
+  readonly #configuration: Configuration;
+
+  /** @param configuration - As of the index that the state was restored to. */
+  constructor(log: LogStore, snapshots: SnapshotStore, configuration: Configuration) {
+    this.#log = log;
+    this.#snapshots = snapshots;
+    this.#configuration = configuration;
+  }
+
+  initialState(): InitialState {
+    return { hardState: this.#log.hardState(), configuration: this.#configuration };
+  }
+
+  firstIndex(): LogIndex {
+    return this.#log.firstIndex();
+  }
+
+  lastIndex(): LogIndex {
+    return this.#log.lastIndex();
+  }
+
+  term(index: LogIndex): Term | undefined {
+    return this.#log.term(index);
+  }
+
+  entries(range: {
+    low: LogIndex;
+    high: LogIndex;
+    bytesMax: number;
+  }): readonly Entry[] | undefined {
+    return this.#log.entries(range);
+  }
+
+  /**
+   * The snapshot that the log begins behind, and no newer one: whoever installs it gets the whole
+   * retained log after it.
+   */
+  snapshot(): Snapshot | undefined {
+    const { index, term, configuration } = this.#log.base();
+    const file = this.#snapshots.list().find((meta) => meta.index === index);
+    // Only the state that a group begins with has no file.
+    if (index === 0 || (file === undefined && index !== FOUNDING_INDEX)) return undefined;
+    return {
+      lastIncludedIndex: index,
+      lastIncludedTerm: term,
+      configuration: required(decodeConfiguration(configuration), "the base names its members"),
+      data: encodeDescriptor(file?.bytes ?? 0),
+    };
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What can go wrong with a call. Codes are API; messages are for people.
+ *
+ * Each error says what became of what was asked for, and what to do next. A broken invariant is
+ * none of these: it is an `InvariantViolation`, and stops the replica.
+ */
+
+import { InvariantViolation } from "@quorumlog/std";
+
+export type ReplicaErrorCode =
+  /** Another node leads, or none is known: `leaderId` says which. */
+  | "NOT_LEADER"
+  /** Too much waits already: see `retryAfterMs`. */
+  | "OVERLOADED"
+  /** A disk of the group has too little room: trim, or make some. Reads and trims go on. */
+  | "DISK_FULL"
+  /** It was not over in time. */
+  | "TIMEOUT"
+  /** The caller's signal said so. */
+  | "ABORTED"
+  /** Another entry was committed in its place. */
+  | "LEADERSHIP_LOST"
+  /** The log does not end where the caller said: `nextOffset` says where it does. */
+  | "OFFSET_MISMATCH"
+  /** No such session; or nothing was heard of it for too long. */
+  | "SESSION_EXPIRED"
+  /** A sequence number that is not the next one of its session. */
+  | "SEQUENCE_GAP"
+  /** Of an append from so long ago that what became of it is forgotten. */
+  | "SEQUENCE_TOO_OLD"
+  /** What is asked for was trimmed away: `firstOffset` says what is left. */
+  | "TRIMMED"
+  /** The group exists, and knows this node by another disk: replace the node. */
+  | "DISK_LOST"
+  /** The change of membership does not fit. */
+  | "MEMBERSHIP_REFUSED"
+  /** An argument or an option is not what it has to be: the message names it and the bound. */
+  | "INVALID_ARGUMENT"
+  /** It was closed. */
+  | "CLOSED"
+  /** The disk or the program failed, and the replica has stopped: see `cause`. */
+  | "FAILED";
+
+/** Whether what was asked for may have happened. */
+export type Outcome = "not-applied" | "unknown";
+
+export interface ReplicaErrorDetails {
+  readonly outcome?: Outcome;
+  readonly leaderId?: number | undefined;
+  readonly retryAfterMs?: number;
+  readonly firstOffset?: number;
+  readonly nextOffset?: number;
+  readonly cause?: unknown;
+}
+
+export class ReplicaError extends Error {
+  override readonly name = "ReplicaError";
+  readonly code: ReplicaErrorCode;
+  readonly outcome: Outcome;
+  readonly leaderId: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly firstOffset: number | undefined;
+  readonly nextOffset: number | undefined;
+
+  constructor(code: ReplicaErrorCode, message: string, details: ReplicaErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.outcome = details.outcome ?? "not-applied";
+    this.leaderId = details.leaderId;
+    this.retryAfterMs = details.retryAfterMs;
+    this.firstOffset = details.firstOffset;
+    this.nextOffset = details.nextOffset;
+  }
+}
+
+export function notLeader(leaderId: number | undefined): ReplicaError {
+  const message =
+    leaderId === undefined
+      ? "this node does not lead, and knows of no leader: try again in a moment"
+      : `this node does not lead: ask node ${leaderId}`;
+  return new ReplicaError("NOT_LEADER", message, { leaderId });
+}
+
+/** Why a replica that stopped refuses whatever comes. */
+export function failedWith(cause: Error): ReplicaError {
+  const what = cause instanceof InvariantViolation ? "a broken invariant" : "a failure";
+  return new ReplicaError("FAILED", `the replica was stopped by ${what}: ${cause.message}`, {
+    cause,
+  });
+}
+
+/** @throws ReplicaError `ABORTED`: nothing was begun. */
+export function demandNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new ReplicaError("ABORTED", "the caller's signal was aborted", { cause: signal.reason });
+}

@@ -1,0 +1,23 @@
+/** What a replica tells its owner without being asked. Nothing waits for whoever listens. */
+
+import type { Configuration, RoleName } from "@quorumlog/raft";
+
+export type ReplicaEvent =
+  /** A group begins once all its founders have met: these were not heard of yet. */
+  | { readonly type: "founding"; readonly waitingFor: readonly number[] }
+  | { readonly type: "role"; readonly role: RoleName; readonly term: number }
+  | { readonly type: "leader"; readonly leaderId: number | undefined; readonly term: number }
+  | { readonly type: "configuration"; readonly configuration: Configuration }
+  | { readonly type: "peerUp" | "peerDown" | "peerGone"; readonly nodeId: number }
+  /** A snapshot of a leader took the place of the log up to `index`. */
+  | { readonly type: "snapshotInstalled"; readonly index: number }
+  /** A function of the application kept everything else waiting. */
+  | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
+  /** The process did nothing for so long: a pause, or somebody's long computation. */
+  | { readonly type: "stalled"; readonly milliseconds: number }
+  /** A frame of a peer made no sense, and was passed over. */
+  | { readonly type: "malformedFrame"; readonly from: number }
+  /** It has stopped, for good. */
+  | { readonly type: "failed"; readonly error: Error };
+
+export type ReplicaEventListener = (event: ReplicaEvent) => void;

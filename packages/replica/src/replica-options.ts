@@ -1,0 +1,137 @@
+/** The options of a replica: parsed once, with every problem in one error. */
+
+import { type RaftOptions, parseRaftOptions } from "@quorumlog/raft";
+
+/** Limits and times; all have defaults. */
+export interface ReplicaTuning {
+  /** Between two heartbeats of a leader, in ms. In `[10, 10000]`, default 50. */
+  readonly heartbeatMs: number;
+  /**
+   * A follower that hears of no leader for one to two times this long, in ms, asks for votes. In
+   * `[100, 60000]`, at least four heartbeats; default 300.
+   */
+  readonly electionMs: number;
+  /** Of a log segment's file. In `[64 KiB, 1 GiB]`, a multiple of 4096; default 64 MiB. */
+  readonly segmentBytes: number;
+  /** The newest entries kept in memory. In `[0, 4 GiB]`, default 32 MiB. */
+  readonly tailBytesMax: number;
+  /**
+   * Calls of one turn share an entry up to this. In `[4 KiB, 4 MiB]`; default 256 KiB, or a quarter
+   * of a segment.
+   */
+  readonly containerBytesMax: number;
+  /** Of one call's records. In `[1, 64 MiB]`; default 4 MiB, or a quarter of a segment. */
+  readonly callBytesMax: number;
+  /** Of calls that wait or are under way. In `[64 KiB, 4 GiB]`, default 64 MiB. */
+  readonly pendingBytesMax: number;
+  /** Of the log between two snapshots of the state. In `[64 KiB, 1 TiB]`, default 64 MiB. */
+  readonly snapshotEveryBytes: number;
+  /** What a leader sends of snapshots, per second. In `[64 KiB, 1 TiB]`, default 256 MiB. */
+  readonly snapshotBytesPerSecond: number;
+  /**
+   * Room to keep free on the disk: with less, appends are refused. In `[0, 1 TiB]`; default four
+   * segments.
+   */
+  readonly diskReserveBytes: number;
+  /** A leader hands over when its disk takes longer, in ms. In `[50, 60000]`, default 1000. */
+  readonly slowDiskMs: number;
+  /** How long a call may take unless it says so itself, in ms. In `[1, 2^31)`, default 10000. */
+  readonly timeoutMs: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const TIB = 1024 * 1024 * MIB;
+
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+}
+
+const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
+  heartbeatMs: { min: 10, max: 10_000, fallback: 50 },
+  electionMs: { min: 100, max: 60_000, fallback: 300 },
+  segmentBytes: { min: 64 * KIB, max: 1024 * MIB, fallback: 64 * MIB },
+  tailBytesMax: { min: 0, max: 4096 * MIB, fallback: 32 * MIB },
+  containerBytesMax: { min: 4 * KIB, max: 4 * MIB, fallback: 256 * KIB },
+  callBytesMax: { min: 1, max: 64 * MIB, fallback: 4 * MIB },
+  pendingBytesMax: { min: 64 * KIB, max: 4096 * MIB, fallback: 64 * MIB },
+  snapshotEveryBytes: { min: 64 * KIB, max: TIB, fallback: 64 * MIB },
+  snapshotBytesPerSecond: { min: 64 * KIB, max: TIB, fallback: 256 * MIB },
+  diskReserveBytes: { min: 0, max: TIB, fallback: 256 * MIB },
+  slowDiskMs: { min: 50, max: 60_000, fallback: 1_000 },
+  timeoutMs: { min: 1, max: 2 ** 31 - 1, fallback: 10_000 },
+};
+
+/** Of the core's clock. */
+export const TICK_MS = 10;
+
+/** Options that do not fit: `problems` has them all. */
+export class ReplicaOptionsError extends Error {
+  override readonly name = "ReplicaOptionsError";
+  readonly code = "INVALID_OPTIONS";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`invalid options:\n- ${problems.join("\n- ")}`);
+    this.problems = problems;
+  }
+}
+
+/** @throws ReplicaOptionsError */
+export function parseTuning(input: Readonly<Record<string, unknown>> = {}): ReplicaTuning {
+  const problems = Object.keys(input)
+    .filter((key) => !(key in BOUNDS))
+    .map((key) => `${key}: unknown option`);
+  const tuning: Record<string, number> = {};
+  const segmentBytes = Number(input["segmentBytes"] ?? BOUNDS.segmentBytes.fallback);
+  const derived: Partial<Record<string, number>> = {
+    containerBytesMax: Math.min(BOUNDS.containerBytesMax.fallback, Math.floor(segmentBytes / 4)),
+    callBytesMax: Math.min(BOUNDS.callBytesMax.fallback, Math.floor(segmentBytes / 4)),
+    diskReserveBytes: 4 * segmentBytes,
+  };
+  for (const key of Object.keys(BOUNDS) as (keyof ReplicaTuning)[]) {
+    const { min, max, fallback } = BOUNDS[key];
+    const value = input[key] ?? derived[key] ?? fallback;
+    const isSound = Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
+    if (!isSound) problems.push(`${key}: ${describe(value)} is not an integer in [${min}, ${max}]`);
+    tuning[key] = isSound ? Number(value) : fallback;
+  }
+  const parsed = tuning as unknown as ReplicaTuning;
+  if (parsed.electionMs < 4 * parsed.heartbeatMs)
+    problems.push("electionMs: is less than four heartbeats, and one lost one would end a reign");
+  if (parsed.segmentBytes % 4_096 !== 0) problems.push("segmentBytes: not a multiple of 4096");
+  if (parsed.callBytesMax > parsed.segmentBytes / 2)
+    problems.push("callBytesMax: more than half of segmentBytes, and an entry has to fit into one");
+  if (parsed.containerBytesMax > parsed.segmentBytes / 2)
+    problems.push("containerBytesMax: more than half of segmentBytes");
+  if (problems.length > 0) throw new ReplicaOptionsError(problems);
+  return Object.freeze(parsed);
+}
+
+const ELECTION_RANK_MAX = 16;
+
+/** What the consensus core is told. */
+export function raftOptions(init: {
+  readonly nodeId: number;
+  readonly tuning: ReplicaTuning;
+  readonly preferredLeaders: readonly number[];
+  readonly leaseReads: boolean;
+}): RaftOptions {
+  const { nodeId, tuning, preferredLeaders, leaseReads } = init;
+  const rank = preferredLeaders.indexOf(nodeId);
+  return parseRaftOptions({
+    heartbeatTicks: Math.round(tuning.heartbeatMs / TICK_MS),
+    electionTicks: Math.round(tuning.electionMs / TICK_MS),
+    // Of those that are preferred, the first one's timer runs out first.
+    electionRank: Math.min(rank === -1 ? preferredLeaders.length : rank, ELECTION_RANK_MAX),
+    peerGoneTicksMax: 3,
+    leaseReads,
+    inflightBytesMax: 16 * MIB,
+  });
+}
+
+function describe(value: unknown): string {
+  return typeof value === "number" ? `${value}` : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,475 @@
+/**
+ * One replica of a group: the core, and what it stands between.
+ *
+ *     calls ──> desks ──┐                ┌──> log ────────> responses ─┐
+ *     frames ───────────┼──> core ──> Ready ─> transport               ├──> core
+ *     time ─────────────┘                └──> state ──> answers ───────┘
+ *
+ * Inputs are taken in as they come; what they cause is taken out once per turn, so that one write,
+ * one frame and one answer serve all of them. Callbacks and no promise: the simulator runs this
+ * very code on virtual time.
+ */
+
+import type { LogStore } from "@quorumlog/log";
+import {
+  type AppendWork,
+  type ApplyWork,
+  type ConfigurationChange,
+  type Entry,
+  type Member,
+  type Message,
+  type ProgressView,
+  type ProposeResult,
+  RaftCore,
+  type RaftOptions,
+  type Ready,
+  type Snapshot,
+  type Status,
+} from "@quorumlog/raft";
+import type { GroupLink, GroupReceiver, PeerIdentity, Transport } from "@quorumlog/transport";
+import { encodeConfiguration } from "./configuration-codec.ts";
+import type { Environment } from "./environment.ts";
+import type { CommandResult } from "./group-state.ts";
+import type { Machine } from "./machine.ts";
+import { PeerDirectory } from "./peer-directory.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope } from "./peer-envelope.ts";
+import { ProposalDesk, type ProposalLimits } from "./proposal-desk.ts";
+import { RaftStorage } from "./raft-storage.ts";
+import { ReadDesk } from "./read-desk.ts";
+import { failedWith, ReplicaError } from "./replica-error.ts";
+import type { ReplicaEvent } from "./replica-event.ts";
+import { decodeDescriptor } from "./snapshot-descriptor.ts";
+import { SnapshotFetcher } from "./snapshot-fetcher.ts";
+import { SnapshotSender } from "./snapshot-sender.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
+import { StateKeeper } from "./state-keeper.ts";
+
+export interface ReplicaTiming {
+  /** Of the core's clock. */
+  readonly tickMs: number;
+  /** An event tells of it when nothing happened for longer. */
+  readonly stallMs: number;
+}
+
+export interface ReplicaInit {
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly groupId: number;
+  readonly raft: RaftOptions;
+  readonly timing: ReplicaTiming;
+  readonly limits: ProposalLimits;
+  readonly snapshotBytesPerSecond: number;
+  readonly environment: Environment;
+  readonly log: LogStore;
+  readonly snapshots: SnapshotStore;
+  readonly transport: Transport;
+  /** By node id; those of the log come on top. */
+  readonly addresses: ReadonlyMap<number, string>;
+  readonly machine: Machine | undefined;
+  readonly onEvent: (event: ReplicaEvent) => void;
+  /** After each turn. */
+  readonly onTurn: () => void;
+}
+
+export class Replica implements GroupReceiver {
+  readonly core: RaftCore;
+  readonly keeper: StateKeeper;
+  readonly proposals: ProposalDesk;
+  readonly reads: ReadDesk;
+  readonly log: LogStore;
+  readonly peers: PeerDirectory;
+  readonly #init: ReplicaInit;
+  readonly #environment: Environment;
+  readonly #link: GroupLink;
+  readonly #sender: SnapshotSender;
+  readonly #fetcher: SnapshotFetcher;
+  #lastTickAt: number;
+  #cancelTick: () => void = () => undefined;
+  #isTurnWanted = false;
+  #state: "open" | "stopped" = "open";
+  #failure: ReplicaError | undefined;
+  #syncStartedAt: number | undefined;
+
+  constructor(init: ReplicaInit) {
+    const { environment, log, snapshots } = init;
+    this.#init = init;
+    this.#environment = environment;
+    this.log = log;
+    this.keeper = new StateKeeper({ log, snapshots, machine: init.machine });
+    this.core = new RaftCore({
+      id: init.nodeId,
+      incarnation: init.incarnation,
+      options: init.raft,
+      storage: new RaftStorage(log, snapshots, this.keeper.configuration),
+      appliedIndex: this.keeper.appliedIndex,
+      seed: environment.random(),
+    });
+    this.proposals = new ProposalDesk(this.core, init.limits);
+    const electionMs = init.raft.electionTicks * init.timing.tickMs;
+    this.reads = new ReadDesk(this.core, electionMs);
+    this.#sender = new SnapshotSender({
+      snapshots,
+      bytesPerSecond: init.snapshotBytesPerSecond,
+      idleMsMax: 10 * electionMs,
+      now: () => environment.now(),
+      after: (delayMs, run) => {
+        environment.after(delayMs, () => {
+          if (this.isOpen()) this.#guarded(run);
+        });
+      },
+      send: (to, part, bytes) => this.#send(to, { kind: "snapshotChunk", part, bytes }),
+      report: (to, outcome) => {
+        this.core.reportSnapshot(to, outcome);
+        this.#wantTurn();
+      },
+    });
+    this.#fetcher = new SnapshotFetcher({
+      snapshots,
+      retryMs: electionMs,
+      now: () => environment.now(),
+      request: (from, part) => this.#send(from, { kind: "snapshotRequest", part }),
+      end: (to, part) => this.#send(to, { kind: "snapshotEnd", part }),
+      install: (message) => {
+        if (!this.isOpen()) return;
+        this.core.step(message);
+        this.#wantTurn();
+      },
+    });
+    this.#link = init.transport.attach(init.groupId, this);
+    const { nodeId, incarnation, addresses } = init;
+    const link = this.#link;
+    const { configuration } = this.keeper;
+    this.peers = new PeerDirectory({ nodeId, incarnation, addresses, link }, configuration);
+    this.peers.onState(configuration, this.keeper.state.addresses);
+    this.#lastTickAt = environment.now();
+    this.#scheduleTick();
+    this.#maybeFound();
+    this.#wantTurn();
+  }
+
+  isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Why it was stopped, if it did so by itself. */
+  failure(): ReplicaError | undefined {
+    return this.#failure;
+  }
+
+  status(): Status {
+    return this.core.status();
+  }
+
+  progress(): readonly ProgressView[] {
+    return this.core.progress();
+  }
+
+  /** Takes out, at the end of this turn, what was put in. */
+  wantTurn(): void {
+    this.#wantTurn();
+  }
+
+  /** Proposes a change of membership. */
+  proposeChange(change: ConfigurationChange): ProposeResult {
+    this.#catchUpClock();
+    const result = this.core.proposeConfigurationChange(change);
+    this.#wantTurn();
+    return result;
+  }
+
+  transferLeadership(to: number): boolean {
+    this.#catchUpClock();
+    const accepted = this.core.transferLeadership(to);
+    this.#wantTurn();
+    return accepted;
+  }
+
+  /** How long the disk has been busy with the oldest write that is not done, in milliseconds. */
+  diskLagMs(): number {
+    return this.#syncStartedAt === undefined ? 0 : this.#environment.now() - this.#syncStartedAt;
+  }
+
+  onFrame(from: PeerIdentity, payload: Uint8Array): void {
+    if (!this.isOpen()) return;
+    this.#guarded(() => {
+      const envelope = decodeEnvelope(payload);
+      if (envelope === undefined || !isFrom(envelope, from)) {
+        this.#init.onEvent({ type: "malformedFrame", from: from.nodeId });
+        return;
+      }
+      this.#catchUpClock();
+      this.#receive(from.nodeId, envelope);
+      this.#wantTurn();
+    });
+  }
+
+  onPeerUp({ nodeId }: PeerIdentity): void {
+    if (!this.isOpen()) return;
+    this.peers.introduce(nodeId, true);
+    this.#guarded(() => {
+      this.#maybeFound();
+    });
+    this.#init.onEvent({ type: "peerUp", nodeId });
+  }
+
+  onPeerDown(nodeId: number): void {
+    if (!this.isOpen()) return;
+    this.#guarded(() => {
+      this.#catchUpClock();
+      this.core.reportUnreachable(nodeId);
+      this.#sender.fail(nodeId);
+      this.peers.onPeerDown(nodeId);
+      this.#init.onEvent({ type: "peerDown", nodeId });
+      this.#wantTurn();
+    });
+  }
+
+  onPeerGone(nodeId: number): void {
+    if (!this.isOpen()) return;
+    this.#guarded(() => {
+      this.#catchUpClock();
+      this.core.reportPeerGone(nodeId);
+      this.#init.onEvent({ type: "peerGone", nodeId });
+      this.#wantTurn();
+    });
+  }
+
+  /** The disk, the state machine or the program failed: nothing more is promised by this node. */
+  fail(cause: Error): void {
+    if (!this.isOpen()) return;
+    this.#failure = failedWith(cause);
+    this.stop(this.#failure);
+    this.#init.onEvent({ type: "failed", error: cause });
+  }
+
+  /** Stops at once, with an answer to whatever waits. The log and the snapshots stay open. */
+  stop(reason: ReplicaError): void {
+    if (!this.isOpen()) return;
+    this.#state = "stopped";
+    this.#cancelTick();
+    this.#link.detach();
+    this.proposals.stop((outcome) => {
+      return new ReplicaError(reason.code, reason.message, { outcome, cause: reason.cause });
+    });
+    this.reads.stop(reason);
+  }
+
+  /** A new group need not wait for a timer: the first of its founders asks for votes at once. */
+  #maybeFound(): void {
+    const { currentTerm, configuration } = this.core.status();
+    const { voters } = configuration;
+    const isUp = ({ id }: Member): boolean => this.#link.isUp(id);
+    if (currentTerm > 0 || voters[0]?.id !== this.#init.nodeId) return;
+    if (2 * voters.filter(isUp).length < voters.length - 1) return;
+    this.core.campaign();
+    this.#wantTurn();
+  }
+
+  #receive(from: number, envelope: Envelope): void {
+    switch (envelope.kind) {
+      case "raft":
+        this.#step(envelope.message);
+        return;
+      case "introduction":
+        this.peers.onIntroduction(from, envelope);
+        return;
+      case "health":
+        this.peers.onHealth(from, envelope.report);
+        return;
+      case "snapshotRequest":
+        this.#sender.onRequest(from, envelope.part);
+        return;
+      case "snapshotChunk":
+        this.#fetcher.onChunk(envelope.part, envelope.bytes);
+        return;
+      case "snapshotEnd":
+        this.#sender.onEnd(from, envelope.part);
+    }
+  }
+
+  #step(message: Message): void {
+    // A snapshot of what this node has needs no bytes; the core knows what to answer.
+    const isNews =
+      message.type === "InstallSnapshot" &&
+      message.snapshot.lastIncludedIndex > this.core.status().commitIndex &&
+      message.term >= this.core.status().currentTerm;
+    if (isNews) this.#fetcher.begin(message);
+    else this.core.step(message);
+  }
+
+  #wantTurn(): void {
+    if (this.#isTurnWanted || !this.isOpen()) return;
+    this.#isTurnWanted = true;
+    this.#environment.soon(() => {
+      this.#isTurnWanted = false;
+      if (this.isOpen()) this.#guarded(() => this.#turn());
+    });
+  }
+
+  #turn(): void {
+    const { core } = this;
+    this.#catchUpClock();
+    this.proposals.flush(this.#timestamp());
+    this.reads.flush(this.#environment.now());
+    const appliedBefore = this.keeper.appliedIndex;
+    for (let ready = core.takeReady(); ready !== undefined; ready = core.takeReady())
+      this.#handle(ready);
+    if (this.keeper.appliedIndex !== appliedBefore) {
+      this.reads.onApplied(this.keeper.appliedIndex);
+      this.peers.onState(this.keeper.configuration, this.keeper.state.addresses);
+      // What was answered makes room for what waits.
+      this.proposals.flush(this.#timestamp());
+    }
+    this.#init.onTurn();
+    if (core.hasReady()) this.#wantTurn();
+  }
+
+  #handle(ready: Ready): void {
+    this.#report(ready);
+    for (const message of ready.messages) this.#sendMessage(message);
+    if (ready.append?.snapshot !== undefined) this.#install(ready.append.snapshot);
+    if (ready.append !== undefined) this.#append(ready.append);
+    if (ready.apply !== undefined) this.#apply(ready.apply);
+    for (const state of ready.readStates) this.reads.onReadState(state, this.keeper.appliedIndex);
+    for (const context of ready.droppedReads) this.reads.onDropped(context);
+    for (const { ticket, result } of ready.parked) this.proposals.onParkedOutcome(ticket, result);
+  }
+
+  #report({ softState }: Ready): void {
+    if (softState === undefined) return;
+    const term = this.core.status().currentTerm;
+    if (softState.role !== "leader") this.#sender.forget();
+    this.#init.onEvent({ type: "role", role: softState.role, term });
+    this.#init.onEvent({ type: "leader", leaderId: softState.leaderId, term });
+  }
+
+  #append(work: AppendWork): void {
+    const { hardState, snapshot, entries } = work;
+    const reset = snapshot === undefined ? undefined : baseOf(snapshot);
+    this.#syncStartedAt ??= this.#environment.now();
+    this.log.append({ hardState, reset, entries }, () => {
+      if (!this.isOpen()) return;
+      this.#guarded(() => {
+        this.#onDurable(work);
+      });
+    });
+  }
+
+  #onDurable(work: AppendWork): void {
+    this.#syncStartedAt = this.log.status().pendingBytes > 0 ? this.#environment.now() : undefined;
+    for (const message of work.responses)
+      if (message.to === this.#init.nodeId) this.core.step(message);
+      else this.#sendMessage(message);
+    if (work.done !== undefined) this.core.onAppendDone(work.done);
+    if (work.snapshot !== undefined) this.keeper.onReset();
+    const { role, stableIndex, currentTerm } = this.core.status();
+    if (role === "leader") this.proposals.onStable(stableIndex, currentTerm);
+    this.#wantTurn();
+  }
+
+  #install(snapshot: Snapshot): void {
+    const hasFile = decodeDescriptor(snapshot.data) !== 0;
+    const { lastIncludedIndex: index } = snapshot;
+    this.keeper.install(snapshot, hasFile);
+    this.proposals.onSkipped(index);
+    this.#init.onEvent({ type: "snapshotInstalled", index });
+  }
+
+  #apply({ entries, done }: ApplyWork): void {
+    for (const entry of entries) this.#applyEntry(entry);
+    this.core.onApplyDone(done);
+  }
+
+  #applyEntry(entry: Entry): void {
+    const { index, term } = entry;
+    if (entry.kind === "configuration") {
+      const configuration = this.core.applyConfigurationChange(entry);
+      this.keeper.applyConfiguration(entry, configuration);
+      this.#init.onEvent({ type: "configuration", configuration });
+      this.proposals.onApplied(index, term, undefined);
+      return;
+    }
+    const results: CommandResult[] | undefined = this.proposals.isAwaited(index, term)
+      ? []
+      : undefined;
+    this.keeper.applyNormal(entry, results);
+    this.proposals.onApplied(index, term, results);
+  }
+
+  #sendMessage(message: Message): void {
+    const { to } = message;
+    const isSent = this.#send(to, { kind: "raft", message });
+    if (message.type === "InstallSnapshot") {
+      if (isSent) this.#sender.begin(to, message.snapshot.lastIncludedIndex);
+      else this.core.reportSnapshot(to, "failed");
+    } else if (!isSent && message.type === "AppendEntries") this.core.reportUnreachable(to);
+  }
+
+  #send(to: number, envelope: Envelope): boolean {
+    return this.#link.send(to, laneOf(envelope), encodeEnvelope(envelope));
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick = this.#environment.after(this.#init.timing.tickMs, () => {
+      if (!this.isOpen()) return;
+      this.#scheduleTick();
+      this.#guarded(() => {
+        this.#catchUpClock();
+        const now = this.#environment.now();
+        this.proposals.expire(now);
+        this.reads.tick(now);
+        this.#sender.tick(now);
+        this.#fetcher.tick(now);
+        this.#wantTurn();
+      });
+    });
+  }
+
+  /** Tells the core what time it is, before anything else after a pause. */
+  #catchUpClock(): void {
+    const { tickMs, stallMs } = this.#init.timing;
+    const passed = this.#environment.now() - this.#lastTickAt;
+    if (passed < tickMs) return;
+    const ticks = Math.floor(passed / tickMs);
+    this.#lastTickAt += ticks * tickMs;
+    if (passed > stallMs) this.#init.onEvent({ type: "stalled", milliseconds: Math.round(passed) });
+    this.core.tick(ticks);
+  }
+
+  /** The log's time never goes back, whatever the clock on the wall does. */
+  #timestamp(): number {
+    return Math.max(this.keeper.state.time, this.#environment.wallTime());
+  }
+
+  /** Whatever is thrown in here is a broken invariant, or a damaged disk: the node stops. */
+  #guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+function baseOf({ lastIncludedIndex, lastIncludedTerm, configuration }: Snapshot): {
+  readonly index: number;
+  readonly term: number;
+  readonly configuration: Uint8Array;
+} {
+  return {
+    index: lastIncludedIndex,
+    term: lastIncludedTerm,
+    configuration: encodeConfiguration(configuration),
+  };
+}
+
+/** Entries and bytes of snapshots may be long; nothing else waits behind them. */
+function laneOf(envelope: Envelope): "control" | "bulk" {
+  if (envelope.kind === "snapshotChunk") return "bulk";
+  return envelope.kind === "raft" && envelope.message.type === "AppendEntries" ? "bulk" : "control";
+}
+
+/** The transport knows who sent a frame; a message may claim nothing else. */
+function isFrom(envelope: Envelope, { nodeId }: PeerIdentity): boolean {
+  return envelope.kind !== "raft" || envelope.message.from === nodeId;
+}

@@ -1,0 +1,344 @@
+/** What the owner of a replica can ask of it, whatever its group stands for. */
+
+import { nodeFileSystem } from "@quorumlog/log";
+import { type Configuration, isVoter, type ProgressView } from "@quorumlog/raft";
+import type { AppendCall, Durability } from "./append-call.ts";
+import {
+  type CommandDraft,
+  COMMAND_HEADER_BYTES,
+  COMMAND_KIND,
+  commandBytes,
+} from "./container.ts";
+import { type Environment, nodeEnvironment } from "./environment.ts";
+import { GroupDuties } from "./group-duties.ts";
+import { GroupWaits } from "./group-waits.ts";
+import { MARKER_DRAFT, type RetentionPolicy, trimDraft } from "./leader-duties.ts";
+import { MembershipChanges } from "./membership-changes.ts";
+import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
+import type { Replica } from "./replica.ts";
+import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+
+/** A look at a replica: what stands where. */
+export interface GroupStatus {
+  readonly nodeId: number;
+  readonly groupId: number;
+  readonly role: "follower" | "preCandidate" | "candidate" | "leader";
+  readonly leaderId: number | undefined;
+  readonly term: number;
+  /** The four stations of an entry, as indexes of the log. */
+  readonly lastIndex: number;
+  readonly syncedIndex: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  /** Of the log: its first index here. */
+  readonly firstIndex: number;
+  /** What can be read: `[firstOffset, nextOffset)`. */
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+  readonly configuration: Configuration;
+  /** On a leader: how far each member is. */
+  readonly progress: readonly ProgressView[];
+  /** Of calls that wait or are under way. */
+  readonly pendingBytes: number;
+  /** On the disk. */
+  readonly logBytes: number;
+  /** How long the disk has been busy with the oldest write that is not done, in milliseconds. */
+  readonly diskLagMs: number;
+}
+
+/** What a call that waits may be given. */
+export interface CallOptions {
+  /** Gives up waiting; what was proposed may yet happen. */
+  readonly signal?: AbortSignal;
+  /** In milliseconds; default `timeoutMs` of the replica. */
+  readonly timeoutMs?: number;
+}
+
+export class ReplicatedGroup {
+  protected readonly replica: Replica;
+  protected readonly environment: Environment;
+  protected readonly waits: GroupWaits;
+  readonly #init: GroupInit;
+  readonly #group: OpenGroup;
+  readonly #membership: MembershipChanges;
+  readonly #onClose: (() => Promise<void>) | undefined;
+  readonly #duties: GroupDuties;
+  #closing: Promise<void> | undefined;
+
+  protected constructor(
+    init: Omit<GroupInit, "onTurn">,
+    retention: RetentionPolicy,
+    onClose: (() => Promise<void>) | undefined,
+  ) {
+    this.#init = { ...init, onTurn: () => this.#onTurn() };
+    this.#onClose = onClose;
+    this.environment = init.environment ?? nodeEnvironment;
+    this.waits = new GroupWaits(this.environment);
+    this.#group = openGroup({
+      ...this.#init,
+      onEvent: (event) => {
+        init.onEvent(event);
+        if (event.type === "failed") this.waits.stop(this.replica.failure() ?? closed());
+        else this.waits.check();
+      },
+    });
+    this.replica = this.#group.replica;
+    const fileSystem = init.fileSystem ?? nodeFileSystem;
+    this.#duties = new GroupDuties({
+      nodeId: init.nodeId,
+      replica: this.replica,
+      environment: this.environment,
+      tuning: init.tuning,
+      retention,
+      preferredLeaders: init.preferredLeaders,
+      freeBytes: () => fileSystem.freeBytes(init.directory),
+      submit: (draft) => this.submit(draft, "quorum", {}),
+    });
+    this.#membership = new MembershipChanges({
+      replica: this.replica,
+      waits: this.waits,
+      append: (draft, options) => this.submit(draft, "quorum", options).then(() => undefined),
+      timeoutMs: init.tuning.timeoutMs,
+    });
+  }
+
+  status(): GroupStatus {
+    const core = this.replica.status();
+    const log = this.replica.log.status();
+    const { keeper } = this.replica;
+    return {
+      nodeId: this.#init.nodeId,
+      groupId: this.#init.groupId,
+      role: core.role,
+      leaderId: core.leaderId,
+      term: core.currentTerm,
+      lastIndex: core.lastIndex,
+      syncedIndex: log.syncedIndex,
+      commitIndex: core.commitIndex,
+      appliedIndex: keeper.appliedIndex,
+      firstIndex: core.firstIndex,
+      firstOffset: keeper.firstOffset,
+      nextOffset: keeper.state.nextOffset,
+      configuration: core.configuration,
+      progress: this.replica.progress(),
+      pendingBytes: this.replica.proposals.pendingBytes,
+      logBytes: log.bytes,
+      diskLagMs: this.replica.diskLagMs(),
+    };
+  }
+
+  /**
+   * Waits until everything that was acknowledged anywhere before this call is applied here: what is
+   * read then is linearizable. Works on any node that reaches the leader.
+   *
+   * @throws ReplicaError `TIMEOUT`, `ABORTED`, `CLOSED`, `FAILED`, or `NOT_LEADER` if nobody leads
+   */
+  readBarrier(options: CallOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.demandOpen();
+      demandNotAborted(options.signal);
+      const deadline = this.environment.now() + this.#timeoutOf(options);
+      const giveUp = this.replica.reads.ask(deadline, (error) => {
+        options.signal?.removeEventListener("abort", giveUp);
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+      options.signal?.addEventListener("abort", giveUp, { once: true });
+      this.replica.wantTurn();
+    });
+  }
+
+  /**
+   * Waits until a leader is known here.
+   *
+   * @returns its node id.
+   */
+  async leader(options: CallOptions = {}): Promise<number> {
+    const { leaderId } = await this.#until("no leader was elected in time", options, () => {
+      const status = this.replica.status();
+      return status.leaderId === undefined ? undefined : status;
+    });
+    return leaderId as number;
+  }
+
+  /**
+   * Moves leadership, and waits for it.
+   *
+   * @throws ReplicaError `MEMBERSHIP_REFUSED` if `nodeId` cannot lead; `TIMEOUT`: it did not take
+   *   over, and this group has the leader that it has.
+   */
+  async transferLeadership(nodeId: number, options: CallOptions = {}): Promise<void> {
+    this.demandOpen();
+    const { configuration } = this.replica.status();
+    if (!isVoter(configuration, nodeId) || !this.replica.transferLeadership(nodeId))
+      throw new ReplicaError("MEMBERSHIP_REFUSED", `node ${nodeId} cannot take over now`);
+    await this.#until(`node ${nodeId} did not take over in time`, options, () =>
+      this.replica.status().leaderId === nodeId ? true : undefined,
+    );
+  }
+
+  /**
+   * Adds a node that receives the log and decides nothing; it was opened with `ifMissing: "join"`.
+   *
+   * @param address - Where the others reach it.
+   */
+  addLearner(nodeId: number, address: string, options: CallOptions = {}): Promise<void> {
+    return this.#membership.addLearner(nodeId, address, options);
+  }
+
+  /** Makes a learner a voter, as soon as it holds everything that the group retains. */
+  promote(nodeId: number, options: CallOptions = {}): Promise<void> {
+    return this.#membership.promote(nodeId, options);
+  }
+
+  remove(nodeId: number, options: CallOptions = {}): Promise<void> {
+    return this.#membership.remove(nodeId, options);
+  }
+
+  /** Adds `next`, waits until it holds everything, then swaps it for `former`, in one step. */
+  replace(
+    former: number,
+    next: { readonly nodeId: number; readonly address: string },
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.#membership.replace(former, next, options);
+  }
+
+  /** Has every replica keep its state as of now. */
+  async snapshot(options: CallOptions = {}): Promise<void> {
+    await this.submit(MARKER_DRAFT, "quorum", options);
+  }
+
+  /**
+   * Stops, and lets go of everything. Idempotent.
+   *
+   * @param options - `handOver`: whether a leader gives leadership to another node first, so that
+   *   nobody has to wait for an election. Default true.
+   */
+  close({ handOver = true }: { readonly handOver?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(handOver);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  protected demandOpen(): void {
+    const failure = this.replica.failure();
+    if (failure !== undefined) throw failure;
+    if (this.#closing !== undefined || !this.replica.isOpen()) throw closed();
+  }
+
+  protected submit(
+    draft: CommandDraft,
+    durability: Durability,
+    options: CallOptions,
+  ): Promise<NonNullable<Parameters<AppendCall["settle"]>[1]>> {
+    return new Promise((resolve, reject) => {
+      this.demandOpen();
+      if (draft.kind === COMMAND_KIND.records) this.#demandRoom();
+      const { signal } = options;
+      demandNotAborted(signal);
+      const timeoutMs = this.#timeoutOf(options);
+      const onAbort = (): void => {
+        handle.abort();
+      };
+      const handle = this.replica.proposals.submit(
+        {
+          draft,
+          durability,
+          deadline: this.environment.now() + timeoutMs,
+          settle: (error, at) => {
+            signal?.removeEventListener("abort", onAbort);
+            if (error === undefined && at !== undefined) resolve(at);
+            else reject(error ?? closed());
+          },
+        },
+        timeoutMs,
+      );
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.replica.wantTurn();
+    });
+  }
+
+  /** Up to where the log should be forgotten. */
+  protected trimTo(offset: number, options: CallOptions): Promise<void> {
+    return this.submit(trimDraft(offset), "quorum", options).then(() => undefined);
+  }
+
+  /** Far from the end of any disk: trims, sessions and membership still need some. */
+  #demandRoom(): void {
+    const nodeId = this.#duties.fullDisk();
+    if (nodeId === undefined) return;
+    const message = `the disk of node ${nodeId} has too little room: trim, or make some`;
+    throw new ReplicaError("DISK_FULL", message, { retryAfterMs: 1_000 });
+  }
+
+  #timeoutOf({ timeoutMs }: CallOptions): number {
+    if (timeoutMs === undefined) return this.#init.tuning.timeoutMs;
+    if (Number.isFinite(timeoutMs) && timeoutMs > 0) return timeoutMs;
+    throw new ReplicaError("INVALID_ARGUMENT", `timeoutMs: ${timeoutMs} is not above 0`);
+  }
+
+  #until<T>(why: string, options: CallOptions, look: () => T | undefined): Promise<T> {
+    this.demandOpen();
+    const timeoutMs = this.#timeoutOf(options);
+    return this.waits.until(look, { why, timeoutMs, signal: options.signal });
+  }
+
+  #onTurn(): void {
+    this.waits.check();
+    this.#duties.onTurn();
+  }
+
+  async #close(handOver: boolean): Promise<void> {
+    if (handOver && this.replica.isOpen()) await this.#handOver();
+    this.#duties.stop();
+    this.replica.stop(closed());
+    this.waits.stop(closed());
+    await new Promise<void>((resolve) => {
+      this.#group.close(resolve);
+    });
+    await this.#onClose?.();
+  }
+
+  /** Gives leadership to the voter that is furthest, so that nobody waits for an election. */
+  async #handOver(): Promise<void> {
+    const { role, configuration } = this.replica.status();
+    if (role !== "leader") return;
+    const heirs = this.replica
+      .progress()
+      .filter(({ id, isLearner, recentActive }) => {
+        return recentActive && !isLearner && id !== this.#init.nodeId;
+      })
+      .toSorted((a, b) => b.matchIndex - a.matchIndex);
+    const heir = heirs[0];
+    if (heir === undefined || configuration.voters.length === 1) return;
+    if (!this.replica.transferLeadership(heir.id)) return;
+    const look = (): true | undefined =>
+      this.replica.status().role === "leader" ? undefined : true;
+    const timeoutMs = this.#init.tuning.electionMs;
+    const why = "nobody took over in time";
+    // Whoever stops has waited long enough then.
+    await this.waits.until(look, { why, timeoutMs, signal: undefined }).catch(() => undefined);
+  }
+}
+
+/** A command of records, checked. */
+export function recordsDraft(
+  records: readonly Uint8Array[],
+  place: { readonly sessionId: number; readonly sequence: number; readonly offset: number },
+): CommandDraft {
+  const bytes = commandBytes(records);
+  return { kind: COMMAND_KIND.records, ...place, records, bytes };
+}
+
+/** A command about a session. */
+export function sessionDraft(kind: number, sessionId: number, sequence: number): CommandDraft {
+  return { kind, sessionId, sequence, offset: 0, records: [], bytes: COMMAND_HEADER_BYTES };
+}
+
+function closed(): ReplicaError {
+  return new ReplicaError("CLOSED", "the replica was closed");
+}

@@ -1,0 +1,201 @@
+/** A durable, linearizable log, replicated: what an application imports. */
+
+import type { Durability } from "./append-call.ts";
+import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
+import { COMMAND_KIND } from "./container.ts";
+import type { Retention } from "./leader-duties.ts";
+import { LogSession } from "./log-session.ts";
+import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
+import { type LogRecord, type ReadResult, RecordReader } from "./record-reader.ts";
+import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+import {
+  type CallOptions,
+  recordsDraft,
+  ReplicatedGroup,
+  sessionDraft,
+} from "./replicated-group.ts";
+
+export interface LogOptions extends NodeOptions {
+  /** What may be forgotten; default nothing. */
+  readonly retention?: { readonly bytes?: number; readonly milliseconds?: number };
+}
+
+export interface AppendOptions extends CallOptions {
+  /** Default `quorum`. */
+  readonly durability?: Durability;
+  /** Append only if the first record gets this offset: if nobody else came first. */
+  readonly expectedOffset?: number;
+}
+
+/** What is known of an append that succeeded. */
+export interface AppendAck {
+  /** What was reached; more may be reached later, or not. */
+  readonly durability: Durability;
+  /** Of the first record; `undefined` below `quorum`. */
+  readonly offset: number | undefined;
+  /** Of the records of this call. */
+  readonly count: number;
+  /** Where in the replicated log they are. */
+  readonly index: number;
+  readonly term: number;
+  /** They had been stored before, by an earlier attempt within the session. */
+  readonly isDuplicate: boolean;
+}
+
+export interface ReadOptions {
+  /** Bytes of records; at least one record is read. In `[1, 64 MiB]`, default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+export interface SessionOptions extends CallOptions {
+  /** How long the session may be quiet, by the log's time, in ms. Default one hour. */
+  readonly idleMs?: number;
+}
+
+const MIB = 1024 * 1024;
+const READ_BYTES_MAX = 64 * MIB;
+const SESSION_IDLE_MS = 3_600_000;
+const TAIL_WAIT_MS = 60_000;
+
+export class ReplicatedLog extends ReplicatedGroup {
+  readonly #reader: RecordReader;
+  readonly #callBytesMax: number;
+
+  private constructor(
+    init: NodeParts["init"],
+    retention: Retention | undefined,
+    onClose: (() => Promise<void>) | undefined,
+  ) {
+    super(init, retention, onClose);
+    this.#callBytesMax = init.tuning.callBytesMax;
+    this.#reader = new RecordReader(this.replica.log, this.replica.keeper);
+  }
+
+  /**
+   * Opens this node's replica. It serves once a leader is elected: see `leader()`.
+   *
+   * @throws ReplicaOptionsError, ReplicaError, LogError, SnapshotError, TransportError
+   */
+  static async open(options: LogOptions): Promise<ReplicatedLog> {
+    const { retention } = options;
+    const parts = await openNodeParts(options, undefined);
+    const kept =
+      retention === undefined
+        ? undefined
+        : { bytes: retention.bytes, milliseconds: retention.milliseconds };
+    try {
+      return new ReplicatedLog(parts.init, kept, parts.close);
+    } catch (error) {
+      await parts.close?.();
+      throw error;
+    }
+  }
+
+  /**
+   * Appends records, all or none, one after another.
+   *
+   * @param data - Copied before this returns.
+   * @throws ReplicaError with `outcome`: `not-applied`, or `unknown`
+   */
+  append(
+    data: Uint8Array | readonly Uint8Array[],
+    options: AppendOptions = {},
+  ): Promise<AppendAck> {
+    return this.appendAs(data, options, { sessionId: 0, sequence: 0 });
+  }
+
+  /** Opens a session, whose appends can be repeated without being stored twice. */
+  async openSession(options: SessionOptions = {}): Promise<LogSession> {
+    const { idleMs = SESSION_IDLE_MS } = options;
+    demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
+    const draft = sessionDraft(COMMAND_KIND.openSession, 0, idleMs);
+    const { result } = await this.submit(draft, "quorum", options);
+    if (result?.status !== "opened")
+      throw new ReplicaError("FAILED", "a session was opened, and has no id");
+    return this.session(result.sessionId, 1);
+  }
+
+  /** A session that was opened before, perhaps through another node. */
+  session(sessionId: number, nextSequence: number): LogSession {
+    return new LogSession({ log: this, sessionId, nextSequence });
+  }
+
+  /** For sessions. @internal */
+  async closeSession(sessionId: number, options: CallOptions): Promise<void> {
+    await this.submit(sessionDraft(COMMAND_KIND.closeSession, sessionId, 0), "quorum", options);
+  }
+
+  /** For sessions. @internal */
+  async appendAs(
+    data: Uint8Array | readonly Uint8Array[],
+    options: AppendOptions,
+    place: { readonly sessionId: number; readonly sequence: number },
+  ): Promise<AppendAck> {
+    const records = data instanceof Uint8Array ? [data] : data;
+    demandRecords("data", records, this.#callBytesMax);
+    const { durability = "quorum", expectedOffset = -1 } = options;
+    if (options.expectedOffset !== undefined)
+      demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
+    if (place.sessionId !== 0 && durability !== "quorum")
+      throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
+    const draft = recordsDraft(records, { ...place, offset: expectedOffset });
+    const { index, term, result } = await this.submit(draft, durability, options);
+    const count = records.length;
+    if (durability !== "quorum")
+      return { durability, offset: undefined, count, index, term, isDuplicate: false };
+    const { offset, isDuplicate } = demandAppended(result, expectedOffset);
+    return { durability, offset, count, index, term, isDuplicate };
+  }
+
+  /**
+   * Reads what is committed and applied here, from an offset on. Linearizable after
+   * `readBarrier()`; without it, of some moment not long ago.
+   *
+   * @throws ReplicaError `TRIMMED`, `INVALID_ARGUMENT`, `CLOSED`, `FAILED`; LogError `LOG_CORRUPT`
+   */
+  read(from: number, options: ReadOptions = {}): ReadResult {
+    this.demandOpen();
+    const { maxBytes = MIB } = options;
+    demandInteger("from", from, 0, Number.MAX_SAFE_INTEGER);
+    demandInteger("maxBytes", maxBytes, 1, READ_BYTES_MAX);
+    return this.#reader.read(from, maxBytes);
+  }
+
+  /**
+   * Reads on and on, and waits at the end of the log for more; nothing is read ahead of whoever
+   * takes the records. Ends by `break`, or with `ABORTED`.
+   */
+  async *tail(
+    from: number,
+    options: { readonly signal?: AbortSignal; readonly maxBytes?: number } = {},
+  ): AsyncGenerator<LogRecord, void, void> {
+    const { signal, ...read } = options;
+    let next = from;
+    for (;;) {
+      demandNotAborted(signal);
+      const { records, nextOffset } = this.read(next, read);
+      for (const record of records) yield record;
+      next = nextOffset;
+      if (records.length === 0) await this.#moreThan(next, signal);
+    }
+  }
+
+  /**
+   * Forgets the records before an offset. They are not read any more at once, and their bytes are
+   * freed up to the last snapshot of the state before it.
+   */
+  async trim(before: number, options: CallOptions = {}): Promise<void> {
+    demandInteger("before", before, 0, Number.MAX_SAFE_INTEGER);
+    await this.trimTo(before, options);
+  }
+
+  async #moreThan(offset: number, signal: AbortSignal | undefined): Promise<void> {
+    const look = (): true | undefined =>
+      this.replica.keeper.state.nextOffset > offset ? true : undefined;
+    try {
+      await this.waits.until(look, { why: "nothing came", timeoutMs: TAIL_WAIT_MS, signal });
+    } catch (error) {
+      if (!(error instanceof ReplicaError) || error.code !== "TIMEOUT") throw error;
+    }
+  }
+}

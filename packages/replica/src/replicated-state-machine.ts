@@ -1,0 +1,90 @@
+/** A state machine that every node of a group has a copy of, kept equal by the log. */
+
+import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
+import { COMMAND_KIND } from "./container.ts";
+import type { Machine } from "./machine.ts";
+import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
+import { ReplicaError } from "./replica-error.ts";
+import {
+  type CallOptions,
+  recordsDraft,
+  ReplicatedGroup,
+  sessionDraft,
+} from "./replicated-group.ts";
+
+export interface ExecuteOptions extends CallOptions {
+  /** Makes a repetition safe: the same session and number give the same answer. */
+  readonly session?: { readonly sessionId: number; readonly sequence: number };
+}
+
+const SESSION_IDLE_MS = 3_600_000;
+
+/**
+ * Its log is kept as far back as the last snapshots of the state need it.
+ *
+ * To read: `await readBarrier()`, then look into the state machine, which is this process's own
+ * copy. Without the barrier it is that of some moment not long ago.
+ */
+export class ReplicatedStateMachine extends ReplicatedGroup {
+  readonly #callBytesMax: number;
+
+  private constructor(init: NodeParts["init"], onClose: NodeParts["close"]) {
+    super(init, "compact", onClose);
+    this.#callBytesMax = init.tuning.callBytesMax;
+  }
+
+  /**
+   * Opens this node's replica, and brings the state machine to where its log says it was.
+   *
+   * @throws ReplicaOptionsError, ReplicaError, LogError, SnapshotError, TransportError
+   */
+  static async open(options: NodeOptions, machine: Machine): Promise<ReplicatedStateMachine> {
+    const parts = await openNodeParts(options, machine);
+    try {
+      return new ReplicatedStateMachine(parts.init, parts.close);
+    } catch (error) {
+      await parts.close?.();
+      throw error;
+    }
+  }
+
+  /**
+   * Executes one command on every replica.
+   *
+   * @param command - Copied before this returns.
+   * @returns what the state machine answered here, once a majority has the command on its disks.
+   * @throws ReplicaError with `outcome`: `not-applied`, or `unknown`
+   */
+  async execute(command: Uint8Array, options: ExecuteOptions = {}): Promise<Uint8Array> {
+    const [value] = await this.executeAll([command], options);
+    return value as Uint8Array;
+  }
+
+  /** Executes commands one after another, with nothing of anybody else's between. */
+  async executeAll(
+    commands: readonly Uint8Array[],
+    options: ExecuteOptions = {},
+  ): Promise<readonly Uint8Array[]> {
+    demandRecords("commands", commands, this.#callBytesMax);
+    const { sessionId = 0, sequence = 0 } = options.session ?? {};
+    const draft = recordsDraft(commands, { sessionId, sequence, offset: -1 });
+    const { result } = await this.submit(draft, "quorum", options);
+    return demandAppended(result, -1).values;
+  }
+
+  /**
+   * Opens a session: number its commands 1, 2, 3, ..., at most 5 of them under way.
+   *
+   * @returns its id, good on every node.
+   */
+  async openSession(
+    options: CallOptions & { readonly idleMs?: number } = {},
+  ): Promise<{ readonly sessionId: number }> {
+    const { idleMs = SESSION_IDLE_MS } = options;
+    demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
+    const draft = sessionDraft(COMMAND_KIND.openSession, 0, idleMs);
+    const { result } = await this.submit(draft, "quorum", options);
+    if (result?.status === "opened") return { sessionId: result.sessionId };
+    throw new ReplicaError("FAILED", "a session was opened, and has no id");
+  }
+}

@@ -1,0 +1,25 @@
+// For the tests of whoever uses the library.
+export { type ClusterOptions, startCluster, TestCluster } from "./start-cluster.ts";
+
+// For the simulator of the project.
+export {
+  type GroupInit,
+  type GroupPlace,
+  openGroup,
+  type OpenGroup,
+  openNode,
+} from "../open-group.ts";
+export { COMMAND_KIND, type CommandDraft } from "../container.ts";
+export type { Machine, RecordBatch } from "../machine.ts";
+export {
+  isMarkerDue,
+  MARKER_DRAFT,
+  type Retention,
+  trimDraft,
+  trimTarget,
+} from "../leader-duties.ts";
+export { decodeEnvelope } from "../peer-envelope.ts";
+export { RecordReader } from "../record-reader.ts";
+export type { Replica } from "../replica.ts";
+export { parseTuning } from "../replica-options.ts";
+export { recordsDraft, sessionDraft } from "../replicated-group.ts";

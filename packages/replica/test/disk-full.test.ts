@@ -1,0 +1,56 @@
+// Goal: long before a disk is full appends are refused, and everything else goes on.
+import { afterEach, expect, test } from "vitest";
+import { type Environment, nodeEnvironment, ReplicaError } from "../src/index.ts";
+import { startCluster, type TestCluster } from "../src/testing/index.ts";
+
+/** Ten times as fast: what takes seconds is over in tenths. */
+const FAST: Environment = {
+  ...nodeEnvironment,
+  now: () => nodeEnvironment.now() * 10,
+  after: (delayMs, run) => nodeEnvironment.after(delayMs / 10, run),
+};
+
+const clusters: TestCluster[] = [];
+
+afterEach(async () => {
+  for (const cluster of clusters.splice(0)) await cluster.close();
+});
+
+test("a disk that fills up is noticed, trimmed, and written to again", async () => {
+  const cluster = await startCluster({
+    diskBytes: 4_000_000,
+    environment: FAST,
+    tuning: {
+      heartbeatMs: 500,
+      electionMs: 3_000,
+      segmentBytes: 65_536,
+      snapshotEveryBytes: 65_536,
+      diskReserveBytes: 1_500_000,
+    },
+  });
+  clusters.push(cluster);
+  const leader = await cluster.leader();
+  const append = async (): Promise<ReplicaError | undefined> => {
+    try {
+      await leader.append(Buffer.alloc(10_000));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return undefined;
+    } catch (error) {
+      return error as ReplicaError;
+    }
+  };
+  let error: ReplicaError | undefined;
+  for (let i = 0; i < 400 && error === undefined; i++) error = await append();
+
+  expect(error).toMatchObject({ code: "DISK_FULL", outcome: "not-applied" });
+  await leader.readBarrier();
+  expect(leader.read(0, { maxBytes: 1 }).records).toHaveLength(1);
+  await leader.trim(leader.status().nextOffset - 5);
+
+  const deadline = performance.now() + 10_000;
+  while ((await append()) !== undefined) {
+    expect(performance.now()).toBeLessThan(deadline);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  for (const log of cluster.logs) expect(log.status().logBytes).toBeLessThan(1_000_000);
+});

@@ -1,0 +1,362 @@
+// Goal: the log does what its docstrings say, on a cluster of real replicas in memory.
+import { afterEach, describe, expect, test } from "vitest";
+import { ReplicaError, type ReplicaEvent, type ReplicatedLog } from "../src/index.ts";
+import { type ClusterOptions, startCluster, type TestCluster } from "../src/testing/index.ts";
+
+const clusters: TestCluster[] = [];
+
+async function start(options: ClusterOptions = {}): Promise<TestCluster> {
+  const cluster = await startCluster(options);
+  clusters.push(cluster);
+  return cluster;
+}
+
+afterEach(async () => {
+  for (const cluster of clusters.splice(0)) await cluster.close();
+});
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text);
+}
+
+function texts(log: ReplicatedLog, from: number, maxBytes = 1_000_000): string[] {
+  return log.read(from, { maxBytes }).records.map(({ data }) => Buffer.from(data).toString());
+}
+
+async function failure(promise: Promise<unknown>): Promise<ReplicaError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ReplicaError);
+  return error as ReplicaError;
+}
+
+/** A leader of three, with ten records. */
+async function tenRecords(options: ClusterOptions = {}) {
+  const cluster = await start(options);
+  const leader = await cluster.leader();
+  for (let i = 0; i < 10; i++) await leader.append(bytes(`record ${i}`));
+  return { cluster, leader };
+}
+
+describe("append", () => {
+  test("gives dense offsets, whatever came in one call", async () => {
+    const cluster = await start();
+    const leader = await cluster.leader();
+
+    const acks = await Promise.all([
+      leader.append(bytes("a")),
+      leader.append([bytes("b"), bytes("c")]),
+      leader.append(bytes("")),
+    ]);
+
+    expect(acks.map(({ offset, count }) => ({ offset, count }))).toEqual([
+      { offset: 0, count: 1 },
+      { offset: 1, count: 2 },
+      { offset: 3, count: 1 },
+    ]);
+    expect(new Set(acks.map(({ index }) => index)).size).toBe(1);
+    expect(texts(leader, 0)).toEqual(["a", "b", "c", ""]);
+  });
+
+  test("is refused by a follower, which names the leader", async () => {
+    const cluster = await start();
+    const leaderId = (await cluster.leader()).status().nodeId;
+    const follower = cluster.logs.find((log) => log.status().nodeId !== leaderId);
+
+    const error = await failure((follower as ReplicatedLog).append(bytes("a")));
+
+    expect(error).toMatchObject({ code: "NOT_LEADER", outcome: "not-applied", leaderId });
+  });
+
+  test("with an expected offset is applied only there", async () => {
+    const { leader } = await tenRecords();
+
+    const error = await failure(leader.append(bytes("x"), { expectedOffset: 9 }));
+    const ack = await leader.append(bytes("y"), { expectedOffset: 10 });
+
+    expect(error).toMatchObject({
+      code: "OFFSET_MISMATCH",
+      outcome: "not-applied",
+      nextOffset: 10,
+    });
+    expect(ack.offset).toBe(10);
+  });
+
+  test("of less durability says what was reached, and no offset", async () => {
+    const { leader } = await tenRecords();
+
+    const acks = await Promise.all([
+      leader.append(bytes("x"), { durability: "async" }),
+      leader.append(bytes("y"), { durability: "leader" }),
+    ]);
+
+    expect(acks.map(({ durability, offset }) => ({ durability, offset }))).toEqual([
+      { durability: "async", offset: undefined },
+      { durability: "leader", offset: undefined },
+    ]);
+  });
+
+  test("without a majority is over in time, and may yet happen", async () => {
+    const { cluster, leader } = await tenRecords();
+    const { nodeId } = leader.status();
+    for (const log of cluster.logs)
+      if (log.status().nodeId !== nodeId) await cluster.kill(log.status().nodeId);
+
+    const error = await failure(leader.append(bytes("x"), { timeoutMs: 50 }));
+
+    expect(error).toMatchObject({ code: "TIMEOUT", outcome: "unknown" });
+  });
+
+  test("is given up when its signal says so", async () => {
+    const { leader } = await tenRecords();
+    const controller = new AbortController();
+    const promise = leader.append(bytes("x"), { signal: controller.signal });
+
+    controller.abort();
+
+    expect(await failure(promise)).toMatchObject({ code: "ABORTED" });
+    await expect(leader.append(bytes("y"), { signal: controller.signal })).rejects.toThrow();
+  });
+
+  test.each([
+    ["no bytes at all", [], {}, /data/u],
+    ["something else than bytes", ["text"], {}, /data: .*Uint8Array/u],
+    ["more than a call may have", [Buffer.alloc(300_000)], {}, /callBytesMax/u],
+    ["an offset that is none", [Buffer.of(1)], { expectedOffset: -2 }, /expectedOffset/u],
+    ["no time", [Buffer.of(1)], { timeoutMs: 0 }, /timeoutMs/u],
+  ])("of %s is refused, and says why", async (_name, data, options, message) => {
+    const { leader } = await tenRecords();
+
+    const error = await failure(leader.append(data as Uint8Array[], options));
+
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
+    expect(error.message).toMatch(message);
+  });
+});
+
+describe("a session", () => {
+  test("stores a repeated append once, also through another leader", async () => {
+    const { cluster, leader } = await tenRecords();
+    const session = await leader.openSession();
+    const first = await session.append(bytes("once"));
+    await cluster.kill(leader.status().nodeId);
+    const next = await cluster.leader();
+
+    const again = await next.session(session.sessionId, 2).append(bytes("once"), { sequence: 1 });
+
+    expect(again).toMatchObject({ offset: first.offset, isDuplicate: true });
+    expect(texts(next, 10)).toEqual(["once"]);
+  });
+
+  test("refuses a number that leaves one out, and is over once it is closed", async () => {
+    const { leader } = await tenRecords();
+    const session = await leader.openSession();
+
+    const gap = await failure(session.append(bytes("x"), { sequence: 2 }));
+    await session.close();
+    const closed = await failure(session.append(bytes("x")));
+
+    expect([gap.code, closed.code]).toEqual(["SEQUENCE_GAP", "SESSION_EXPIRED"]);
+  });
+
+  test("needs a quorum", async () => {
+    const { leader } = await tenRecords();
+    const session = await leader.openSession();
+
+    const error = await failure(session.append(bytes("x"), { durability: "async" }));
+
+    expect(error.message).toMatch(/durability/u);
+  });
+});
+
+describe("reading", () => {
+  test("begins anywhere, and ends at what was asked for", async () => {
+    const { leader } = await tenRecords();
+
+    const { records, nextOffset } = leader.read(3, { maxBytes: 17 });
+
+    expect(records.map(({ offset }) => offset)).toEqual([3, 4, 5]);
+    expect(nextOffset).toBe(6);
+    expect(leader.read(10)).toEqual({ records: [], nextOffset: 10 });
+  });
+
+  test("in small steps gives every record once", async () => {
+    const cluster = await start({ nodes: 1 });
+    const leader = await cluster.leader();
+    const all = Array.from({ length: 300 }, (_, i) => `record ${i}`);
+    for (let i = 0; i < all.length; i += 30)
+      await Promise.all([
+        leader.append(all.slice(i, i + 10).map(bytes)),
+        leader.append(all.slice(i + 10, i + 30).map(bytes)),
+      ]);
+
+    const found: string[] = [];
+    for (let from = 0; from < all.length; from = leader.read(from, { maxBytes: 25 }).nextOffset)
+      found.push(...texts(leader, from, 25));
+
+    expect(found).toEqual(all);
+    expect(leader.read(137, { maxBytes: 1 }).records[0]?.offset).toBe(137);
+  });
+
+  test("of a stranger's offsets is refused", async () => {
+    const { leader } = await tenRecords();
+
+    expect(() => leader.read(11)).toThrow(/beyond 10/u);
+    expect(() => leader.read(-1)).toThrow(/from/u);
+    expect(() => leader.read(0, { maxBytes: 0 })).toThrow(/maxBytes/u);
+  });
+
+  test("behind a barrier sees what was acknowledged, on every node", async () => {
+    const { cluster } = await tenRecords();
+
+    const counts = await Promise.all(
+      cluster.logs.map(async (log) => {
+        await log.readBarrier();
+        return log.read(0).records.length;
+      }),
+    );
+
+    expect(counts).toEqual([10, 10, 10]);
+  });
+
+  test("behind a barrier needs a majority", async () => {
+    const { cluster, leader } = await tenRecords();
+    for (const log of cluster.logs) if (log !== leader) await cluster.kill(log.status().nodeId);
+
+    const error = await failure(leader.readBarrier({ timeoutMs: 50 }));
+
+    expect(error.outcome).toBe("not-applied");
+    expect(leader.read(0).records).toHaveLength(10);
+  });
+
+  test("on and on waits for more, and ends with its signal", async () => {
+    const { leader } = await tenRecords();
+    const controller = new AbortController();
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const { offset } of leader.tail(8, { signal: controller.signal })) {
+        seen.push(offset);
+        if (offset === 11) controller.abort();
+      }
+    })();
+
+    await leader.append(bytes("more"));
+    await leader.append(bytes("and more"));
+
+    expect((await failure(reading)).code).toBe("ABORTED");
+    expect(seen).toEqual([8, 9, 10, 11]);
+  });
+});
+
+describe("trimming", () => {
+  test("forgets what is before, on every node", async () => {
+    const { cluster, leader } = await tenRecords();
+
+    await leader.trim(4);
+
+    for (const log of cluster.logs) {
+      await log.readBarrier();
+      expect(log.status().firstOffset).toBe(4);
+      expect(() => log.read(3)).toThrow(expect.objectContaining({ code: "TRIMMED" }));
+      expect(log.read(4).records[0]?.offset).toBe(4);
+    }
+  });
+
+  test("by retention keeps the newest bytes, and frees the others on every node", async () => {
+    const tuning = { segmentBytes: 65_536, snapshotEveryBytes: 65_536 };
+    const cluster = await start({ tuning, retention: { bytes: 200_000 } });
+    const leader = await cluster.leader();
+
+    for (let i = 0; i < 100; i++) await leader.append(Buffer.alloc(10_000, i));
+    await Promise.all(cluster.logs.map((log) => log.readBarrier()));
+
+    const first = leader.status().firstOffset;
+    expect(first).toBeGreaterThan(60);
+    expect(first).toBeLessThan(81);
+    for (const log of cluster.logs) {
+      expect(log.status().firstIndex).toBe(leader.status().firstIndex);
+      expect(log.status().logBytes).toBeLessThan(700_000);
+      expect(log.read(first, { maxBytes: 2_000_000 }).records).toHaveLength(100 - first);
+    }
+  });
+});
+
+describe("a node", () => {
+  test("that was killed comes back with all it had, and gets what it missed", async () => {
+    const { cluster, leader } = await tenRecords();
+    await cluster.kill(leader.status().nodeId);
+    await (await cluster.leader()).append(bytes("missed"));
+
+    const back = await cluster.restart(leader.status().nodeId);
+    await back.readBarrier();
+
+    expect(texts(back, 9)).toEqual(["record 9", "missed"]);
+  });
+
+  test("that is behind all that is kept gets a snapshot, and the log after it", async () => {
+    const events: ReplicaEvent[] = [];
+    const cluster = await start({
+      tuning: { segmentBytes: 65_536, snapshotEveryBytes: 65_536 },
+      retention: { bytes: 100_000 },
+      onEvent: (_, event) => events.push(event),
+    });
+    const leader = await cluster.leader();
+    const late = cluster.logs.find((log) => log !== leader)?.status().nodeId as number;
+    const session = await leader.openSession();
+    await session.append(bytes("in a session"));
+    await cluster.kill(late);
+    for (let i = 0; i < 100; i++) await leader.append(Buffer.alloc(5_000, i));
+
+    const back = await cluster.restart(late);
+    await back.readBarrier();
+
+    const { firstOffset, nextOffset } = leader.status();
+    expect(events.map(({ type }) => type)).toContain("snapshotInstalled");
+    expect(firstOffset).toBeGreaterThan(0);
+    expect(back.status()).toMatchObject({ firstOffset, nextOffset });
+    const all = { maxBytes: 10_000_000 };
+    expect(back.read(firstOffset, all)).toEqual(leader.read(firstOffset, all));
+  });
+
+  test("that stops hands over first: nobody waits for an election", async () => {
+    const events: ReplicaEvent[] = [];
+    const { cluster, leader } = await tenRecords({ onEvent: (_, event) => events.push(event) });
+    const leaving = leader.status().nodeId;
+    events.length = 0;
+
+    await leader.close();
+    const others = cluster.logs.filter((log) => log !== leader);
+    const ids = await Promise.all(others.map((log) => log.leader()));
+
+    expect(ids).not.toContain(leaving);
+    const next = others.find((log) => log.status().nodeId === ids[0]) as ReplicatedLog;
+    expect((await next.append(bytes("x"))).offset).toBe(10);
+    const roles = events.map((event) => (event.type === "role" ? event.role : ""));
+    expect(roles).not.toContain("preCandidate");
+  });
+
+  test("that is closed refuses everything, and says so", async () => {
+    const { leader } = await tenRecords();
+    const pending = failure(leader.append(bytes("x"), { timeoutMs: 60_000 }));
+
+    await leader.close({ handOver: false });
+    await leader.close();
+
+    expect((await pending).code).toBe("CLOSED");
+    expect((await failure(leader.append(bytes("x")))).code).toBe("CLOSED");
+    expect((await failure(leader.readBarrier())).code).toBe("CLOSED");
+    expect(() => leader.read(0)).toThrow(/closed/u);
+  });
+
+  test("gives leadership to whom it is told", async () => {
+    const { cluster, leader } = await tenRecords();
+    const heir = cluster.logs.find((log) => log !== leader) as ReplicatedLog;
+
+    await leader.transferLeadership(heir.status().nodeId);
+
+    expect((await cluster.leader()).status().nodeId).toBe(heir.status().nodeId);
+    expect((await failure(heir.transferLeadership(99))).code).toBe("MEMBERSHIP_REFUSED");
+  });
+});
