@@ -1,0 +1,56 @@
+// Goal: the example in the README is what a newcomer copies first, so it compiles and runs.
+// Method: cut it out, compile it under the project's own flags, run it, look at what it says.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+test("the example compiles, opens a group, loses a node, and reads everything back", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const blocks = [...readme.matchAll(/```ts\n(?<code>[^]*?)```/gu)];
+  expect(blocks).toHaveLength(1);
+  const folder = join(root, "out", "readme-replica");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "example.ts"), blocks[0]?.groups?.["code"] ?? "");
+  const config = {
+    extends: "../../tsconfig.test.json",
+    compilerOptions: {
+      isolatedDeclarations: false,
+      allowImportingTsExtensions: false,
+      noEmit: false,
+      composite: false,
+      declarationMap: false,
+      tsBuildInfoFile: null,
+      incremental: false,
+      rootDir: ".",
+      outDir: "dist",
+      customConditions: [],
+    },
+    files: ["example.ts"],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+  execFileSync(process.execPath, [compiler, "-p", folder], { stdio: "pipe" });
+
+  const cwd = mkdtempSync(join(tmpdir(), "quorumlog-readme-"));
+  onTestFinished(() => {
+    rmSync(cwd, { recursive: true, force: true });
+  });
+  const program = join(folder, "dist", "example.js");
+  const said = execFileSync(process.execPath, [program], { cwd, encoding: "utf8" });
+
+  expect(said).toBe(
+    [
+      "order 101 is at offset 100",
+      `101 records, the first is "order 1"`,
+      `101 records, the first is "order 1"`,
+      "",
+    ].join("\n"),
+  );
+}, 30_000);
