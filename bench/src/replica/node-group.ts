@@ -2,8 +2,8 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePorts } from "../free-ports.ts";
 import type { LoadConfig, LoadResult } from "./append-load.ts";
 import type { Answer, NodeConfig, Request, Usage } from "./node-process.ts";
 
@@ -22,7 +22,8 @@ export class NodeGroup {
 
   static async start(kind: NodeKind, folder: string): Promise<NodeGroup> {
     const directory = mkdtempSync(join(folder, `${kind}-`));
-    const ports = await freePorts(NODE_COUNT);
+    const free = await freePorts(NODE_COUNT);
+    const ports = Object.fromEntries(free.map((port, at) => [at + 1, port]));
     const children: ChildProcess[] = [];
     const group = new NodeGroup(directory, children);
     const start = (nodeId: number): Promise<Answer> => {
@@ -83,17 +84,4 @@ function nextAnswer(child: ChildProcess): Promise<Answer> {
       resolve(message as Answer);
     });
   });
-}
-
-/** Ports that nothing listened on a moment ago, by node id. */
-async function freePorts(count: number): Promise<Record<number, number>> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: Record<number, number> = {};
-  for (const [at, server] of servers.entries()) {
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    if (typeof address === "object" && address !== null) ports[at + 1] = address.port;
-  }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }

@@ -20,7 +20,9 @@ type Introduction = Extract<Envelope, { readonly kind: "introduction" }>;
 
 export class PeerDirectory {
   readonly #init: PeerDirectoryInit;
-  /** As they have said themselves, or whoever wants to add them. */
+  /** Where a node is said to be that is to be added. */
+  readonly #sought = new Map<number, string>();
+  /** Where nodes say that they are: better than nothing. */
   readonly #told = new Map<number, string>();
   readonly #incarnations = new Map<number, number>();
   readonly #reports = new Map<number, HealthReport>();
@@ -50,9 +52,9 @@ export class PeerDirectory {
     this.#update();
   }
 
-  /** Looks for a node that is not a member, or is somewhere else. */
+  /** Looks for a node that is to become a member. */
   seek(nodeId: number, address: string): void {
-    this.#told.set(nodeId, address);
+    this.#sought.set(nodeId, address);
     this.#update();
   }
 
@@ -67,7 +69,10 @@ export class PeerDirectory {
 
   onIntroduction(from: number, { incarnation, address, isQuestion }: Introduction): void {
     this.#incarnations.set(from, incarnation);
-    if (address !== "") this.seek(from, address);
+    if (address !== "") {
+      this.#told.set(from, address);
+      this.#update();
+    }
     if (isQuestion) this.introduce(from, false);
   }
 
@@ -93,10 +98,11 @@ export class PeerDirectory {
   #update(): void {
     const { nodeId, addresses, link } = this.#init;
     const isJoining = findMember(this.#configuration, nodeId) === undefined;
+    const known = new Map([...this.#told, ...addresses, ...this.#logged, ...this.#sought]);
     const peers = new Map(
-      [...addresses, ...this.#logged, ...this.#told].filter(([id, address]) => {
-        const isWanted = isJoining || this.#told.has(id) || this.#isMember(id);
-        return isWanted && isAddress(address);
+      [...known].filter(([id, address]) => {
+        const isHeard = this.#told.has(id) || this.#sought.has(id);
+        return (isJoining || isHeard || this.#isMember(id)) && isAddress(address);
       }),
     );
     if (isSameMap(this.#current, peers)) return;
