@@ -18,6 +18,7 @@ export interface AppendedAt {
   readonly result: CommandResult | undefined;
 }
 
+/** Belongs to the desk that it is submitted to. */
 export interface AppendCall {
   readonly draft: CommandDraft;
   readonly durability: Durability;
@@ -25,4 +26,6 @@ export interface AppendCall {
   readonly deadline: number;
   /** Called once. */
   readonly settle: (error: ReplicaError | undefined, at: AppendedAt | undefined) => void;
+  /** The desk's own: where the call is; `undefined` before it is submitted. */
+  state?: "queued" | "underWay" | "settled";
 }

@@ -7,6 +7,7 @@ import type { CommandDraft } from "./container.ts";
 import type { Environment } from "./environment.ts";
 import {
   isMarkerDue,
+  isSnapshotUnderWay,
   MARKER_DRAFT,
   type RetentionPolicy,
   trimDraft,
@@ -65,7 +66,9 @@ export class GroupDuties {
     if (this.#isProposing || replica.status().role !== "leader") return;
     const { state } = replica.keeper;
     const isDue = isMarkerDue(state, tuning.snapshotEveryBytes);
-    const target = trimTarget(state, retention, environment.wallTime());
+    const target = isSnapshotUnderWay(replica.progress())
+      ? undefined
+      : trimTarget(state, retention, environment.wallTime());
     if (!isDue && target === undefined) return;
     this.#isProposing = true;
     // One that fails is of no consequence: it is due again, here or on the next leader.

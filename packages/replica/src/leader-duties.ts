@@ -3,6 +3,7 @@
  * to what is to be retained. Both go through the log, so that all replicas do the same.
  */
 
+import type { ProgressView } from "@quorumlog/raft";
 import type { CommandDraft } from "./container.ts";
 import { COMMAND_HEADER_BYTES, COMMAND_KIND } from "./container.ts";
 import type { GroupState, Marker } from "./group-state.ts";
@@ -26,6 +27,14 @@ export function trimDraft(offset: number): CommandDraft {
 /** Whether the state should be kept again. */
 export function isMarkerDue(state: GroupState, everyBytes: number): boolean {
   return state.logBytes - (state.markers.at(-1)?.logBytes ?? 0) >= everyBytes;
+}
+
+/**
+ * Whether a member is being given the snapshot that the log begins behind: a trim would take it
+ * away, and the entries that it needs next. Ends with the transfer, which never idles for long.
+ */
+export function isSnapshotUnderWay(progress: readonly ProgressView[]): boolean {
+  return progress.some(({ state }) => state === "snapshot");
 }
 
 /** Up to which offset the log should be trimmed; `undefined` if it should not be. */

@@ -14,21 +14,10 @@ import { CONTAINER_HEADER_BYTES, encodeContainer } from "./container.ts";
 import type { CommandResult } from "./group-state.ts";
 import { notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
 
-/** A call, until it is answered. */
-interface PendingCall extends AppendCall {
-  state: "queued" | "underWay" | "settled";
-}
-
-/** What can be done about a call that was submitted. */
-export interface CallHandle {
-  /** Gives up waiting; what is queued is withdrawn. */
-  abort(): void;
-}
-
 interface ContainerUnderWay {
   readonly term: number;
   readonly bytes: number;
-  readonly calls: readonly PendingCall[];
+  readonly calls: readonly AppendCall[];
   /** Some are answered as soon as the container is on this disk. */
   readonly waitsForDisk: boolean;
 }
@@ -47,13 +36,13 @@ const RETRY_AFTER_MS = 20;
 export class ProposalDesk {
   readonly #core: RaftCore;
   readonly #limits: ProposalLimits;
-  #queue: PendingCall[] = [];
+  #queue: AppendCall[] = [];
   #queueBytes = 0;
   #underWayBytes = 0;
   readonly #underWay = new Map<number, ContainerUnderWay>();
-  readonly #parked = new Map<number, PendingCall[]>();
+  readonly #parked = new Map<number, AppendCall[]>();
   /** By how long they may take: each in the order of their deadlines. */
-  readonly #byTimeout = new Map<number, PendingCall[]>();
+  readonly #byTimeout = new Map<number, AppendCall[]>();
 
   constructor(core: RaftCore, limits: ProposalLimits) {
     this.#core = core;
@@ -65,19 +54,19 @@ export class ProposalDesk {
   }
 
   /** @throws ReplicaError `NOT_LEADER`, `OVERLOADED`: nothing was taken. */
-  submit(call: AppendCall, timeoutMs: number): CallHandle {
+  submit(call: AppendCall, timeoutMs: number): void {
     const { role, leaderId } = this.#core.status();
     if (role !== "leader") throw notLeader(leaderId);
     if (this.pendingBytes + call.draft.bytes > this.#limits.pendingBytesMax) throw overloaded();
-    const pending: PendingCall = { ...call, state: "queued" };
-    this.#queue.push(pending);
+    call.state = "queued";
+    this.#queue.push(call);
     this.#queueBytes += call.draft.bytes;
-    this.#watch(pending, timeoutMs);
-    return {
-      abort: () => {
-        this.#giveUp(pending, "ABORTED", "the caller's signal was aborted");
-      },
-    };
+    this.#watch(call, timeoutMs);
+  }
+
+  /** Gives up waiting for a call; one that is queued is withdrawn. */
+  abort(call: AppendCall): void {
+    if (call.state !== "settled") this.#giveUp(call, "ABORTED", "the caller's signal was aborted");
   }
 
   /**
@@ -170,7 +159,7 @@ export class ProposalDesk {
     this.#parked.clear();
   }
 
-  #watch(call: PendingCall, timeoutMs: number): void {
+  #watch(call: AppendCall, timeoutMs: number): void {
     const calls = this.#byTimeout.get(timeoutMs);
     if (calls === undefined) this.#byTimeout.set(timeoutMs, [call]);
     else calls.push(call);
@@ -185,7 +174,7 @@ export class ProposalDesk {
     return count >= PARTIAL_UNDER_WAY_MAX;
   }
 
-  #takeContainer(): PendingCall[] {
+  #takeContainer(): AppendCall[] {
     const { containerBytesMax } = this.#limits;
     let bytes = CONTAINER_HEADER_BYTES;
     let count = 0;
@@ -200,7 +189,7 @@ export class ProposalDesk {
     return calls;
   }
 
-  #propose(taken: readonly PendingCall[], timestamp: number): void {
+  #propose(taken: readonly AppendCall[], timestamp: number): void {
     const calls = taken.filter(({ state }) => state === "queued");
     if (calls.length === 0) return;
     const container = encodeContainer(
@@ -219,7 +208,7 @@ export class ProposalDesk {
     }
   }
 
-  #begin(index: number, term: number, calls: readonly PendingCall[]): void {
+  #begin(index: number, term: number, calls: readonly AppendCall[]): void {
     // What this node proposed here in an earlier term may yet be committed by another leader.
     const former = this.#underWay.get(index);
     if (former !== undefined) this.#forget(index, former);
@@ -244,23 +233,23 @@ export class ProposalDesk {
     for (const call of container.calls) settle(call, lost("unknown"), undefined);
   }
 
-  #refuse(calls: readonly PendingCall[], error: ReplicaError): void {
+  #refuse(calls: readonly AppendCall[], error: ReplicaError): void {
     for (const call of calls) settle(call, error, undefined);
   }
 
-  #giveUp(call: PendingCall, code: "TIMEOUT" | "ABORTED", why: string): void {
+  #giveUp(call: AppendCall, code: "TIMEOUT" | "ABORTED", why: string): void {
     // What is queued stays there, and is passed over when its container is made.
     const outcome = call.state === "queued" ? "not-applied" : "unknown";
     settle(call, new ReplicaError(code, why, { outcome }), undefined);
   }
 }
 
-function isSettled({ state }: PendingCall): boolean {
+function isSettled({ state }: AppendCall): boolean {
   return state === "settled";
 }
 
 function settle(
-  call: PendingCall,
+  call: AppendCall,
   error: ReplicaError | undefined,
   at: Parameters<AppendCall["settle"]>[1],
 ): void {
@@ -269,7 +258,7 @@ function settle(
   call.settle(error, at);
 }
 
-function bytesOf(calls: readonly PendingCall[]): number {
+function bytesOf(calls: readonly AppendCall[]): number {
   let bytes = 0;
   for (const { draft } of calls) bytes += draft.bytes;
   return bytes;

@@ -28,6 +28,7 @@ import {
 } from "@quorumlog/raft";
 import type { GroupLink, GroupReceiver, PeerIdentity, Transport } from "@quorumlog/transport";
 import { encodeConfiguration } from "./configuration-codec.ts";
+import { CommitNotices } from "./commit-notices.ts";
 import type { Environment } from "./environment.ts";
 import type { CommandResult } from "./group-state.ts";
 import type { Machine } from "./machine.ts";
@@ -86,6 +87,7 @@ export class Replica implements GroupReceiver {
   #lastTickAt: number;
   #cancelTick: () => void = () => undefined;
   #isTurnWanted = false;
+  readonly #notices: CommitNotices;
   #state: "open" | "stopped" = "open";
   #failure: ReplicaError | undefined;
   #syncStartedAt: number | undefined;
@@ -107,16 +109,24 @@ export class Replica implements GroupReceiver {
     this.proposals = new ProposalDesk(this.core, init.limits);
     const electionMs = init.raft.electionTicks * init.timing.tickMs;
     this.reads = new ReadDesk(this.core, electionMs);
+    const after = (delayMs: number, run: () => void): void => {
+      environment.after(delayMs, () => {
+        if (this.isOpen()) this.#guarded(run);
+      });
+    };
+    this.#notices = new CommitNotices({
+      after,
+      send: (message) => {
+        const isSent = this.#send(message.to, { kind: "raft", message });
+        if (!isSent) this.core.reportUnreachable(message.to);
+      },
+    });
     this.#sender = new SnapshotSender({
       snapshots,
       bytesPerSecond: init.snapshotBytesPerSecond,
       idleMsMax: 10 * electionMs,
       now: () => environment.now(),
-      after: (delayMs, run) => {
-        environment.after(delayMs, () => {
-          if (this.isOpen()) this.#guarded(run);
-        });
-      },
+      after,
       send: (to, part, bytes) => this.#send(to, { kind: "snapshotChunk", part, bytes }),
       report: (to, outcome) => {
         this.core.reportSnapshot(to, outcome);
@@ -398,6 +408,13 @@ export class Replica implements GroupReceiver {
 
   #sendMessage(message: Message): void {
     const { to } = message;
+    if (message.type === "AppendEntries") {
+      if (message.entries.length === 0) {
+        this.#notices.hold(message);
+        return;
+      }
+      this.#notices.drop(to);
+    }
     const isSent = this.#send(to, { kind: "raft", message });
     if (message.type === "InstallSnapshot") {
       if (isSent) this.#sender.begin(to, message.snapshot.lastIncludedIndex);

@@ -2,7 +2,7 @@
 
 import { nodeFileSystem } from "@quorumlog/log";
 import { type Configuration, isVoter, type ProgressView } from "@quorumlog/raft";
-import type { AppendCall, Durability } from "./append-call.ts";
+import type { AppendCall, AppendedAt, Durability } from "./append-call.ts";
 import {
   type CommandDraft,
   COMMAND_HEADER_BYTES,
@@ -92,12 +92,12 @@ export class ReplicatedGroup {
       retention,
       preferredLeaders: init.preferredLeaders,
       freeBytes: () => fileSystem.freeBytes(init.directory),
-      submit: (draft) => this.submit(draft, "quorum", {}),
+      submit: (draft) => this.submitCommand(draft, {}),
     });
     this.#membership = new MembershipChanges({
       replica: this.replica,
       waits: this.waits,
-      append: (draft, options) => this.submit(draft, "quorum", options).then(() => undefined),
+      append: (draft, options) => this.submitCommand(draft, options).then(() => undefined),
       timeoutMs: init.tuning.timeoutMs,
     });
   }
@@ -206,7 +206,7 @@ export class ReplicatedGroup {
 
   /** Has every replica keep its state as of now. */
   async snapshot(options: CallOptions = {}): Promise<void> {
-    await this.submit(MARKER_DRAFT, "quorum", options);
+    await this.submitCommand(MARKER_DRAFT, options);
   }
 
   /**
@@ -230,41 +230,66 @@ export class ReplicatedGroup {
     if (this.#closing !== undefined || !this.replica.isOpen()) throw closed();
   }
 
-  protected submit(
-    draft: CommandDraft,
+  /** Puts a call on its way: one promise, whatever it takes. */
+  protected submit<T>(
     durability: Durability,
     options: CallOptions,
-  ): Promise<NonNullable<Parameters<AppendCall["settle"]>[1]>> {
+    call: {
+      /** @throws ReplicaError if the call makes no sense. */
+      readonly draft: () => CommandDraft;
+      /** @throws ReplicaError if it was refused when it was applied. */
+      readonly answer: (at: AppendedAt, draft: CommandDraft) => T;
+    },
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       this.demandOpen();
+      const draft = call.draft();
       if (draft.kind === COMMAND_KIND.records) this.#demandRoom();
       const { signal } = options;
       demandNotAborted(signal);
       const timeoutMs = this.#timeoutOf(options);
-      const onAbort = (): void => {
-        handle.abort();
+      let onAbort: (() => void) | undefined = undefined;
+      const settle = (error: ReplicaError | undefined, at: AppendedAt | undefined): void => {
+        if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+        if (at === undefined) {
+          reject(error ?? closed());
+          return;
+        }
+        try {
+          resolve(call.answer(at, draft));
+        } catch (refusal) {
+          reject(refusal);
+        }
       };
-      const handle = this.replica.proposals.submit(
-        {
-          draft,
-          durability,
-          deadline: this.environment.now() + timeoutMs,
-          settle: (error, at) => {
-            signal?.removeEventListener("abort", onAbort);
-            if (error === undefined && at !== undefined) resolve(at);
-            else reject(error ?? closed());
-          },
-        },
-        timeoutMs,
-      );
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const deadline = this.environment.now() + timeoutMs;
+      const pending: AppendCall = { draft, durability, deadline, settle };
+      this.replica.proposals.submit(pending, timeoutMs);
+      if (signal !== undefined) {
+        onAbort = () => {
+          this.replica.proposals.abort(pending);
+        };
+        signal.addEventListener("abort", onAbort, { once: true });
+      }
       this.replica.wantTurn();
     });
   }
 
+  /** Puts a command on its way that has no records. */
+  protected submitCommand(draft: CommandDraft, options: CallOptions): Promise<AppendedAt> {
+    return this.submit("quorum", options, { draft: () => draft, answer: (at) => at });
+  }
+
+  /** @returns the session's id. */
+  protected async openSessionFor(idleMs: number, options: CallOptions): Promise<number> {
+    const draft = sessionDraft(COMMAND_KIND.openSession, 0, idleMs);
+    const { result } = await this.submitCommand(draft, options);
+    if (result?.status === "opened") return result.sessionId;
+    throw new ReplicaError("FAILED", "a session was opened, and has no id", { outcome: "unknown" });
+  }
+
   /** Up to where the log should be forgotten. */
   protected trimTo(offset: number, options: CallOptions): Promise<void> {
-    return this.submit(trimDraft(offset), "quorum", options).then(() => undefined);
+    return this.submitCommand(trimDraft(offset), options).then(() => undefined);
   }
 
   /** Far from the end of any disk: trims, sessions and membership still need some. */
@@ -325,13 +350,14 @@ export class ReplicatedGroup {
   }
 }
 
-/** A command of records, checked. */
+/** A command of records; `offset` is the expected one, or -1. */
 export function recordsDraft(
   records: readonly Uint8Array[],
-  place: { readonly sessionId: number; readonly sequence: number; readonly offset: number },
+  { sessionId, sequence }: { readonly sessionId: number; readonly sequence: number },
+  offset: number,
 ): CommandDraft {
   const bytes = commandBytes(records);
-  return { kind: COMMAND_KIND.records, ...place, records, bytes };
+  return { kind: COMMAND_KIND.records, sessionId, sequence, offset, records, bytes };
 }
 
 /** A command about a session. */

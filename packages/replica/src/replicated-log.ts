@@ -94,7 +94,7 @@ export class ReplicatedLog extends ReplicatedGroup {
   /**
    * Appends records, all or none, one after another.
    *
-   * @param data - Copied before this returns.
+   * @param data - Borrowed: do not write to it before the promise is settled.
    * @throws ReplicaError with `outcome`: `not-applied`, or `unknown`
    */
   append(
@@ -108,11 +108,8 @@ export class ReplicatedLog extends ReplicatedGroup {
   async openSession(options: SessionOptions = {}): Promise<LogSession> {
     const { idleMs = SESSION_IDLE_MS } = options;
     demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
-    const draft = sessionDraft(COMMAND_KIND.openSession, 0, idleMs);
-    const { result } = await this.submit(draft, "quorum", options);
-    if (result?.status !== "opened")
-      throw new ReplicaError("FAILED", "a session was opened, and has no id");
-    return this.session(result.sessionId, 1);
+    const sessionId = await this.openSessionFor(idleMs, options);
+    return this.session(sessionId, 1);
   }
 
   /** A session that was opened before, perhaps through another node. */
@@ -122,29 +119,34 @@ export class ReplicatedLog extends ReplicatedGroup {
 
   /** For sessions. @internal */
   async closeSession(sessionId: number, options: CallOptions): Promise<void> {
-    await this.submit(sessionDraft(COMMAND_KIND.closeSession, sessionId, 0), "quorum", options);
+    await this.submitCommand(sessionDraft(COMMAND_KIND.closeSession, sessionId, 0), options);
   }
 
   /** For sessions. @internal */
-  async appendAs(
+  appendAs(
     data: Uint8Array | readonly Uint8Array[],
     options: AppendOptions,
     place: { readonly sessionId: number; readonly sequence: number },
   ): Promise<AppendAck> {
-    const records = data instanceof Uint8Array ? [data] : data;
-    demandRecords("data", records, this.#callBytesMax);
     const { durability = "quorum", expectedOffset = -1 } = options;
-    if (options.expectedOffset !== undefined)
-      demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
-    if (place.sessionId !== 0 && durability !== "quorum")
-      throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
-    const draft = recordsDraft(records, { ...place, offset: expectedOffset });
-    const { index, term, result } = await this.submit(draft, durability, options);
-    const count = records.length;
-    if (durability !== "quorum")
-      return { durability, offset: undefined, count, index, term, isDuplicate: false };
-    const { offset, isDuplicate } = demandAppended(result, expectedOffset);
-    return { durability, offset, count, index, term, isDuplicate };
+    return this.submit(durability, options, {
+      draft: () => {
+        const records = data instanceof Uint8Array ? [data] : data;
+        demandRecords("data", records, this.#callBytesMax);
+        if (options.expectedOffset !== undefined)
+          demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
+        if (place.sessionId !== 0 && durability !== "quorum")
+          throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
+        return recordsDraft(records, place, expectedOffset);
+      },
+      answer: ({ index, term, result }, { records }) => {
+        const count = records.length;
+        if (durability !== "quorum")
+          return { durability, offset: undefined, count, index, term, isDuplicate: false };
+        const { offset, isDuplicate } = demandAppended(result, expectedOffset);
+        return { durability, offset, count, index, term, isDuplicate };
+      },
+    });
   }
 
   /**

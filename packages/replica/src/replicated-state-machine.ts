@@ -1,22 +1,16 @@
 /** A state machine that every node of a group has a copy of, kept equal by the log. */
 
 import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
-import { COMMAND_KIND } from "./container.ts";
 import type { Machine } from "./machine.ts";
 import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
-import { ReplicaError } from "./replica-error.ts";
-import {
-  type CallOptions,
-  recordsDraft,
-  ReplicatedGroup,
-  sessionDraft,
-} from "./replicated-group.ts";
+import { type CallOptions, recordsDraft, ReplicatedGroup } from "./replicated-group.ts";
 
 export interface ExecuteOptions extends CallOptions {
   /** Makes a repetition safe: the same session and number give the same answer. */
   readonly session?: { readonly sessionId: number; readonly sequence: number };
 }
 
+const NO_SESSION = { sessionId: 0, sequence: 0 };
 const SESSION_IDLE_MS = 3_600_000;
 
 /**
@@ -51,7 +45,7 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
   /**
    * Executes one command on every replica.
    *
-   * @param command - Copied before this returns.
+   * @param command - Borrowed: do not write to it before the promise is settled.
    * @returns what the state machine answered here, once a majority has the command on its disks.
    * @throws ReplicaError with `outcome`: `not-applied`, or `unknown`
    */
@@ -61,15 +55,17 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
   }
 
   /** Executes commands one after another, with nothing of anybody else's between. */
-  async executeAll(
+  executeAll(
     commands: readonly Uint8Array[],
     options: ExecuteOptions = {},
   ): Promise<readonly Uint8Array[]> {
-    demandRecords("commands", commands, this.#callBytesMax);
-    const { sessionId = 0, sequence = 0 } = options.session ?? {};
-    const draft = recordsDraft(commands, { sessionId, sequence, offset: -1 });
-    const { result } = await this.submit(draft, "quorum", options);
-    return demandAppended(result, -1).values;
+    return this.submit("quorum", options, {
+      draft: () => {
+        demandRecords("commands", commands, this.#callBytesMax);
+        return recordsDraft(commands, options.session ?? NO_SESSION, -1);
+      },
+      answer: ({ result }) => demandAppended(result, -1).values,
+    });
   }
 
   /**
@@ -82,9 +78,6 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
   ): Promise<{ readonly sessionId: number }> {
     const { idleMs = SESSION_IDLE_MS } = options;
     demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
-    const draft = sessionDraft(COMMAND_KIND.openSession, 0, idleMs);
-    const { result } = await this.submit(draft, "quorum", options);
-    if (result?.status === "opened") return { sessionId: result.sessionId };
-    throw new ReplicaError("FAILED", "a session was opened, and has no id");
+    return { sessionId: await this.openSessionFor(idleMs, options) };
   }
 }

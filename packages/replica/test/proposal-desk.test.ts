@@ -1,7 +1,7 @@
 // Goal: every call is answered once, with an outcome that is true.
 import { parseRaftOptions, MemoryLogStorage, RaftCore } from "@quorumlog/raft";
 import { describe, expect, test } from "vitest";
-import type { Durability } from "../src/append-call.ts";
+import type { AppendCall, Durability } from "../src/append-call.ts";
 import { COMMAND_KIND, type CommandDraft, commandBytes } from "../src/container.ts";
 import type { CommandResult } from "../src/group-state.ts";
 import { ProposalDesk } from "../src/proposal-desk.ts";
@@ -59,21 +59,23 @@ class Bench {
   readonly desk: ProposalDesk = new ProposalDesk(this.raft, LIMITS);
   readonly answers: Record<string, string> = {};
 
-  submit(name: string, more: { bytes?: number; durability?: Durability; timeoutMs?: number } = {}) {
+  submit(
+    name: string,
+    more: { bytes?: number; durability?: Durability; timeoutMs?: number } = {},
+  ): AppendCall {
     const { bytes = 10, durability = "quorum", timeoutMs = 1_000 } = more;
-    return this.desk.submit(
-      {
-        draft: draftOf(bytes),
-        durability,
-        deadline: timeoutMs,
-        settle: (error, at) => {
-          expect(this.answers[name]).toBeUndefined();
-          this.answers[name] =
-            error === undefined ? `index ${at?.index}` : `${error.code} ${error.outcome}`;
-        },
+    const call: AppendCall = {
+      draft: draftOf(bytes),
+      durability,
+      deadline: timeoutMs,
+      settle: (error, at) => {
+        expect(this.answers[name]).toBeUndefined();
+        this.answers[name] =
+          error === undefined ? `index ${at?.index}` : `${error.code} ${error.outcome}`;
       },
-      timeoutMs,
-    );
+    };
+    this.desk.submit(call, timeoutMs);
+    return call;
   }
 }
 
@@ -166,7 +168,7 @@ describe("a call", () => {
     const bench = new Bench();
     elect(bench.raft);
     const before = bench.raft.status().lastIndex;
-    bench.submit("a").abort();
+    bench.desk.abort(bench.submit("a"));
 
     bench.desk.flush(1);
 

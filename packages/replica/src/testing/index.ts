@@ -11,13 +11,8 @@ export {
 } from "../open-group.ts";
 export { COMMAND_KIND, type CommandDraft } from "../container.ts";
 export type { Machine, RecordBatch } from "../machine.ts";
-export {
-  isMarkerDue,
-  MARKER_DRAFT,
-  type Retention,
-  trimDraft,
-  trimTarget,
-} from "../leader-duties.ts";
+export { GroupDuties } from "../group-duties.ts";
+export { MARKER_DRAFT, type Retention, trimDraft } from "../leader-duties.ts";
 export { decodeEnvelope } from "../peer-envelope.ts";
 export { RecordReader } from "../record-reader.ts";
 export type { Replica } from "../replica.ts";
