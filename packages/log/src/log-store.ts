@@ -86,6 +86,9 @@ export interface LogStore {
 
   status(): LogStatus;
 
+  /** As in `status`, which costs more. */
+  pendingBytes(): number;
+
   /** Writes what is pending and a mark, and lets go of the files. Idempotent. */
   close(onClosed: () => void): void;
 }

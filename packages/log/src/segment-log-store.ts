@@ -266,6 +266,10 @@ export class SegmentLogStore implements LogStore {
     if (this.#state === "open") this.#queue.mark();
   }
 
+  pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
   status(): LogStatus {
     const segments = [this.#trimmed, ...this.#segments, this.#next].filter(
       (segment) => segment !== undefined,

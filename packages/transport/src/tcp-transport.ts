@@ -55,10 +55,12 @@ export class TcpTransport implements Transport {
   #cancelTick: () => void = () => undefined;
   /** Where it listens; what others are told may differ, behind a translation of addresses. */
   readonly address: Address;
+  readonly frameBytesMax: number;
 
   /** For `openTcpTransport`. */
   constructor(context: TransportContext, acceptor: Acceptor, address: Address) {
     this.#context = context;
+    this.frameBytesMax = context.options.frameBytesMax;
     this.#acceptor = acceptor;
     this.address = address;
     this.#tickLater();

@@ -67,6 +67,9 @@ export interface GroupLink {
 }
 
 export interface Transport {
+  /** Of one frame's parts together: `send` throws a `RangeError` for more. */
+  readonly frameBytesMax: number;
+
   /**
    * @param groupId - In `[0, 2^32)`, attached once at a time.
    * @throws RangeError

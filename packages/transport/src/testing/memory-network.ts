@@ -55,6 +55,7 @@ export class MemoryNetwork {
       identity,
       scheduler,
       onFailure: this.#init.onFailure ?? crash,
+      frameBytesMax: this.#limits.frameBytesMax,
       makePeer: (own, to, told) =>
         new MemoryPeer({
           own,
@@ -129,6 +130,7 @@ interface Told {
 }
 
 interface MemoryTransportInit {
+  readonly frameBytesMax: number;
   readonly identity: PeerIdentity;
   readonly scheduler: Scheduler;
   readonly onFailure: (error: unknown) => void;
@@ -141,9 +143,11 @@ class MemoryTransport implements Transport {
   readonly #groups: GroupTable;
   readonly #peers = new Map<NodeId, MemoryPeer>();
   readonly process: MemoryProcess;
+  readonly frameBytesMax: number;
 
   constructor(init: MemoryTransportInit) {
     this.#init = init;
+    this.frameBytesMax = init.frameBytesMax;
     const { identity, scheduler, onFailure } = init;
     const groups = new GroupTable({
       ownId: identity.nodeId,
