@@ -17,7 +17,10 @@ export function demandAppended(
       throw new ReplicaError("OFFSET_MISMATCH", message, { nextOffset });
     }
     case "expired":
-      throw new ReplicaError("SESSION_EXPIRED", "there is no such session any more: open one");
+      throw new ReplicaError("SESSION_EXPIRED", "there is no such session any more: open one", {
+        // An earlier attempt may have been stored while there was.
+        outcome: "unknown",
+      });
     case "gap":
       throw new ReplicaError("SEQUENCE_GAP", "an append of the session before this is missing");
     case "too-old":

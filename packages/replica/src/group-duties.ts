@@ -3,11 +3,11 @@
  * says how that is; a leader has the state kept, the log trimmed, and hands over where it should.
  */
 
+import { findMember } from "@quorumlog/raft";
 import type { CommandDraft } from "./container.ts";
 import type { Environment } from "./environment.ts";
 import {
   isMarkerDue,
-  isSnapshotUnderWay,
   MARKER_DRAFT,
   type RetentionPolicy,
   trimDraft,
@@ -31,6 +31,8 @@ export interface GroupDutiesInit {
 }
 
 const LOOK_MS = 1_000;
+/** A member that is behind for longer is not worth the room. */
+const HOLD_MS = 600_000;
 
 export class GroupDuties {
   readonly #init: GroupDutiesInit;
@@ -38,6 +40,8 @@ export class GroupDuties {
   readonly #care: LeadershipCare;
   #own: HealthReport;
   #isProposing = false;
+  /** Since when trims wait for a member that is behind. */
+  #heldSince: number | undefined;
   #cancel: () => void = () => undefined;
 
   constructor(init: GroupDutiesInit) {
@@ -55,8 +59,10 @@ export class GroupDuties {
   /** Whose disk has too little room for more; this node's own id, if it is its own. */
   fullDisk(): number | undefined {
     if (this.#own.isFull) return this.#init.nodeId;
-    for (const [nodeId, { isFull }] of this.#init.replica.peers.healthReports)
-      if (isFull) return nodeId;
+    const { healthReports } = this.#init.replica.peers;
+    const { configuration } = this.#init.replica.keeper;
+    for (const [nodeId, { isFull }] of healthReports)
+      if (isFull && findMember(configuration, nodeId) !== undefined) return nodeId;
     return undefined;
   }
 
@@ -65,10 +71,10 @@ export class GroupDuties {
     const { replica, environment, retention, tuning, submit } = this.#init;
     if (this.#isProposing || replica.status().role !== "leader") return;
     const { state } = replica.keeper;
-    const isDue = isMarkerDue(state, tuning.snapshotEveryBytes);
-    const target = isSnapshotUnderWay(replica.progress())
-      ? undefined
-      : trimTarget(state, retention, environment.wallTime());
+    const now = environment.wallTime();
+    const isDue = isMarkerDue(state, tuning.snapshotEveryBytes, { policy: retention, now });
+    const heldIndex = this.#heldIndex();
+    const target = trimTarget(state, retention, { now, heldIndex });
     if (!isDue && target === undefined) return;
     this.#isProposing = true;
     // One that fails is of no consequence: it is due again, here or on the next leader.
@@ -76,6 +82,26 @@ export class GroupDuties {
       this.#isProposing = false;
     };
     submit(isDue ? MARKER_DRAFT : trimDraft(target as number)).then(onDone, onDone);
+  }
+
+  /**
+   * How far every member is that is there. What it needs next is not trimmed away, or it would need
+   * one snapshot after another; but not for ever, and not on a full disk.
+   */
+  #heldIndex(): number {
+    const { replica, environment } = this.#init;
+    const { appliedIndex } = replica.keeper;
+    // Who is there is asked anew each election timeout; a transfer under way says so, too.
+    const behind = replica.progress().filter(({ state, recentActive, matchIndex }) => {
+      return (recentActive || state === "snapshot") && matchIndex < appliedIndex;
+    });
+    const lowest = Math.min(appliedIndex, ...behind.map(({ matchIndex }) => matchIndex));
+    const { startIndex } = replica.keeper.state;
+    const isHeld = lowest < (replica.keeper.state.markers.at(-1)?.index ?? startIndex);
+    if (!isHeld) this.#heldSince = undefined;
+    else this.#heldSince ??= environment.now();
+    const isTooLong = environment.now() - (this.#heldSince ?? environment.now()) >= HOLD_MS;
+    return isTooLong || this.fullDisk() !== undefined ? appliedIndex : lowest;
   }
 
   stop(): void {
@@ -86,10 +112,12 @@ export class GroupDuties {
     this.#cancel = this.#init.environment.after(LOOK_MS, () => {
       if (!this.#init.replica.isOpen()) return;
       this.#lookLater();
-      this.#own = this.#check();
-      this.#init.replica.peers.tellHealth(this.#own);
-      this.#takeCare();
-      this.onTurn();
+      this.#init.replica.guarded(() => {
+        this.#own = this.#check();
+        this.#init.replica.peers.tellHealth(this.#own);
+        this.#takeCare();
+        this.onTurn();
+      });
     });
   }
 

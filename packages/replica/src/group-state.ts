@@ -11,9 +11,11 @@ import { COMMAND_KIND, type Command, ContainerReader } from "./container.ts";
 import type { Machine } from "./machine.ts";
 import { OffsetIndex } from "./offset-index.ts";
 import { type AppendResult, SessionTable } from "./sessions.ts";
+import { PieceSource } from "./piece-source.ts";
 import { ImageReader, ImageWriter } from "./state-image.ts";
 
 const IMAGE_VERSION = 1;
+const IMAGE_LENGTH_BYTES = 4;
 
 /** What became of one command. */
 export type CommandResult =
@@ -93,7 +95,7 @@ export class GroupState {
    */
   image(): Iterable<Uint8Array> {
     const own = this.#ownImage();
-    const length = Buffer.alloc(4);
+    const length = Buffer.alloc(IMAGE_LENGTH_BYTES);
     length.writeUInt32LE(own.length);
     return chain([length, own], this.#machine?.snapshot() ?? []);
   }
@@ -114,13 +116,19 @@ export class GroupState {
     return image.finish();
   }
 
-  /** Becomes what {@link image} gave; nothing at all stands for the empty state. */
+  /**
+   * Becomes what {@link image} gave; nothing at all stands for the empty state. What the
+   * application gave is passed on piece by piece, as it is pulled.
+   */
   restore(chunks: Iterable<Uint8Array>): void {
-    const bytes = Buffer.concat([...chunks]);
-    const ownLength = bytes.length === 0 ? 0 : bytes.readUInt32LE(0);
-    if (ownLength > 0) this.#restoreOwn(new ImageReader(bytes.subarray(4, 4 + ownLength)));
-    const rest = bytes.subarray(ownLength === 0 ? 0 : 4 + ownLength);
-    this.#machine?.restore(rest.length === 0 ? [] : [rest]);
+    const source = new PieceSource(chunks);
+    const length = source.take(IMAGE_LENGTH_BYTES);
+    if (length !== undefined) {
+      const own = source.take(length.readUInt32LE(0));
+      assert(own !== undefined, "a state's image is whole");
+      this.#restoreOwn(new ImageReader(own));
+    }
+    this.#machine?.restore(source.rest());
   }
 
   #restoreOwn(image: ImageReader): void {
@@ -184,8 +192,7 @@ export class GroupState {
     const offset = this.nextOffset;
     const isMismatch = command.offset !== -1 && command.offset !== offset;
     const status = isMismatch ? "mismatch" : "appended";
-    if (isMismatch) this.offsets.reject(place.index, place.number);
-    else this.nextOffset += count;
+    if (!isMismatch) this.nextOffset += count;
     const values = isMismatch ? [] : this.#applyRecords(command, place, offset);
     const result: AppendResult = { status, offset, count, values };
     if (sessionId !== 0) this.sessions.record(sessionId, result, this.time);

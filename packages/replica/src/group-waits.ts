@@ -18,6 +18,7 @@ interface Wait {
 export class GroupWaits {
   readonly #environment: Environment;
   readonly #waits = new Set<Wait>();
+  #stopped: Error | undefined;
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -27,6 +28,7 @@ export class GroupWaits {
   until<T>(look: () => T | undefined, options: WaitOptions): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal, timeoutMs, why } = options;
+      if (this.#stopped !== undefined) throw this.#stopped;
       demandNotAborted(signal);
       const found = look();
       if (found !== undefined) {
@@ -70,7 +72,9 @@ export class GroupWaits {
     for (const wait of this.#waits) wait.look();
   }
 
+  /** Ends all waits, and those to come. */
   stop(error: Error): void {
+    this.#stopped ??= error;
     for (const wait of this.#waits) wait.fail(error);
   }
 }

@@ -3,20 +3,23 @@
  * to what is to be retained. Both go through the log, so that all replicas do the same.
  */
 
-import type { ProgressView } from "@quorumlog/raft";
 import type { CommandDraft } from "./container.ts";
 import { COMMAND_HEADER_BYTES, COMMAND_KIND } from "./container.ts";
 import type { GroupState, Marker } from "./group-state.ts";
 
+/** What is beyond either limit is forgotten, a stretch between two markers at a time. */
 export interface Retention {
-  /** Keep at least so much of the log, in bytes, and not much more; `undefined`: all of it. */
+  /** Of the log; `undefined`: no limit. */
   readonly bytes: number | undefined;
-  /** Keep at least what is younger than this, in milliseconds; `undefined`: whatever its age. */
+  /** The age of a stretch, by the log's time; `undefined`: no limit. */
   readonly milliseconds: number | undefined;
 }
 
 /** `undefined` keeps everything; `compact`, only what the newest snapshot does not cover. */
 export type RetentionPolicy = Retention | "compact" | undefined;
+
+/** How finely a log is trimmed by age. */
+const MARKERS_PER_AGE = 8;
 
 export const MARKER_DRAFT: CommandDraft = draftOf(COMMAND_KIND.snapshotMarker, 0);
 
@@ -24,39 +27,54 @@ export function trimDraft(offset: number): CommandDraft {
   return draftOf(COMMAND_KIND.trim, offset);
 }
 
-/** Whether the state should be kept again. */
-export function isMarkerDue(state: GroupState, everyBytes: number): boolean {
-  return state.logBytes - (state.markers.at(-1)?.logBytes ?? 0) >= everyBytes;
+/** Whether the state should be kept again: after so many bytes, or for an age to trim by. */
+export function isMarkerDue(
+  state: GroupState,
+  everyBytes: number,
+  age: { readonly policy: RetentionPolicy; readonly now: number },
+): boolean {
+  const last = state.markers.at(-1);
+  const bytes = state.logBytes - (last?.logBytes ?? 0);
+  if (bytes >= everyBytes) return true;
+  const { policy, now } = age;
+  const milliseconds = typeof policy === "object" ? policy.milliseconds : undefined;
+  if (milliseconds === undefined || state.nextOffset === (last?.offset ?? 0)) return false;
+  // A log that grows slowly has few markers by its bytes, and could not be trimmed by age.
+  return now - (last?.time ?? 0) >= milliseconds / MARKERS_PER_AGE;
 }
 
 /**
- * Whether a member is being given the snapshot that the log begins behind: a trim would take it
- * away, and the entries that it needs next. Ends with the transfer, which never idles for long.
+ * Up to which offset the log should be trimmed; `undefined` if it should not be.
+ *
+ * @param heldIndex - How far every member is that is there: what it needs next stays.
  */
-export function isSnapshotUnderWay(progress: readonly ProgressView[]): boolean {
-  return progress.some(({ state }) => state === "snapshot");
-}
-
-/** Up to which offset the log should be trimmed; `undefined` if it should not be. */
 export function trimTarget(
   state: GroupState,
   policy: RetentionPolicy,
-  now: number,
+  limits: { readonly now: number; readonly heldIndex: number },
 ): number | undefined {
-  const target = marker(state, policy, now);
+  const candidates = state.markers.filter(({ index }) => index <= limits.heldIndex);
+  const target = newestToForget({ ...limits, state, candidates }, policy);
   if (target === undefined || target.index <= state.startIndex) return undefined;
   return target.offset;
 }
 
-function marker(state: GroupState, policy: RetentionPolicy, now: number): Marker | undefined {
-  const { markers, logBytes } = state;
+function newestToForget(
+  view: {
+    readonly now: number;
+    readonly state: GroupState;
+    readonly candidates: readonly Marker[];
+  },
+  policy: RetentionPolicy,
+): Marker | undefined {
+  const { now, state, candidates } = view;
   if (policy === undefined) return undefined;
   // The one before the newest: who is a little behind needs no snapshot yet.
-  if (policy === "compact") return markers.at(-2);
+  if (policy === "compact") return candidates.findLast((marker) => marker !== state.markers.at(-1));
   const { bytes, milliseconds } = policy;
-  return markers.findLast((candidate) => {
-    const isTooMuch = bytes !== undefined && logBytes - candidate.logBytes >= bytes;
-    const isTooOld = milliseconds !== undefined && now - candidate.time >= milliseconds;
+  return candidates.findLast((marker) => {
+    const isTooMuch = bytes !== undefined && state.logBytes - marker.logBytes >= bytes;
+    const isTooOld = milliseconds !== undefined && now - marker.time >= milliseconds;
     return isTooMuch || isTooOld;
   });
 }

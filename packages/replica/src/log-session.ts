@@ -1,6 +1,7 @@
 /** A session of appends: each has a number, and one that is repeated is stored once. */
 
 import type { AppendAck, AppendOptions } from "./replicated-log.ts";
+import { ReplicaError } from "./replica-error.ts";
 import type { CallOptions } from "./replicated-group.ts";
 
 /** What a session needs of the log that it belongs to. */
@@ -26,6 +27,8 @@ export class LogSession {
   readonly sessionId: number;
   readonly #log: SessionLog;
   #nextSequence: number;
+  /** Numbers of appends that were not applied, until those after them are told so, too. */
+  readonly #unused = new Set<number>();
 
   constructor(init: {
     readonly log: SessionLog;
@@ -42,14 +45,29 @@ export class LogSession {
     return this.#nextSequence;
   }
 
-  /** Appends; see `ReplicatedLog.append`. */
-  append(
+  /**
+   * Appends; see `ReplicatedLog.append`. The number of one that was not applied is used again; that
+   * of one whose outcome is unknown is the caller's to repeat.
+   */
+  async append(
     data: Uint8Array | readonly Uint8Array[],
     options: SessionAppendOptions = {},
   ): Promise<AppendAck> {
     const sequence = options.sequence ?? this.#nextSequence;
     if (options.sequence === undefined) this.#nextSequence += 1;
-    return this.#log.appendAs(data, options, { sessionId: this.sessionId, sequence });
+    try {
+      return await this.#log.appendAs(data, options, { sessionId: this.sessionId, sequence });
+    } catch (error) {
+      // A mismatch is an answer, and has used its number.
+      const isUnused = error instanceof ReplicaError && error.outcome === "not-applied";
+      if (isUnused && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
+      throw error;
+    }
+  }
+
+  #giveBack(sequence: number): void {
+    this.#unused.add(sequence);
+    while (this.#unused.delete(this.#nextSequence - 1)) this.#nextSequence -= 1;
   }
 
   /** Ends the session: nothing of it is remembered any more. */

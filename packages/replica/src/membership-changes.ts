@@ -20,8 +20,9 @@ export interface MembershipInit {
   readonly replica: Replica;
   readonly waits: GroupWaits;
   readonly append: (draft: CommandDraft, options: CallOptions) => Promise<void>;
-  readonly timeoutMs: number;
 }
+
+type Checked = CallOptions & { readonly timeoutMs: number };
 
 export class MembershipChanges {
   readonly #init: MembershipInit;
@@ -30,7 +31,7 @@ export class MembershipChanges {
     this.#init = init;
   }
 
-  async addLearner(nodeId: number, address: string, options: CallOptions): Promise<void> {
+  async addLearner(nodeId: number, address: string, options: Checked): Promise<void> {
     const { replica } = this.#init;
     this.#demandLeader();
     if (!isAddress(address))
@@ -45,19 +46,19 @@ export class MembershipChanges {
     await this.#change([{ operation: "addLearner", member: { id: nodeId, incarnation } }], options);
   }
 
-  async promote(nodeId: number, options: CallOptions): Promise<void> {
+  async promote(nodeId: number, options: Checked): Promise<void> {
     await this.#untilCaughtUp(nodeId, options);
     await this.#change([{ operation: "addVoter", member: this.#member(nodeId) }], options);
   }
 
-  async remove(nodeId: number, options: CallOptions): Promise<void> {
+  async remove(nodeId: number, options: Checked): Promise<void> {
     await this.#change([{ operation: "remove", member: this.#member(nodeId) }], options);
   }
 
   async replace(
     former: number,
     next: { readonly nodeId: number; readonly address: string },
-    options: CallOptions,
+    options: Checked,
   ): Promise<void> {
     const leaving = this.#member(former);
     await this.addLearner(next.nodeId, next.address, options);
@@ -72,7 +73,7 @@ export class MembershipChanges {
   }
 
   /** Proposes a change, and waits until it is in force, the joint configuration behind. */
-  async #change(changes: readonly MemberChange[], options: CallOptions): Promise<void> {
+  async #change(changes: readonly MemberChange[], options: Checked): Promise<void> {
     const { replica } = this.#init;
     const form = changes.length === 1 ? "single" : "set";
     const change: ConfigurationChange = { form, transition: "auto", changes };
@@ -82,17 +83,19 @@ export class MembershipChanges {
       throw new ReplicaError("OVERLOADED", "leadership is on the move", { retryAfterMs: 100 });
     if (result.status !== "appended") throw notLeader(replica.status().leaderId);
     const { firstIndex, term } = result;
-    await this.#until("the change was not committed in time", options, () => {
-      if (replica.keeper.appliedIndex < firstIndex) return undefined;
-      // A change that another leader's entry replaced never happened.
-      if ((replica.log.term(firstIndex) ?? term) !== term)
-        throw new ReplicaError("LEADERSHIP_LOST", "another entry took the place of the change");
-      return isJoint(replica.keeper.configuration) ? undefined : true;
-    });
+    try {
+      await this.#until("the change was not committed in time", options, () => {
+        if (replica.keeper.appliedIndex < firstIndex) return undefined;
+        if (replica.log.term(firstIndex) !== term) throw replaced();
+        return isJoint(replica.keeper.configuration) ? undefined : true;
+      });
+    } catch (error) {
+      throw isCertain(error) ? error : unknown(error);
+    }
   }
 
   /** Waits until a member holds everything, from the first index that the group retains. */
-  async #untilCaughtUp(nodeId: number, options: CallOptions): Promise<void> {
+  async #untilCaughtUp(nodeId: number, options: Checked): Promise<void> {
     const { replica } = this.#init;
     this.#demandLeader();
     const goal = replica.status().commitIndex;
@@ -114,9 +117,9 @@ export class MembershipChanges {
     if (role !== "leader") throw notLeader(leaderId);
   }
 
-  #until<T>(why: string, options: CallOptions, look: () => T | undefined): Promise<T> {
-    const timeoutMs = options.timeoutMs ?? this.#init.timeoutMs;
-    return this.#init.waits.until(look, { why, timeoutMs, signal: options.signal });
+  #until<T>(why: string, options: Checked, look: () => T | undefined): Promise<T> {
+    const { timeoutMs, signal } = options;
+    return this.#init.waits.until(look, { why, timeoutMs, signal });
   }
 }
 
@@ -129,4 +132,21 @@ function addressDraft(nodeId: number, address: string): CommandDraft {
   const kind = COMMAND_KIND.address;
   const bytes = commandBytes(records);
   return { kind, sessionId: 0, sequence: nodeId, offset: 0, records, bytes };
+}
+
+/** Another leader's entry stands there, or a snapshot took the place of both. */
+function replaced(): ReplicaError {
+  const message = "what became of the change is not known: look at the configuration";
+  return new ReplicaError("LEADERSHIP_LOST", message, { outcome: "unknown" });
+}
+
+function isCertain(error: unknown): boolean {
+  return error instanceof ReplicaError && error.outcome === "unknown";
+}
+
+/** The change is in the log: whatever ended the wait, it may yet be committed. */
+function unknown(error: unknown): unknown {
+  if (!(error instanceof ReplicaError)) return error;
+  const { code, message, leaderId } = error;
+  return new ReplicaError(code, message, { outcome: "unknown", leaderId, cause: error });
 }

@@ -1,10 +1,20 @@
-/** A table in memory, for state machines: keys are text, values are bytes. */
+/**
+ * A table in memory, for state machines: keys are text, values are bytes.
+ *
+ * Rows are kept in order, so a snapshot is at once, whatever the size: it is read, and what changes
+ * meanwhile is copied, piece by piece.
+ */
 
-/** Entries that one piece of a snapshot holds. */
-const ENTRIES_PER_PIECE = 1_024;
+import { assert } from "@quorumlog/std";
+import { PieceSource } from "./piece-source.ts";
+import { type Row, RowTree } from "./row-tree.ts";
+
+const LENGTHS_BYTES = 8;
+/** Half of a pair: no UTF-8 stands for it, and all of them would come back as one key. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 export class MemoryTable {
-  readonly #rows = new Map<string, Uint8Array>();
+  #rows = new RowTree();
 
   get size(): number {
     return this.#rows.size;
@@ -14,8 +24,14 @@ export class MemoryTable {
     return this.#rows.get(key);
   }
 
-  /** @param value - Belongs to the table from here on. */
+  /**
+   * @param key - Well-formed, as `String.prototype.isWellFormed` says. A state machine looks before
+   *   it sets one that it was given, and answers: what `apply` throws stops every replica.
+   * @param value - Belongs to the table from here on.
+   * @throws TypeError for a key that is not well-formed, before anything is changed.
+   */
   set(key: string, value: Uint8Array): void {
+    if (LONE_SURROGATE.test(key)) throw new TypeError("key: has half of a surrogate pair");
     this.#rows.set(key, value);
   }
 
@@ -23,40 +39,58 @@ export class MemoryTable {
     return this.#rows.delete(key);
   }
 
+  /** The rows as they are now, ordered by key. */
   entries(): IterableIterator<[string, Uint8Array]> {
-    return this.#rows.entries();
+    return rowsOf(this.#rows.freeze());
   }
 
   /** The table as it is now, ordered by key. */
   snapshot(): Iterable<Uint8Array> {
-    const rows = [...this.#rows].sort(([left], [right]) => (left < right ? -1 : 1));
-    return pieces(rows);
+    return pieces(this.#rows.freeze());
   }
 
-  /** Becomes what `snapshot` gave. */
+  /**
+   * Becomes what `snapshot` gave; stays what it is if the chunks throw.
+   *
+   * @param chunks - Belong to the table from here on.
+   */
   restore(chunks: Iterable<Uint8Array>): void {
-    this.#rows.clear();
-    const bytes = Buffer.concat([...chunks]);
-    let at = 0;
-    while (at < bytes.length) {
-      const keyEnd = at + 8 + bytes.readUInt32LE(at);
-      const end = keyEnd + bytes.readUInt32LE(at + 4);
-      this.#rows.set(bytes.toString("utf8", at + 8, keyEnd), bytes.subarray(keyEnd, end));
-      at = end;
+    const rows = new RowTree();
+    const source = new PieceSource(chunks);
+    for (;;) {
+      const lengths = source.take(LENGTHS_BYTES);
+      if (lengths === undefined) break;
+      const keyBytes = lengths.readUInt32LE(0);
+      const row = source.take(keyBytes + lengths.readUInt32LE(4));
+      assert(row !== undefined, "a table's rows are whole");
+      rows.set(row.toString("utf8", 0, keyBytes), row.subarray(keyBytes));
     }
+    assert(source.isAtEnd, "a table's rows are whole");
+    this.#rows = rows;
   }
 }
 
-function* pieces(rows: readonly [string, Uint8Array][]): Generator<Uint8Array> {
-  for (let i = 0; i < rows.length; i += ENTRIES_PER_PIECE)
-    yield Buffer.concat(rows.slice(i, i + ENTRIES_PER_PIECE).flatMap(encodeRow));
+function* rowsOf(groups: Iterable<readonly Row[]>): Generator<[string, Uint8Array]> {
+  for (const group of groups) for (const [key, value] of group) yield [key, value];
 }
 
-/** u32 bytes of the key, u32 bytes of the value, and both. */
-function encodeRow([key, value]: readonly [string, Uint8Array]): Uint8Array[] {
-  const text = Buffer.from(key, "utf8");
-  const lengths = Buffer.allocUnsafe(8);
-  lengths.writeUInt32LE(text.length, 0);
-  lengths.writeUInt32LE(value.byteLength, 4);
-  return [lengths, text, value];
+/** Of each row: u32 bytes of the key, u32 bytes of the value, and both. */
+function* pieces(groups: Iterable<readonly Row[]>): Generator<Uint8Array> {
+  for (const group of groups) {
+    const keys = group.map(([key]) => Buffer.byteLength(key));
+    const bytes = group.reduce(
+      (sum, [, value], i) => sum + LENGTHS_BYTES + (keys[i] as number) + value.byteLength,
+      0,
+    );
+    const piece = Buffer.allocUnsafe(bytes);
+    let at = 0;
+    for (const [i, [key, value]] of group.entries()) {
+      at = piece.writeUInt32LE(keys[i] as number, at);
+      at = piece.writeUInt32LE(value.byteLength, at);
+      at += piece.write(key, at, "utf8");
+      piece.set(value, at);
+      at += value.byteLength;
+    }
+    yield piece;
+  }
 }

@@ -1,14 +1,16 @@
 /**
  * The directory of a node: who it is, and a folder for each group.
  *
- *     node.json            cluster, node, and which life of the disk this is
+ *     node.json            cluster, node, which life of the disk this is, and who founded what
  *     group-<id>/log       segment files
  *     group-<id>/snapshots
  */
 
 import type { FileSystem } from "@quorumlog/log";
+import type { Member } from "@quorumlog/raft";
+import { assert } from "@quorumlog/std";
 import { join } from "node:path";
-import { FOUNDER_INCARNATION } from "./founding.ts";
+import { FOUNDER_INCARNATION, foundingDigest } from "./founding.ts";
 import { ReplicaError } from "./replica-error.ts";
 
 export interface NodeIdentity {
@@ -17,11 +19,23 @@ export interface NodeIdentity {
   readonly incarnation: number;
   /** Groups whose log was made here: one that is missing later was lost. */
   readonly groupIds: readonly number[];
+  /** At most one of each group. */
+  readonly foundings: readonly GroupFounding[];
+}
+
+/** Which founding of a group this node holds to, for as long as its disk lives. */
+export interface GroupFounding {
+  readonly groupId: number;
+  /** As `foundingDigest` makes it. */
+  readonly digest: string;
+  /** Whom this node has confirmed; nobody, if it only learned which founding it is. */
+  readonly founders: readonly Member[];
 }
 
 const FILE_NAME = "node.json";
 const FORMAT = 1;
-const FILE_BYTES_MAX = 4_096;
+const FILE_BYTES_MAX = 1_048_576;
+const DIGEST = /^[0-9a-f]{16}$/;
 
 export function groupDirectory(directory: string, groupId: number): string {
   return join(directory, `group-${groupId}`);
@@ -71,6 +85,34 @@ export function writeNodeIdentity(
   fileSystem.syncDirectory(directory);
 }
 
+/**
+ * Notes what is new about a node that has a directory. What was noted is read again for that:
+ * another group of the process may have written since this one has read it.
+ */
+export function updateNodeIdentity(
+  fileSystem: FileSystem,
+  directory: string,
+  change: (noted: NodeIdentity) => NodeIdentity,
+): void {
+  const noted = readNodeIdentity(fileSystem, directory);
+  if (noted === undefined)
+    throw new ReplicaError("FAILED", `${join(directory, FILE_NAME)} is gone: restore it`);
+  writeNodeIdentity(fileSystem, directory, change(noted));
+}
+
+/** What a node holds to, with one more founding; that of a group never changes. */
+export function withFounding(noted: NodeIdentity, founding: GroupFounding): NodeIdentity {
+  const { groupId, digest } = founding;
+  const former = foundingOf(noted, groupId);
+  assert((former?.digest ?? digest) === digest, "a life of a disk holds to one founding");
+  if (former !== undefined) return noted;
+  return { ...noted, foundings: [...noted.foundings, founding] };
+}
+
+export function foundingOf(identity: NodeIdentity, groupId: number): GroupFounding | undefined {
+  return identity.foundings.find((founding) => founding.groupId === groupId);
+}
+
 /** The number of a disk's life that no other life of this node has; later ones are higher. */
 export function drawIncarnation(wallTime: number, random: number): number {
   return Math.max(FOUNDER_INCARNATION + 1, Math.floor(wallTime) * 1_024 + (random % 1_024));
@@ -79,18 +121,32 @@ export function drawIncarnation(wallTime: number, random: number): number {
 function parseIdentity(text: string): NodeIdentity | undefined {
   try {
     const value = JSON.parse(text) as Record<string, unknown>;
-    const { format, clusterId, nodeId, incarnation, groupIds } = value;
+    const { format, clusterId, nodeId, incarnation, groupIds, foundings = [] } = value;
     if (format !== FORMAT || typeof clusterId !== "string") return undefined;
     if (!Number.isSafeInteger(nodeId) || !Number.isSafeInteger(incarnation)) return undefined;
     if (!Array.isArray(groupIds) || !groupIds.every(Number.isSafeInteger)) return undefined;
-    const groups = groupIds as number[];
+    if (!Array.isArray(foundings) || !foundings.every(isFounding)) return undefined;
     return {
       clusterId,
       nodeId: Number(nodeId),
       incarnation: Number(incarnation),
-      groupIds: groups,
+      groupIds: groupIds as number[],
+      foundings,
     };
   } catch {
+    // It is no JSON, or nothing of this shape: the caller says so.
     return undefined;
   }
+}
+
+function isFounding(value: unknown): value is GroupFounding {
+  const { groupId, digest, founders } = value as Record<string, unknown>;
+  if (!Number.isSafeInteger(groupId) || typeof digest !== "string") return false;
+  if (!DIGEST.test(digest) || !Array.isArray(founders) || !founders.every(isMember)) return false;
+  return founders.length === 0 || foundingDigest(founders) === digest;
+}
+
+function isMember(value: unknown): value is Member {
+  const { id, incarnation } = value as Record<string, unknown>;
+  return Number.isSafeInteger(id) && Number.isSafeInteger(incarnation);
 }

@@ -1,6 +1,6 @@
 /** How an application says who and where a node is; and opening what that takes. */
 
-import type { FileSystem } from "@quorumlog/log";
+import { type FileSystem, nodeFileSystem } from "@quorumlog/log";
 import {
   openTcpTransport,
   parseTransportOptions,
@@ -135,6 +135,9 @@ function agree(
       identity,
       addresses,
       transport,
+      environment: options.environment ?? nodeEnvironment,
+      fileSystem: options.fileSystem ?? nodeFileSystem,
+      directory: options.directory,
       onEvent: onEvent ?? (() => undefined),
       onAgreed: (result) => {
         signal?.removeEventListener("abort", onAbort);
@@ -145,7 +148,7 @@ function agree(
         reject(error);
       },
     });
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (!agreement.isOver) signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where in the log an offset is: a sample per MiB of entries, and the commands that got no offset.
+ * Where in the log an offset is: a sample per MiB of entries, and the repetitions, which got none.
  *
  * What lies between two samples is walked. As part of the state it is the same on all replicas, and
  * is there again at once after a restart.
@@ -31,7 +31,7 @@ export class OffsetIndex {
     this.#bytesSinceSample += bytes;
   }
 
-  /** Notes that the records of a command were not stored. */
+  /** Notes that the records of a command were not stored, for no reason that it tells itself. */
   reject(index: number, command: number): void {
     const commands = this.#rejected.get(index);
     if (commands === undefined) this.#rejected.set(index, [command]);

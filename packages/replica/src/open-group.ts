@@ -14,17 +14,22 @@ import {
 import type { Transport } from "@quorumlog/transport";
 import { join } from "node:path";
 import { type Environment, nodeEnvironment } from "./environment.ts";
-import { FOUNDER_INCARNATION, foundingBase, joiningBase } from "./founding.ts";
+import type { Member } from "@quorumlog/raft";
+import { FoundedTransport } from "./founded-transport.ts";
+import { FOUNDER_INCARNATION, foundingBase, foundingDigest, joiningBase } from "./founding.ts";
 import type { FoundingResult } from "./founding-agreement.ts";
 import type { Machine } from "./machine.ts";
 import {
   drawIncarnation,
+  foundingOf,
   groupDirectory,
   type NodeIdentity,
   readNodeIdentity,
+  updateNodeIdentity,
+  withFounding,
   writeNodeIdentity,
 } from "./node-directory.ts";
-import { Replica } from "./replica.ts";
+import { Replica, type ReplicaInit } from "./replica.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
 import { raftOptions, type ReplicaTuning, TICK_MS } from "./replica-options.ts";
@@ -106,7 +111,7 @@ export function openNode(place: GroupPlace): NodeIdentity {
     ifMissing === "found" && place.foundersAgree !== true
       ? FOUNDER_INCARNATION
       : drawIncarnation(environment.wallTime(), environment.random());
-  const identity = { clusterId, nodeId, incarnation, groupIds: [] };
+  const identity = { clusterId, nodeId, incarnation, groupIds: [], foundings: [] };
   writeNodeIdentity(fileSystem, directory, identity);
   return identity;
 }
@@ -119,35 +124,29 @@ export function openGroup(init: GroupInit): OpenGroup {
   const onFailure = (error: Error): void => {
     opening.replica?.fail(error);
   };
-  const log = openLog(init, environment, onFailure);
+  // What is open already is let go of if the rest fails, the last first.
+  const release: (() => void)[] = [];
   try {
+    const log = openLog(init, environment, onFailure);
+    release.push(() => {
+      log.close(() => undefined);
+    });
     const snapshots = SnapshotStore.open({
       fileSystem: init.fileSystem ?? nodeFileSystem,
       directory: groupDirectory(init.directory, init.groupId),
       clusterId: init.clusterId,
       groupId: init.groupId,
+      reserveBytes: init.tuning.segmentBytes,
       onFailure,
     });
-    const replica = new Replica({
-      nodeId: init.nodeId,
-      incarnation: init.identity.incarnation,
-      groupId: init.groupId,
-      raft: raftOptions(init),
-      timing: { tickMs: TICK_MS, stallMs: STALL_MS },
-      limits: init.tuning,
-      snapshotBytesPerSecond: init.tuning.snapshotBytesPerSecond,
-      environment,
-      log,
-      snapshots,
-      transport: init.transport,
-      addresses: init.addresses,
-      machine:
-        init.machine === undefined
-          ? undefined
-          : watchedMachine(init.machine, environment, init.onEvent),
-      onEvent: init.onEvent,
-      onTurn: init.onTurn,
+    release.push(() => {
+      snapshots.close();
     });
+    const transport = foundedTransport(init, onFailure);
+    release.push(() => {
+      transport.detach();
+    });
+    const replica = openReplica(init, { environment, log, snapshots, transport });
     opening.replica = replica;
     return {
       replica,
@@ -157,9 +156,51 @@ export function openGroup(init: GroupInit): OpenGroup {
       },
     };
   } catch (error) {
-    log.close(() => undefined);
+    for (const letGo of release.toReversed()) letGo();
     throw error;
   }
+}
+
+function openReplica(
+  init: GroupInit,
+  parts: Pick<ReplicaInit, "environment" | "log" | "snapshots" | "transport">,
+): Replica {
+  const { machine, onEvent, tuning } = init;
+  return new Replica({
+    ...parts,
+    nodeId: init.nodeId,
+    incarnation: init.identity.incarnation,
+    groupId: init.groupId,
+    raft: raftOptions(init),
+    timing: { tickMs: TICK_MS, stallMs: STALL_MS },
+    limits: tuning,
+    snapshotBytesPerSecond: tuning.snapshotBytesPerSecond,
+    addresses: init.addresses,
+    machine:
+      machine === undefined ? undefined : watchedMachine(machine, parts.environment, onEvent),
+    onEvent,
+    onTurn: init.onTurn,
+  });
+}
+
+/** For frames of the founding that this node holds to, or of the first one that it learns of. */
+function foundedTransport(init: GroupInit, onFailure: (error: Error) => void): FoundedTransport {
+  const { directory, groupId, onEvent, transport } = init;
+  const fileSystem = init.fileSystem ?? nodeFileSystem;
+  const noted = readNodeIdentity(fileSystem, directory);
+  return new FoundedTransport({
+    transport,
+    digest: noted === undefined ? undefined : foundingOf(noted, groupId)?.digest,
+    note: (digest) => {
+      updateNodeIdentity(fileSystem, directory, (now) =>
+        withFounding(now, { groupId, digest, founders: [] }),
+      );
+    },
+    onFailure,
+    onForeign: (from) => {
+      onEvent({ type: "foreignFrame", from });
+    },
+  });
 }
 
 function openLog(
@@ -180,8 +221,10 @@ function openLog(
   };
   if (!identity.groupIds.includes(groupId)) {
     makeLog(init, place, environment.random());
-    const groupIds = [...identity.groupIds, groupId];
-    writeNodeIdentity(fileSystem, init.directory, { ...identity, groupIds });
+    updateNodeIdentity(fileSystem, init.directory, (noted) => {
+      const groupIds = [...new Set([...noted.groupIds, groupId])];
+      return noteDigest(init, { ...noted, groupIds });
+    });
   }
   return SegmentLogStore.open({ ...place, onFailure });
 }
@@ -197,10 +240,23 @@ function makeLog(init: GroupInit, place: LogPlace, salt: number): void {
   }
 }
 
-function firstBase({ ifMissing, founding, addresses }: GroupInit): LogBase {
-  if (ifMissing !== "found" || founding === "member") return joiningBase();
-  if (founding !== undefined) return foundingBase(founding);
-  return foundingBase(
-    [...addresses.keys()].map((id) => ({ id, incarnation: FOUNDER_INCARNATION })),
-  );
+function firstBase(init: GroupInit): LogBase {
+  const founders = foundersOf(init);
+  return founders === undefined ? joiningBase() : foundingBase(founders);
+}
+
+/** Whom the group begins with; `undefined` for a node that is added to it. */
+function foundersOf({ ifMissing, founding, addresses }: GroupInit): readonly Member[] | undefined {
+  if (ifMissing !== "found" || founding?.kind === "member") return undefined;
+  if (founding !== undefined) return founding.founders;
+  return [...addresses.keys()].map((id) => ({ id, incarnation: FOUNDER_INCARNATION }));
+}
+
+/** A node that is added to the group may not know yet which founding it is of. */
+function noteDigest(init: GroupInit, noted: NodeIdentity): NodeIdentity {
+  const { groupId, founding } = init;
+  const founders = foundersOf(init) ?? [];
+  const learned = founding?.kind === "member" ? founding.digest : undefined;
+  const digest = founders.length > 0 ? foundingDigest(founders) : learned;
+  return digest === undefined ? noted : withFounding(noted, { groupId, digest, founders });
 }

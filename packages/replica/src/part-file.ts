@@ -4,6 +4,9 @@
  *     written ──> synced ──> renamed ──> names synced
  *
  * In this order: whatever a crash leaves has either another name, or every byte.
+ *
+ * Nobody has counted on a part yet, so a disk that is full is no failure: the part is given up. A
+ * sync that fails is one, for whatever reason.
  */
 
 import { join } from "node:path";
@@ -16,13 +19,16 @@ const SYNC_BYTES = 4 << 20;
 export interface PartPlace {
   readonly fileSystem: FileSystem;
   readonly directory: string;
+  /** What is left free on the disk, for the log. */
+  readonly reserveBytes: number;
   /** The file system has failed. */
-  readonly onFailure: (cause: Error, file: string) => void;
+  readonly onFailure: (cause: unknown, file: string) => void;
 }
 
 export class PartFile {
   readonly #place: PartPlace;
   readonly #path: string;
+  readonly #onNoSpace: (cause: Error) => void;
   /** `undefined` once it was closed. */
   #file: OpenFile | undefined;
   #unsyncedBytes = 0;
@@ -31,11 +37,15 @@ export class PartFile {
   /** Nothing is called any more. */
   #isOver = false;
 
-  /** @param file - Belongs to it from here on. */
-  constructor(place: PartPlace, file: OpenFile) {
+  /**
+   * @param file - Belongs to it from here on.
+   * @param onNoSpace - The disk is full: the part was removed, and is over.
+   */
+  constructor(place: PartPlace, file: OpenFile, onNoSpace: (cause: Error) => void) {
     this.#place = place;
     this.#path = file.path;
     this.#file = file;
+    this.#onNoSpace = onNoSpace;
   }
 
   /** Something is under way: one thing at a time. */
@@ -52,8 +62,11 @@ export class PartFile {
     const file = this.#begin();
     this.#unsyncedBytes += bytes.byteLength;
     file.write([bytes], position, (error) => {
-      const isSyncDue = error === undefined && this.#unsyncedBytes >= SYNC_BYTES;
-      if (isSyncDue && !this.#isOver) this.#sync(file, onWritten);
+      if (this.#isOver) return;
+      const shortage = this.#shortage(error, bytes.byteLength);
+      if (shortage !== undefined) this.#giveUp(shortage);
+      else if (error === undefined && this.#unsyncedBytes >= SYNC_BYTES)
+        this.#sync(file, onWritten);
       else this.#end(error, onWritten);
     });
   }
@@ -108,6 +121,27 @@ export class PartFile {
     return file;
   }
 
+  /** @returns why there is no room for another write like that one, if there is none. */
+  #shortage(error: Error | undefined, bytes: number): Error | undefined {
+    if (error !== undefined) return isNoSpace(error) ? error : undefined;
+    const { fileSystem, directory, reserveBytes } = this.#place;
+    if (reserveBytes === 0) return undefined;
+    const free = freeBytes(fileSystem, directory);
+    if (free >= reserveBytes + bytes) return undefined;
+    return new Error(`${free} bytes are free, and ${reserveBytes} are kept for the log`);
+  }
+
+  #giveUp(shortage: Error): void {
+    this.#isBusy = false;
+    try {
+      this.remove();
+    } catch (error) {
+      this.#place.onFailure(error, this.#path);
+      return;
+    }
+    this.#onNoSpace(shortage);
+  }
+
   #sync(file: OpenFile, onSynced: () => void): void {
     this.#unsyncedBytes = 0;
     file.sync((error) => {
@@ -124,6 +158,22 @@ export class PartFile {
       this.#place.onFailure(error, this.#path);
     }
   }
+}
+
+/** A disk that cannot say it is written to: it says soon enough if it is full. */
+export function freeBytes(fileSystem: FileSystem, directory: string): number {
+  try {
+    return fileSystem.freeBytes(directory);
+  } catch (error) {
+    if (error instanceof InvariantViolation) throw error;
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Whether an error of the file system says that the disk, or what may be used of it, is full. */
+export function isNoSpace(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 /** Closes a file of which nothing is expected: whatever that says, it changes nothing. */

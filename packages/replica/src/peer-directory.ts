@@ -3,7 +3,7 @@
  * their disk they are in, and how that disk is.
  */
 
-import { type Configuration, findMember } from "@quorumlog/raft";
+import { allMembers, type Configuration, findMember } from "@quorumlog/raft";
 import { AddressError, type GroupLink, parseAddress } from "@quorumlog/transport";
 import type { HealthReport } from "./node-health.ts";
 import { type Envelope, encodeEnvelope } from "./peer-envelope.ts";
@@ -40,13 +40,15 @@ export class PeerDirectory {
     return this.#reports;
   }
 
-  /** Which life of its disk a node is in that has introduced itself. */
+  /** Which life of its disk a node is in that is up, and has introduced itself since. */
   incarnationOf(nodeId: number): number | undefined {
-    return this.#incarnations.get(nodeId);
+    return this.#init.link.isUp(nodeId) ? this.#incarnations.get(nodeId) : undefined;
   }
 
   /** The group's log says who is in it, and where they are. */
   onState(configuration: Configuration, addresses: ReadonlyMap<number, string>): void {
+    for (const { id } of allMembers(this.#configuration))
+      if (findMember(configuration, id) === undefined) this.#forget(id);
     this.#configuration = configuration;
     this.#logged = addresses;
     this.#update();
@@ -64,7 +66,13 @@ export class PeerDirectory {
     const address = addresses.get(nodeId) ?? "";
     const configuration = this.#configuration;
     const envelope = { kind: "introduction", incarnation, address, configuration } as const;
-    link.send(to, "control", encodeEnvelope({ ...envelope, isQuestion }));
+    link.send(to, "control", encodeEnvelope({ ...envelope, isQuestion, isFounding: false }));
+  }
+
+  /** Whoever introduced itself before may have been a former life of it. */
+  onPeerUp(nodeId: number): void {
+    this.#incarnations.delete(nodeId);
+    this.introduce(nodeId, true);
   }
 
   onIntroduction(from: number, { incarnation, address, isQuestion }: Introduction): void {
@@ -80,12 +88,23 @@ export class PeerDirectory {
     this.#reports.set(from, report);
   }
 
-  /** Says to the others how this node's disk is. */
+  /** Says to the others how this node's disk is; and who it is, to those that have not answered. */
   tellHealth(report: HealthReport): void {
     const { link } = this.#init;
-    for (const nodeId of this.#current.keys())
-      if (link.isUp(nodeId))
-        link.send(nodeId, "control", encodeEnvelope({ kind: "health", report }));
+    for (const nodeId of this.#current.keys()) {
+      if (!link.isUp(nodeId)) continue;
+      // An introduction may be lost, or forgotten by one who catches up with a removal from before.
+      const isUnknown = !this.#incarnations.has(nodeId);
+      if (isUnknown || this.#isMember(nodeId)) this.introduce(nodeId, isUnknown);
+      link.send(nodeId, "control", encodeEnvelope({ kind: "health", report }));
+    }
+  }
+
+  /** It was removed. */
+  #forget(nodeId: number): void {
+    this.#told.delete(nodeId);
+    this.#sought.delete(nodeId);
+    this.onPeerDown(nodeId);
   }
 
   /** What was known of it may be another process's by the time it is back. */

@@ -1,5 +1,6 @@
 /**
  * What a group's replicas say to each other: consensus, and the bytes of snapshots. Little endian.
+ * On the wire it stands behind the group's founding: see founded-transport.ts.
  *
  *      0  u8   kind
  *      1       raft: what message-codec.ts writes
@@ -7,13 +8,15 @@
  *      1  u32  others: CRC-32 of all that follows
  *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
  *              health: 1 if the disk is full, and 2 if it is slow
- *     13  f64  its term; introduction: 1 if it is to be answered by one, else 0
+ *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
+ *              founder's whose group has not begun
  *     21  f64  offset in the file
  *     29       chunk: the file's bytes from there; introduction: what configuration-codec.ts
  *              writes, as long as the offset says, then the sender's address, UTF-8
  */
 
 import type { Configuration, Message } from "@quorumlog/raft";
+import type { Lane } from "@quorumlog/transport";
 import { crc32 } from "node:zlib";
 import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
 import { decodeMessage, encodeMessage } from "./message-codec.ts";
@@ -29,6 +32,8 @@ const KIND = {
 } as const;
 const HEALTH_FULL = 1;
 const HEALTH_SLOW = 2;
+const INTRODUCTION_QUESTION = 1;
+const INTRODUCTION_FOUNDING = 2;
 const INTRODUCTION_BYTES_MAX = 65_536;
 const TRANSFER_HEADER_BYTES = 29;
 
@@ -39,6 +44,8 @@ export interface SnapshotPart {
   /** In the file. At the end of a transfer: 1 if it succeeded, else 0. */
   readonly offset: number;
 }
+
+export type Introduction = Extract<Envelope, { readonly kind: "introduction" }>;
 
 export type Envelope =
   | { readonly kind: "raft"; readonly message: Message }
@@ -51,8 +58,13 @@ export type Envelope =
       readonly incarnation: number;
       /** Empty if the sender does not know it either. */
       readonly address: string;
-      /** Who is in the group, as far as the sender knows; nobody, if it has no group yet. */
+      /**
+       * Who is in the group, as far as the sender knows; nobody, if it has no group yet. Of a
+       * founder whose group has not begun: the founders that it has confirmed, as voters.
+       */
       readonly configuration: Configuration;
+      /** Whether the sender is a founder whose group has not begun: see FoundingAgreement. */
+      readonly isFounding: boolean;
       /** Whether the sender asks for one in return. */
       readonly isQuestion: boolean;
     }
@@ -69,7 +81,9 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
   if (envelope.kind === "introduction") {
     const configuration = encodeConfiguration(envelope.configuration);
     const address = Buffer.from(envelope.address, "utf8");
-    const term = envelope.isQuestion ? 1 : 0;
+    const { isQuestion, isFounding } = envelope;
+    const term =
+      (isQuestion ? INTRODUCTION_QUESTION : 0) + (isFounding ? INTRODUCTION_FOUNDING : 0);
     const part = { index: envelope.incarnation, term, offset: configuration.byteLength };
     return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
   }
@@ -80,6 +94,11 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
   }
   const bytes = envelope.kind === "snapshotChunk" ? envelope.bytes : NO_BYTES;
   return sealed(KIND[envelope.kind], envelope.part, bytes);
+}
+
+/** Whether it is about consensus, as far as the first byte tells. */
+export function isRaftFrame(payload: Uint8Array): boolean {
+  return payload[0] === KIND.raft;
 }
 
 function sealed(kind: number, part: SnapshotPart, bytes: Uint8Array): Uint8Array[] {
@@ -131,6 +150,14 @@ function decodeIntroduction(part: SnapshotPart, bytes: Buffer): Envelope | undef
   const configuration = decodeConfiguration(bytes.subarray(0, part.offset));
   if (configuration === undefined) return undefined;
   const address = bytes.toString("utf8", part.offset);
-  const isQuestion = part.term === 1;
-  return { kind: "introduction", incarnation: part.index, address, configuration, isQuestion };
+  const isQuestion = part.term % INTRODUCTION_FOUNDING === INTRODUCTION_QUESTION;
+  const isFounding = part.term >= INTRODUCTION_FOUNDING;
+  const said = { incarnation: part.index, address, configuration, isQuestion, isFounding };
+  return { kind: "introduction", ...said };
+}
+
+/** Entries and bytes of snapshots may be long; nothing else waits behind them. */
+export function laneOf(envelope: Envelope): Lane {
+  if (envelope.kind === "snapshotChunk") return "bulk";
+  return envelope.kind === "raft" && envelope.message.type === "AppendEntries" ? "bulk" : "control";
 }

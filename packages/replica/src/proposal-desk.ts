@@ -10,7 +10,7 @@
 import type { RaftCore } from "@quorumlog/raft";
 import { crc32 } from "node:zlib";
 import type { AppendCall } from "./append-call.ts";
-import { CONTAINER_HEADER_BYTES, encodeContainer } from "./container.ts";
+import { commandBytes, CONTAINER_HEADER_BYTES, encodeContainer } from "./container.ts";
 import type { CommandResult } from "./group-state.ts";
 import { notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
 
@@ -128,7 +128,7 @@ export class ProposalDesk {
 
   /** Gives up what is overdue. */
   expire(now: number): void {
-    for (const calls of this.#byTimeout.values()) {
+    for (const [key, calls] of this.#byTimeout) {
       let done = 0;
       for (const call of calls) {
         if (call.state !== "settled" && call.deadline > now) break;
@@ -136,7 +136,8 @@ export class ProposalDesk {
           this.#giveUp(call, "TIMEOUT", "the append was not over in time");
         done += 1;
       }
-      if (done > 0) calls.splice(0, done);
+      if (done === calls.length) this.#byTimeout.delete(key);
+      else if (done > 0) calls.splice(0, done);
     }
     const { currentTerm } = this.#core.status();
     for (const [index, container] of this.#underWay) {
@@ -160,15 +161,20 @@ export class ProposalDesk {
   }
 
   #watch(call: AppendCall, timeoutMs: number): void {
-    const calls = this.#byTimeout.get(timeoutMs);
-    if (calls === undefined) this.#byTimeout.set(timeoutMs, [call]);
+    // A few lists, whatever callers ask for: within a sixteenth they are one.
+    const step = 2 ** Math.max(0, Math.floor(Math.log2(timeoutMs)) - 4);
+    const key = Math.ceil(timeoutMs / step) * step;
+    const calls = this.#byTimeout.get(key);
+    if (calls === undefined) this.#byTimeout.set(key, [call]);
     else calls.push(call);
   }
 
   /** What an earlier term left under way is no reason to wait: it may never be answered. */
   #isBusy(): boolean {
     if (this.#underWay.size < PARTIAL_UNDER_WAY_MAX) return false;
-    const { currentTerm } = this.#core.status();
+    const { currentTerm, role } = this.#core.status();
+    // What waits is to be told that it has to go elsewhere.
+    if (role !== "leader") return false;
     let count = 0;
     for (const { term } of this.#underWay.values()) if (term === currentTerm) count += 1;
     return count >= PARTIAL_UNDER_WAY_MAX;
@@ -190,7 +196,7 @@ export class ProposalDesk {
   }
 
   #propose(taken: readonly AppendCall[], timestamp: number): void {
-    const calls = taken.filter(({ state }) => state === "queued");
+    const calls = taken.filter((call) => call.state === "queued" && isUnchanged(call));
     if (calls.length === 0) return;
     const container = encodeContainer(
       calls.map(({ draft }) => draft),
@@ -242,6 +248,15 @@ export class ProposalDesk {
     const outcome = call.state === "queued" ? "not-applied" : "unknown";
     settle(call, new ReplicaError(code, why, { outcome }), undefined);
   }
+}
+
+/** A caller that writes to what it lent spoils its own call, and no other one. */
+function isUnchanged(call: AppendCall): boolean {
+  if (commandBytes(call.draft.records) === call.draft.bytes) return true;
+  const message =
+    "data: its length changed before it was copied; it is lent until the promise ends";
+  settle(call, new ReplicaError("INVALID_ARGUMENT", message), undefined);
+  return false;
 }
 
 function isSettled({ state }: AppendCall): boolean {

@@ -54,7 +54,8 @@ export class RaftStorage implements LogStorage {
 
   /**
    * The snapshot that the log begins behind, and no newer one: whoever installs it gets the whole
-   * retained log after it.
+   * retained log after it. None while that one's file is damaged: of what lies between it and a
+   * newer one, whoever installs the newer one would keep no copy.
    */
   snapshot(): Snapshot | undefined {
     const { index, term, configuration } = this.#log.base();

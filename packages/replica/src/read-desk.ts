@@ -18,6 +18,9 @@ interface Question {
   readonly waiters: Waiter[];
 }
 
+/** Callers that may wait at once, before more are refused. */
+const WAITING_COUNT_MAX = 65_536;
+
 export class ReadDesk {
   readonly #core: RaftCore;
   /** After so long without an answer the question was lost on its way, and is asked again. */
@@ -27,18 +30,31 @@ export class ReadDesk {
   /** Confirmed, and waiting to be applied. */
   #confirmed: { readonly readIndex: number; readonly waiters: readonly Waiter[] }[] = [];
   #nextContext = 1;
+  /** Of those that wait. */
+  #count = 0;
 
   constructor(core: RaftCore, retryMs: number) {
     this.#core = core;
     this.#retryMs = retryMs;
   }
 
-  /** @returns what makes it be given up. */
+  /**
+   * @returns what makes it be given up.
+   * @throws ReplicaError `OVERLOADED`
+   */
   ask(
     deadline: number,
     settle: (error: ReplicaError | undefined, readIndex: number) => void,
   ): () => void {
-    const waiter: Waiter = { deadline, settle };
+    if (this.#count >= WAITING_COUNT_MAX) throw overloaded();
+    this.#count += 1;
+    const waiter: Waiter = {
+      deadline,
+      settle: (error, readIndex) => {
+        this.#count -= 1;
+        settle(error, readIndex);
+      },
+    };
     this.#wanted.push(waiter);
     return () => {
       answer(waiter, new ReplicaError("ABORTED", "the caller's signal was aborted"), 0);
@@ -69,7 +85,7 @@ export class ReadDesk {
     const question = this.#asked.get(context);
     if (question === undefined) return;
     this.#asked.delete(context);
-    this.#wanted.push(...question.waiters);
+    for (const waiter of question.waiters) this.#wanted.push(waiter);
   }
 
   onApplied(appliedIndex: number): void {
@@ -86,7 +102,7 @@ export class ReadDesk {
     for (const [context, { askedAt, waiters }] of this.#asked)
       if (now - askedAt >= this.#retryMs) {
         this.#asked.delete(context);
-        this.#wanted.push(...waiters);
+        for (const waiter of waiters) this.#wanted.push(waiter);
       }
     const confirmed = this.#confirmed.flatMap(({ waiters }) => waiters);
     const asked = [...this.#asked.values()].flatMap(({ waiters }) => waiters);
@@ -110,6 +126,10 @@ export class ReadDesk {
     if (leaderId === undefined) return notLeader(undefined);
     return new ReplicaError("TIMEOUT", "no majority confirmed the read in time", { leaderId });
   }
+}
+
+function overloaded(): ReplicaError {
+  return new ReplicaError("OVERLOADED", "too many reads wait already", { retryAfterMs: 20 });
 }
 
 function isWaiting(waiter: Waiter): boolean {

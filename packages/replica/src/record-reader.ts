@@ -44,13 +44,13 @@ export class RecordReader {
    * The records from `from` on, up to `bytesMax` bytes but at least one, as far as they are
    * committed and applied here.
    *
-   * @throws ReplicaError `TRIMMED`, `INVALID_ARGUMENT`; LogError `LOG_CORRUPT`
+   * @throws ReplicaError `TRIMMED`, `BEYOND_END`; LogError `LOG_CORRUPT`
    */
   read(from: number, bytesMax: number): ReadResult {
     const { firstOffset, state } = this.#keeper;
     if (from < firstOffset) throw trimmed(from, firstOffset);
     if (from > state.nextOffset)
-      throw new ReplicaError("INVALID_ARGUMENT", `from: ${from} is beyond ${state.nextOffset}`, {
+      throw new ReplicaError("BEYOND_END", `from: ${from} is beyond ${state.nextOffset}`, {
         nextOffset: state.nextOffset,
       });
     const records: LogRecord[] = [];
@@ -61,7 +61,7 @@ export class RecordReader {
       const entries = this.#log.entries({
         low: place.index,
         high: this.#keeper.appliedIndex + 1,
-        bytesMax: STRETCH_BYTES,
+        bytesMax: Math.min(STRETCH_BYTES, bytesMax),
       });
       if (entries === undefined) throw trimmed(from, this.#keeper.firstOffset);
       for (const { index, kind, data } of entries) {
@@ -93,7 +93,7 @@ export class RecordReader {
     let next = offset;
     let number = 0;
     for (let command = container.next(); command !== undefined; command = container.next()) {
-      if (this.#isStored(index, number, command)) {
+      if (this.#isStored(index, number, command, next)) {
         const first = next;
         next += command.recordCount;
         if (next > into.from) collectRecords(container, command, first, into);
@@ -103,8 +103,9 @@ export class RecordReader {
     return next;
   }
 
-  #isStored(index: number, number: number, command: Command): boolean {
+  #isStored(index: number, number: number, command: Command, next: number): boolean {
     if (command.kind !== COMMAND_KIND.records) return false;
+    if (command.offset !== -1 && command.offset !== next) return false;
     return !this.#keeper.state.offsets.isRejected(index, number);
   }
 }

@@ -30,8 +30,12 @@ export type ReplicaErrorCode =
   | "SEQUENCE_TOO_OLD"
   /** What is asked for was trimmed away: `firstOffset` says what is left. */
   | "TRIMMED"
+  /** What is asked for is not there yet, or not here: the log ends at `nextOffset`. */
+  | "BEYOND_END"
   /** The group exists, and knows this node by another disk: replace the node. */
   | "DISK_LOST"
+  /** Founders have agreed on disks of which one was lost, or on others: see the message. */
+  | "FOUNDING_CONFLICT"
   /** The change of membership does not fit. */
   | "MEMBERSHIP_REFUSED"
   /** An argument or an option is not what it has to be: the message names it and the bound. */
@@ -93,4 +97,13 @@ export function failedWith(cause: Error): ReplicaError {
 export function demandNotAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
   throw new ReplicaError("ABORTED", "the caller's signal was aborted", { cause: signal.reason });
+}
+
+/** A node that cannot keep its promises. */
+export function lostTail(lastIndex: number, acknowledged: number): ReplicaError {
+  return new ReplicaError(
+    "DISK_LOST",
+    `the log ends at index ${lastIndex}, and this node has acknowledged ${acknowledged}: its ` +
+      "disk has lost what was synced. Keep the directory for a look, and replace the node",
+  );
 }

@@ -3,7 +3,7 @@
 import type { Configuration, RoleName } from "@quorumlog/raft";
 
 export type ReplicaEvent =
-  /** A group begins once all its founders have met: these were not heard of yet. */
+  /** A group begins once all its founders have met and agreed: these have not yet. */
   | { readonly type: "founding"; readonly waitingFor: readonly number[] }
   | { readonly type: "role"; readonly role: RoleName; readonly term: number }
   | { readonly type: "leader"; readonly leaderId: number | undefined; readonly term: number }
@@ -11,12 +11,19 @@ export type ReplicaEvent =
   | { readonly type: "peerUp" | "peerDown" | "peerGone"; readonly nodeId: number }
   /** A snapshot of a leader took the place of the log up to `index`. */
   | { readonly type: "snapshotInstalled"; readonly index: number }
+  /**
+   * A snapshot found no room on the disk, or is damaged, as the error says with its file: it is
+   * made or fetched again later, and until then the log is kept from an older one on.
+   */
+  | { readonly type: "snapshotFailed"; readonly index: number; readonly error: Error }
   /** A function of the application kept everything else waiting. */
   | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
   /** The process did nothing for so long: a pause, or somebody's long computation. */
   | { readonly type: "stalled"; readonly milliseconds: number }
   /** A frame of a peer made no sense, and was passed over. */
   | { readonly type: "malformedFrame"; readonly from: number }
+  /** A frame was passed over that is of a group of this number which other founders began. */
+  | { readonly type: "foreignFrame"; readonly from: number }
   /** It has stopped, for good. */
   | { readonly type: "failed"; readonly error: Error };
 

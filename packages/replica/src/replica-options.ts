@@ -20,7 +20,7 @@ export interface ReplicaTuning {
    * of a segment.
    */
   readonly containerBytesMax: number;
-  /** Of one call's records. In `[1, 64 MiB]`; default 4 MiB, or a quarter of a segment. */
+  /** Of one call's records. In `[1, 8 MiB]`; default 4 MiB, or a quarter of a segment. */
   readonly callBytesMax: number;
   /** Of calls that wait or are under way. In `[64 KiB, 4 GiB]`, default 64 MiB. */
   readonly pendingBytesMax: number;
@@ -55,7 +55,7 @@ const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
   segmentBytes: { min: 64 * KIB, max: 1024 * MIB, fallback: 64 * MIB },
   tailBytesMax: { min: 0, max: 4096 * MIB, fallback: 32 * MIB },
   containerBytesMax: { min: 4 * KIB, max: 4 * MIB, fallback: 256 * KIB },
-  callBytesMax: { min: 1, max: 64 * MIB, fallback: 4 * MIB },
+  callBytesMax: { min: 1, max: 8 * MIB, fallback: 4 * MIB },
   pendingBytesMax: { min: 64 * KIB, max: 4096 * MIB, fallback: 64 * MIB },
   snapshotEveryBytes: { min: 64 * KIB, max: TIB, fallback: 64 * MIB },
   snapshotBytesPerSecond: { min: 64 * KIB, max: TIB, fallback: 256 * MIB },
@@ -106,6 +106,8 @@ export function parseTuning(input: Readonly<Record<string, unknown>> = {}): Repl
     problems.push("callBytesMax: more than half of segmentBytes, and an entry has to fit into one");
   if (parsed.containerBytesMax > parsed.segmentBytes / 2)
     problems.push("containerBytesMax: more than half of segmentBytes");
+  if (parsed.pendingBytesMax < 2 * parsed.callBytesMax)
+    problems.push("pendingBytesMax: less than two calls of callBytesMax");
   if (problems.length > 0) throw new ReplicaOptionsError(problems);
   return Object.freeze(parsed);
 }
@@ -128,6 +130,8 @@ export function raftOptions(init: {
     electionRank: Math.min(rank === -1 ? preferredLeaders.length : rank, ELECTION_RANK_MAX),
     peerGoneTicksMax: 3,
     leaseReads,
+    // Counting in whole ticks takes up one; the other one is for clocks that drift.
+    leaseDriftTicks: 2,
     inflightBytesMax: 16 * MIB,
   });
 }

@@ -29,15 +29,16 @@ import {
 import type { GroupLink, GroupReceiver, PeerIdentity, Transport } from "@quorumlog/transport";
 import { encodeConfiguration } from "./configuration-codec.ts";
 import { CommitNotices } from "./commit-notices.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import type { Environment } from "./environment.ts";
 import type { CommandResult } from "./group-state.ts";
 import type { Machine } from "./machine.ts";
 import { PeerDirectory } from "./peer-directory.ts";
-import { decodeEnvelope, type Envelope, encodeEnvelope } from "./peer-envelope.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope, laneOf } from "./peer-envelope.ts";
 import { ProposalDesk, type ProposalLimits } from "./proposal-desk.ts";
 import { RaftStorage } from "./raft-storage.ts";
 import { ReadDesk } from "./read-desk.ts";
-import { failedWith, ReplicaError } from "./replica-error.ts";
+import { failedWith, lostTail, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
 import { decodeDescriptor } from "./snapshot-descriptor.ts";
 import { SnapshotFetcher } from "./snapshot-fetcher.ts";
@@ -90,14 +91,16 @@ export class Replica implements GroupReceiver {
   readonly #notices: CommitNotices;
   #state: "open" | "stopped" = "open";
   #failure: ReplicaError | undefined;
-  #syncStartedAt: number | undefined;
+  readonly #disk: DiskWatch;
 
   constructor(init: ReplicaInit) {
     const { environment, log, snapshots } = init;
     this.#init = init;
     this.#environment = environment;
     this.log = log;
-    this.keeper = new StateKeeper({ log, snapshots, machine: init.machine });
+    this.#disk = new DiskWatch(log, () => environment.now());
+    const { machine, onEvent } = init;
+    this.keeper = new StateKeeper({ log, snapshots, machine, onEvent });
     this.core = new RaftCore({
       id: init.nodeId,
       incarnation: init.incarnation,
@@ -107,11 +110,10 @@ export class Replica implements GroupReceiver {
       seed: environment.random(),
     });
     this.proposals = new ProposalDesk(this.core, init.limits);
-    const electionMs = init.raft.electionTicks * init.timing.tickMs;
-    this.reads = new ReadDesk(this.core, electionMs);
+    this.reads = new ReadDesk(this.core, init.raft.electionTicks * init.timing.tickMs);
     const after = (delayMs: number, run: () => void): void => {
       environment.after(delayMs, () => {
-        if (this.isOpen()) this.#guarded(run);
+        if (this.isOpen()) this.guarded(run);
       });
     };
     this.#notices = new CommitNotices({
@@ -124,25 +126,27 @@ export class Replica implements GroupReceiver {
     this.#sender = new SnapshotSender({
       snapshots,
       bytesPerSecond: init.snapshotBytesPerSecond,
-      idleMsMax: 10 * electionMs,
       now: () => environment.now(),
       after,
       send: (to, part, bytes) => this.#send(to, { kind: "snapshotChunk", part, bytes }),
+      onEvent,
       report: (to, outcome) => {
         this.core.reportSnapshot(to, outcome);
-        this.#wantTurn();
+        this.wantTurn();
       },
     });
     this.#fetcher = new SnapshotFetcher({
       snapshots,
-      retryMs: electionMs,
+      onEvent,
       now: () => environment.now(),
       request: (from, part) => this.#send(from, { kind: "snapshotRequest", part }),
       end: (to, part) => this.#send(to, { kind: "snapshotEnd", part }),
       install: (message) => {
         if (!this.isOpen()) return;
-        this.core.step(message);
-        this.#wantTurn();
+        this.guarded(() => {
+          this.core.step(message);
+          this.wantTurn();
+        });
       },
     });
     this.#link = init.transport.attach(init.groupId, this);
@@ -152,9 +156,9 @@ export class Replica implements GroupReceiver {
     this.peers = new PeerDirectory({ nodeId, incarnation, addresses, link }, configuration);
     this.peers.onState(configuration, this.keeper.state.addresses);
     this.#lastTickAt = environment.now();
-    this.#scheduleTick();
     this.#maybeFound();
-    this.#wantTurn();
+    this.wantTurn();
+    this.#scheduleTick();
   }
 
   isOpen(): boolean {
@@ -174,34 +178,29 @@ export class Replica implements GroupReceiver {
     return this.core.progress();
   }
 
-  /** Takes out, at the end of this turn, what was put in. */
-  wantTurn(): void {
-    this.#wantTurn();
-  }
-
   /** Proposes a change of membership. */
   proposeChange(change: ConfigurationChange): ProposeResult {
     this.#catchUpClock();
     const result = this.core.proposeConfigurationChange(change);
-    this.#wantTurn();
+    this.wantTurn();
     return result;
   }
 
   transferLeadership(to: number): boolean {
     this.#catchUpClock();
     const accepted = this.core.transferLeadership(to);
-    this.#wantTurn();
+    this.wantTurn();
     return accepted;
   }
 
   /** How long the disk has been busy with the oldest write that is not done, in milliseconds. */
   diskLagMs(): number {
-    return this.#syncStartedAt === undefined ? 0 : this.#environment.now() - this.#syncStartedAt;
+    return this.#disk.lagMs();
   }
 
   onFrame(from: PeerIdentity, payload: Uint8Array): void {
     if (!this.isOpen()) return;
-    this.#guarded(() => {
+    this.guarded(() => {
       const envelope = decodeEnvelope(payload);
       if (envelope === undefined || !isFrom(envelope, from)) {
         this.#init.onEvent({ type: "malformedFrame", from: from.nodeId });
@@ -209,14 +208,14 @@ export class Replica implements GroupReceiver {
       }
       this.#catchUpClock();
       this.#receive(from.nodeId, envelope);
-      this.#wantTurn();
+      this.wantTurn();
     });
   }
 
   onPeerUp({ nodeId }: PeerIdentity): void {
     if (!this.isOpen()) return;
-    this.peers.introduce(nodeId, true);
-    this.#guarded(() => {
+    this.peers.onPeerUp(nodeId);
+    this.guarded(() => {
       this.#maybeFound();
     });
     this.#init.onEvent({ type: "peerUp", nodeId });
@@ -224,24 +223,33 @@ export class Replica implements GroupReceiver {
 
   onPeerDown(nodeId: number): void {
     if (!this.isOpen()) return;
-    this.#guarded(() => {
+    this.guarded(() => {
       this.#catchUpClock();
       this.core.reportUnreachable(nodeId);
       this.#sender.fail(nodeId);
       this.peers.onPeerDown(nodeId);
       this.#init.onEvent({ type: "peerDown", nodeId });
-      this.#wantTurn();
+      this.wantTurn();
     });
   }
 
   onPeerGone(nodeId: number): void {
     if (!this.isOpen()) return;
-    this.#guarded(() => {
+    this.guarded(() => {
       this.#catchUpClock();
       this.core.reportPeerGone(nodeId);
       this.#init.onEvent({ type: "peerGone", nodeId });
-      this.#wantTurn();
+      this.wantTurn();
     });
+  }
+
+  /** Whatever is thrown in here is a broken invariant, or a damaged disk: the node stops. */
+  guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** The disk, the state machine or the program failed: nothing more is promised by this node. */
@@ -262,6 +270,7 @@ export class Replica implements GroupReceiver {
       return new ReplicaError(reason.code, reason.message, { outcome, cause: reason.cause });
     });
     this.reads.stop(reason);
+    this.#sender.close();
   }
 
   /** A new group need not wait for a timer: the first of its founders asks for votes at once. */
@@ -272,7 +281,7 @@ export class Replica implements GroupReceiver {
     if (currentTerm > 0 || voters[0]?.id !== this.#init.nodeId) return;
     if (2 * voters.filter(isUp).length < voters.length - 1) return;
     this.core.campaign();
-    this.#wantTurn();
+    this.wantTurn();
   }
 
   #receive(from: number, envelope: Envelope): void {
@@ -299,20 +308,29 @@ export class Replica implements GroupReceiver {
 
   #step(message: Message): void {
     // A snapshot of what this node has needs no bytes; the core knows what to answer.
+    const { commitIndex, currentTerm } = this.core.status();
     const isNews =
       message.type === "InstallSnapshot" &&
-      message.snapshot.lastIncludedIndex > this.core.status().commitIndex &&
-      message.term >= this.core.status().currentTerm;
-    if (isNews) this.#fetcher.begin(message);
-    else this.core.step(message);
+      message.snapshot.lastIncludedIndex > commitIndex &&
+      message.term >= currentTerm;
+    if (isNews) {
+      this.#fetcher.begin(message);
+      return;
+    }
+    const isRefused = this.core.step(message) === "contradiction";
+    const { lastIndex } = this.core.status();
+    // A leader tells no more than this very life has acknowledged: so that was on this disk.
+    if (isRefused && message.type === "Heartbeat" && message.leaderCommit > lastIndex)
+      this.fail(lostTail(lastIndex, message.leaderCommit));
   }
 
-  #wantTurn(): void {
+  /** Takes out, at the end of this turn, what was put in. */
+  wantTurn(): void {
     if (this.#isTurnWanted || !this.isOpen()) return;
     this.#isTurnWanted = true;
     this.#environment.soon(() => {
       this.#isTurnWanted = false;
-      if (this.isOpen()) this.#guarded(() => this.#turn());
+      if (this.isOpen()) this.guarded(() => this.#turn());
     });
   }
 
@@ -322,8 +340,11 @@ export class Replica implements GroupReceiver {
     this.proposals.flush(this.#timestamp());
     this.reads.flush(this.#environment.now());
     const appliedBefore = this.keeper.appliedIndex;
-    for (let ready = core.takeReady(); ready !== undefined; ready = core.takeReady())
+    for (let ready = core.takeReady(); ready !== undefined; ready = core.takeReady()) {
       this.#handle(ready);
+      // A disk may answer at once, and with a failure.
+      if (!this.isOpen()) return;
+    }
     if (this.keeper.appliedIndex !== appliedBefore) {
       this.reads.onApplied(this.keeper.appliedIndex);
       this.peers.onState(this.keeper.configuration, this.keeper.state.addresses);
@@ -331,7 +352,7 @@ export class Replica implements GroupReceiver {
       this.proposals.flush(this.#timestamp());
     }
     this.#init.onTurn();
-    if (core.hasReady()) this.#wantTurn();
+    if (core.hasReady()) this.wantTurn();
   }
 
   #handle(ready: Ready): void {
@@ -339,6 +360,7 @@ export class Replica implements GroupReceiver {
     for (const message of ready.messages) this.#sendMessage(message);
     if (ready.append?.snapshot !== undefined) this.#install(ready.append.snapshot);
     if (ready.append !== undefined) this.#append(ready.append);
+    if (!this.isOpen()) return;
     if (ready.apply !== undefined) this.#apply(ready.apply);
     for (const state of ready.readStates) this.reads.onReadState(state, this.keeper.appliedIndex);
     for (const context of ready.droppedReads) this.reads.onDropped(context);
@@ -356,17 +378,17 @@ export class Replica implements GroupReceiver {
   #append(work: AppendWork): void {
     const { hardState, snapshot, entries } = work;
     const reset = snapshot === undefined ? undefined : baseOf(snapshot);
-    this.#syncStartedAt ??= this.#environment.now();
+    this.#disk.onAppend();
     this.log.append({ hardState, reset, entries }, () => {
       if (!this.isOpen()) return;
-      this.#guarded(() => {
+      this.guarded(() => {
         this.#onDurable(work);
       });
     });
   }
 
   #onDurable(work: AppendWork): void {
-    this.#syncStartedAt = this.log.status().pendingBytes > 0 ? this.#environment.now() : undefined;
+    this.#disk.onDurable();
     for (const message of work.responses)
       if (message.to === this.#init.nodeId) this.core.step(message);
       else this.#sendMessage(message);
@@ -374,7 +396,7 @@ export class Replica implements GroupReceiver {
     if (work.snapshot !== undefined) this.keeper.onReset();
     const { role, stableIndex, currentTerm } = this.core.status();
     if (role === "leader") this.proposals.onStable(stableIndex, currentTerm);
-    this.#wantTurn();
+    this.wantTurn();
   }
 
   #install(snapshot: Snapshot): void {
@@ -430,14 +452,15 @@ export class Replica implements GroupReceiver {
     this.#cancelTick = this.#environment.after(this.#init.timing.tickMs, () => {
       if (!this.isOpen()) return;
       this.#scheduleTick();
-      this.#guarded(() => {
+      this.guarded(() => {
         this.#catchUpClock();
         const now = this.#environment.now();
         this.proposals.expire(now);
         this.reads.tick(now);
         this.#sender.tick(now);
         this.#fetcher.tick(now);
-        this.#wantTurn();
+        this.#disk.tick();
+        this.wantTurn();
       });
     });
   }
@@ -457,15 +480,6 @@ export class Replica implements GroupReceiver {
   #timestamp(): number {
     return Math.max(this.keeper.state.time, this.#environment.wallTime());
   }
-
-  /** Whatever is thrown in here is a broken invariant, or a damaged disk: the node stops. */
-  #guarded(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
 }
 
 function baseOf({ lastIncludedIndex, lastIncludedTerm, configuration }: Snapshot): {
@@ -478,12 +492,6 @@ function baseOf({ lastIncludedIndex, lastIncludedTerm, configuration }: Snapshot
     term: lastIncludedTerm,
     configuration: encodeConfiguration(configuration),
   };
-}
-
-/** Entries and bytes of snapshots may be long; nothing else waits behind them. */
-function laneOf(envelope: Envelope): "control" | "bulk" {
-  if (envelope.kind === "snapshotChunk") return "bulk";
-  return envelope.kind === "raft" && envelope.message.type === "AppendEntries" ? "bulk" : "control";
 }
 
 /** The transport knows who sent a frame; a message may claim nothing else. */

@@ -17,6 +17,7 @@ import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
 import type { Replica } from "./replica.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+import type { ReplicaEvent } from "./replica-event.ts";
 
 /** A look at a replica: what stands where. */
 export interface GroupStatus {
@@ -54,6 +55,11 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** Besides the largest entry: `appendBytesMax` of the core, and headers. */
+const FRAME_SPARE_BYTES = 2 * 1024 * 1024;
+/** What a timer can take. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
+
 export class ReplicatedGroup {
   protected readonly replica: Replica;
   protected readonly environment: Environment;
@@ -72,33 +78,39 @@ export class ReplicatedGroup {
   ) {
     this.#init = { ...init, onTurn: () => this.#onTurn() };
     this.#onClose = onClose;
+    demandFramesFit(init);
     this.environment = init.environment ?? nodeEnvironment;
     this.waits = new GroupWaits(this.environment);
     this.#group = openGroup({
       ...this.#init,
       onEvent: (event) => {
-        init.onEvent(event);
+        this.#tell(event);
         if (event.type === "failed") this.waits.stop(this.replica.failure() ?? closed());
         else this.waits.check();
       },
     });
     this.replica = this.#group.replica;
     const fileSystem = init.fileSystem ?? nodeFileSystem;
-    this.#duties = new GroupDuties({
-      nodeId: init.nodeId,
-      replica: this.replica,
-      environment: this.environment,
-      tuning: init.tuning,
-      retention,
-      preferredLeaders: init.preferredLeaders,
-      freeBytes: () => fileSystem.freeBytes(init.directory),
-      submit: (draft) => this.submitCommand(draft, {}),
-    });
+    try {
+      this.#duties = new GroupDuties({
+        nodeId: init.nodeId,
+        replica: this.replica,
+        environment: this.environment,
+        tuning: init.tuning,
+        retention,
+        preferredLeaders: init.preferredLeaders,
+        freeBytes: () => fileSystem.freeBytes(init.directory),
+        submit: (draft) => this.submitCommand(draft, {}),
+      });
+    } catch (error) {
+      this.replica.stop(closed());
+      this.#group.close(() => undefined);
+      throw error;
+    }
     this.#membership = new MembershipChanges({
       replica: this.replica,
       waits: this.waits,
       append: (draft, options) => this.submitCommand(draft, options).then(() => undefined),
-      timeoutMs: init.tuning.timeoutMs,
     });
   }
 
@@ -172,9 +184,17 @@ export class ReplicatedGroup {
     const { configuration } = this.replica.status();
     if (!isVoter(configuration, nodeId) || !this.replica.transferLeadership(nodeId))
       throw new ReplicaError("MEMBERSHIP_REFUSED", `node ${nodeId} cannot take over now`);
-    await this.#until(`node ${nodeId} did not take over in time`, options, () =>
-      this.replica.status().leaderId === nodeId ? true : undefined,
-    );
+    let askedAt = this.environment.now();
+    await this.#until(`node ${nodeId} did not take over in time`, options, () => {
+      if (this.replica.status().leaderId === nodeId) return true;
+      // One that was called off, or lost on its way to the leader, is asked for again.
+      const now = this.environment.now();
+      if (now - askedAt > 2 * this.#init.tuning.electionMs) {
+        askedAt = now;
+        this.replica.transferLeadership(nodeId);
+      }
+      return undefined;
+    });
   }
 
   /**
@@ -182,26 +202,26 @@ export class ReplicatedGroup {
    *
    * @param address - Where the others reach it.
    */
-  addLearner(nodeId: number, address: string, options: CallOptions = {}): Promise<void> {
-    return this.#membership.addLearner(nodeId, address, options);
+  async addLearner(nodeId: number, address: string, options: CallOptions = {}): Promise<void> {
+    await this.#membership.addLearner(nodeId, address, this.#checked(options));
   }
 
   /** Makes a learner a voter, as soon as it holds everything that the group retains. */
-  promote(nodeId: number, options: CallOptions = {}): Promise<void> {
-    return this.#membership.promote(nodeId, options);
+  async promote(nodeId: number, options: CallOptions = {}): Promise<void> {
+    await this.#membership.promote(nodeId, this.#checked(options));
   }
 
-  remove(nodeId: number, options: CallOptions = {}): Promise<void> {
-    return this.#membership.remove(nodeId, options);
+  async remove(nodeId: number, options: CallOptions = {}): Promise<void> {
+    await this.#membership.remove(nodeId, this.#checked(options));
   }
 
   /** Adds `next`, waits until it holds everything, then swaps it for `former`, in one step. */
-  replace(
+  async replace(
     former: number,
     next: { readonly nodeId: number; readonly address: string },
     options: CallOptions = {},
   ): Promise<void> {
-    return this.#membership.replace(former, next, options);
+    await this.#membership.replace(former, next, this.#checked(options));
   }
 
   /** Has every replica keep its state as of now. */
@@ -300,10 +320,29 @@ export class ReplicatedGroup {
     throw new ReplicaError("DISK_FULL", message, { retryAfterMs: 1_000 });
   }
 
+  /** @throws ReplicaError before anything is begun. */
+  #checked(options: CallOptions): CallOptions & { readonly timeoutMs: number } {
+    this.demandOpen();
+    demandNotAborted(options.signal);
+    return { ...options, timeoutMs: this.#timeoutOf(options) };
+  }
+
   #timeoutOf({ timeoutMs }: CallOptions): number {
     if (timeoutMs === undefined) return this.#init.tuning.timeoutMs;
-    if (Number.isFinite(timeoutMs) && timeoutMs > 0) return timeoutMs;
-    throw new ReplicaError("INVALID_ARGUMENT", `timeoutMs: ${timeoutMs} is not above 0`);
+    if (timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX) return timeoutMs;
+    const message = `timeoutMs: ${timeoutMs} is not above 0, and at most ${TIMEOUT_MS_MAX}`;
+    throw new ReplicaError("INVALID_ARGUMENT", message);
+  }
+
+  /** A listener that throws is its owner's to hear of, and no reason to stop a replica. */
+  #tell(event: ReplicaEvent): void {
+    try {
+      this.#init.onEvent(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #until<T>(why: string, options: CallOptions, look: () => T | undefined): Promise<T> {
@@ -341,8 +380,11 @@ export class ReplicatedGroup {
     const heir = heirs[0];
     if (heir === undefined || configuration.voters.length === 1) return;
     if (!this.replica.transferLeadership(heir.id)) return;
-    const look = (): true | undefined =>
-      this.replica.status().role === "leader" ? undefined : true;
+    // What was under way is committed by the heir, and answered here, if it is given a moment.
+    const look = (): true | undefined => {
+      const isBusy = this.replica.proposals.pendingBytes > 0;
+      return isBusy || this.replica.status().role === "leader" ? undefined : true;
+    };
     const timeoutMs = this.#init.tuning.electionMs;
     const why = "nobody took over in time";
     // Whoever stops has waited long enough then.
@@ -357,12 +399,24 @@ export function recordsDraft(
   offset: number,
 ): CommandDraft {
   const bytes = commandBytes(records);
-  return { kind: COMMAND_KIND.records, sessionId, sequence, offset, records, bytes };
+  // The list is the caller's, who may use it again at once; the bytes are lent.
+  const own = records.slice();
+  return { kind: COMMAND_KIND.records, sessionId, sequence, offset, records: own, bytes };
 }
 
 /** A command about a session. */
 export function sessionDraft(kind: number, sessionId: number, sequence: number): CommandDraft {
   return { kind, sessionId, sequence, offset: 0, records: [], bytes: COMMAND_HEADER_BYTES };
+}
+
+/** What is in the log has to be sent: an entry, and the smaller ones that are sent with it. */
+function demandFramesFit({ tuning, transport }: Pick<GroupInit, "tuning" | "transport">): void {
+  const needed = Math.max(tuning.callBytesMax, tuning.containerBytesMax) + FRAME_SPARE_BYTES;
+  if (transport.frameBytesMax >= needed) return;
+  throw new ReplicaError(
+    "INVALID_ARGUMENT",
+    `transport: its frames hold ${transport.frameBytesMax} bytes, and callBytesMax needs ${needed}`,
+  );
 }
 
 function closed(): ReplicaError {

@@ -175,6 +175,8 @@ export class ReplicatedLog extends ReplicatedGroup {
     let next = from;
     for (;;) {
       demandNotAborted(signal);
+      // An offset may be known that this node has not applied yet.
+      if (next > this.status().nextOffset) await this.#moreThan(next - 1, signal);
       const { records, nextOffset } = this.read(next, read);
       for (const record of records) yield record;
       next = nextOffset;

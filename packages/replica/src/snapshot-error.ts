@@ -9,6 +9,8 @@ export type SnapshotErrorCode =
   | "SNAPSHOT_FOREIGN"
   /** Written by a later version. */
   | "SNAPSHOT_VERSION"
+  /** The disk is full: what was being made was given up, and everything else goes on. */
+  | "SNAPSHOT_NO_SPACE"
   /** The file system has failed, or whoever gives the state. Nothing after it was done. */
   | "SNAPSHOT_FAILED"
   /** The store was closed, or has failed before. */

@@ -6,33 +6,49 @@
 import type { InstallSnapshot } from "@quorumlog/raft";
 import type { SnapshotPart } from "./peer-envelope.ts";
 import { decodeDescriptor } from "./snapshot-descriptor.ts";
+import type { ReplicaEventListener } from "./replica-event.ts";
+import { SnapshotError } from "./snapshot-error.ts";
+import { NO_PROGRESS_MS_MAX, PAUSE_MS, RETRY_MS_MAX, RETRY_MS_MIN } from "./snapshot-patience.ts";
 import type { SnapshotReceipt, SnapshotStore } from "./snapshot-store.ts";
 
 export interface SnapshotFetcherInit {
-  readonly snapshots: SnapshotStore;
-  /** After so long without an answer it asks again; ten times that, and it gives up. */
-  readonly retryMs: number;
+  readonly snapshots: Pick<SnapshotStore, "list" | "receive" | "verify">;
   readonly now: () => number;
   readonly request: (from: number, part: SnapshotPart) => void;
   readonly end: (to: number, part: SnapshotPart) => void;
   /** All bytes are on the disk. */
   readonly install: (message: InstallSnapshot) => void;
+  /** Told if there is no room for it, or what is sent or was kept of it is damaged. */
+  readonly onEvent: ReplicaEventListener;
 }
 
 interface Fetch {
   message: InstallSnapshot;
   readonly bytes: number;
   readonly receipt: SnapshotReceipt;
+  /** What stands at the receipt's offset was asked for first, and last. */
+  firstAskedAt: number;
   askedAt: number;
+  /** It is asked for again when it takes longer. */
+  retryMs: number;
+  /** How far it ever got: what was refused behind that does not count. */
+  furthest: number;
   lastProgressAt: number;
+  /** Refusals since there was progress. */
+  refusals: number;
   isWriting: boolean;
 }
 
-const GIVE_UP_RETRIES = 10;
+/** Who sends damaged bytes so often has no others. */
+const REFUSALS_MAX = 3;
 
 export class SnapshotFetcher {
   readonly #init: SnapshotFetcherInit;
   #fetch: Fetch | undefined;
+  /** To be begun when a write or a pause is over, with the next tick. */
+  #next: InstallSnapshot | undefined;
+  /** Nothing is begun before; with a node, nothing of its. */
+  #pause: { readonly until: number; readonly from: number | undefined } | undefined;
 
   constructor(init: SnapshotFetcherInit) {
     this.#init = init;
@@ -40,36 +56,27 @@ export class SnapshotFetcher {
 
   /** A leader wants a snapshot installed that this node can use. */
   begin(message: InstallSnapshot): void {
-    const { lastIncludedIndex: index, lastIncludedTerm: term, data } = message.snapshot;
-    const bytes = decodeDescriptor(data);
+    const bytes = decodeDescriptor(message.snapshot.data);
     if (bytes === undefined) return;
-    const isHere = this.#init.snapshots.list().some((meta) => meta.index === index);
-    if (bytes === 0 || isHere) {
-      this.#init.install(message);
-      this.#init.end(message.from, { index, term, offset: 1 });
+    this.#next = undefined;
+    if (bytes === 0 || this.#isHere(message)) {
+      this.#finish(message);
       return;
     }
     const current = this.#fetch;
-    if (current !== undefined) {
-      if (isSame(current.message, message) && current.bytes === bytes) {
-        current.message = message;
-        return;
-      }
-      // A write under way ends first; the leader asks again.
-      if (current.isWriting) return;
-      current.receipt.abort();
+    if (current !== undefined && isSame(current.message, message) && current.bytes === bytes) {
+      current.message = message;
+      // Its sender knows nothing of what was asked before: it may have lost the connection.
+      if (!current.isWriting) this.#ask(current);
+      return;
     }
-    const receipt = this.#init.snapshots.receive({ index, term, bytes });
-    const now = this.#init.now();
-    this.#fetch = {
-      message,
-      bytes,
-      receipt,
-      askedAt: now,
-      lastProgressAt: now,
-      isWriting: false,
-    };
-    this.#continue(this.#fetch);
+    if (current?.isWriting === true || this.#isPaused(message)) {
+      this.#next = message;
+      return;
+    }
+    current?.receipt.abort();
+    this.#fetch = undefined;
+    this.#receive(message, bytes);
   }
 
   onChunk(part: SnapshotPart, bytes: Uint8Array): void {
@@ -78,45 +85,149 @@ export class SnapshotFetcher {
     if (!isPartOf(part, fetch) || part.offset !== fetch.receipt.offset) return;
     if (fetch.receipt.offset + bytes.byteLength > fetch.bytes) return;
     fetch.isWriting = true;
-    fetch.lastProgressAt = this.#init.now();
-    // A piece that is not what it should be is asked for again: the receipt says from where on.
-    fetch.receipt.append(bytes, () => {
+    fetch.receipt.append(bytes, (error) => {
       fetch.isWriting = false;
-      this.#continue(fetch);
+      this.#onAppended(fetch, error);
     });
   }
 
   tick(now: number): void {
+    const next = this.#next;
     const fetch = this.#fetch;
-    if (fetch === undefined || fetch.isWriting) return;
-    if (now - fetch.lastProgressAt >= this.#init.retryMs * GIVE_UP_RETRIES) this.#giveUp(fetch);
-    else if (now - fetch.askedAt >= this.#init.retryMs) this.#continue(fetch);
+    if (next !== undefined && fetch?.isWriting !== true && !this.#isPaused(next)) this.begin(next);
+    if (fetch === undefined || fetch !== this.#fetch || fetch.isWriting) return;
+    if (now - fetch.lastProgressAt >= NO_PROGRESS_MS_MAX) this.#giveUp(fetch);
+    else if (now - fetch.askedAt >= fetch.retryMs) {
+      fetch.retryMs = Math.min(2 * fetch.retryMs, RETRY_MS_MAX);
+      this.#ask(fetch);
+    }
+  }
+
+  #receive(message: InstallSnapshot, bytes: number): void {
+    const { lastIncludedIndex: index, lastIncludedTerm: term } = message.snapshot;
+    let receipt: SnapshotReceipt;
+    try {
+      receipt = this.#init.snapshots.receive({ index, term, bytes });
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.#onNoSpace(message, error);
+      return;
+    }
+    const now = this.#init.now();
+    this.#fetch = {
+      message,
+      bytes,
+      receipt,
+      firstAskedAt: now,
+      askedAt: now,
+      retryMs: RETRY_MS_MIN,
+      furthest: receipt.offset,
+      lastProgressAt: now,
+      refusals: 0,
+      isWriting: false,
+    };
+    this.#continue(this.#fetch);
+  }
+
+  #onAppended(fetch: Fetch, error: SnapshotError | undefined): void {
+    if (isNoSpace(error)) {
+      this.#fetch = undefined;
+      this.#onNoSpace(this.#next ?? fetch.message, error);
+      return;
+    }
+    if (this.#next !== undefined) return;
+    const now = this.#init.now();
+    // A piece that is not what it should be is asked for again: the receipt says from where on.
+    if (error !== undefined) fetch.refusals += 1;
+    else if (fetch.receipt.offset > fetch.furthest) {
+      fetch.furthest = fetch.receipt.offset;
+      fetch.lastProgressAt = now;
+      fetch.refusals = 0;
+      // Twice as long as this one took: links differ, and so does the number of those that wait.
+      const wait = 2 * (now - fetch.firstAskedAt);
+      fetch.retryMs = Math.min(Math.max(wait, RETRY_MS_MIN), RETRY_MS_MAX);
+    }
+    fetch.firstAskedAt = now;
+    if (error === undefined || fetch.refusals < REFUSALS_MAX) {
+      this.#continue(fetch);
+      return;
+    }
+    this.#pause = { until: now + PAUSE_MS, from: fetch.message.from };
+    this.#onFailed(fetch.message, error);
+    this.#giveUp(fetch);
   }
 
   #continue(fetch: Fetch): void {
-    const { lastIncludedIndex: index, lastIncludedTerm: term } = fetch.message.snapshot;
-    const { offset } = fetch.receipt;
-    if (offset < fetch.bytes) {
-      fetch.askedAt = this.#init.now();
-      this.#init.request(fetch.message.from, { index, term, offset });
+    if (fetch.receipt.offset < fetch.bytes) {
+      this.#ask(fetch);
       return;
     }
     fetch.isWriting = true;
     fetch.receipt.finish((error) => {
       this.#fetch = undefined;
-      const { message } = fetch;
-      if (error === undefined) this.#init.install(message);
-      else fetch.receipt.abort();
-      this.#init.end(message.from, { index, term, offset: error === undefined ? 1 : 0 });
+      if (error === undefined) this.#finish(fetch.message);
+      else {
+        fetch.receipt.abort();
+        this.#end(fetch.message, false);
+      }
     });
   }
 
-  /** What was written stays, to be continued when the leader asks again. */
-  #giveUp(fetch: Fetch): void {
+  #ask(fetch: Fetch): void {
     const { lastIncludedIndex: index, lastIncludedTerm: term } = fetch.message.snapshot;
-    this.#fetch = undefined;
-    this.#init.end(fetch.message.from, { index, term, offset: 0 });
+    fetch.askedAt = this.#init.now();
+    this.#init.request(fetch.message.from, { index, term, offset: fetch.receipt.offset });
   }
+
+  #finish(message: InstallSnapshot): void {
+    this.#init.install(message);
+    this.#end(message, true);
+  }
+
+  /** What was written stays, to be continued when a leader asks again. */
+  #giveUp(fetch: Fetch): void {
+    this.#fetch = undefined;
+    this.#end(fetch.message, false);
+  }
+
+  #end({ from, snapshot }: InstallSnapshot, isInstalled: boolean): void {
+    const { lastIncludedIndex: index, lastIncludedTerm: term } = snapshot;
+    this.#init.end(from, { index, term, offset: isInstalled ? 1 : 0 });
+  }
+
+  #onNoSpace(message: InstallSnapshot, error: SnapshotError): void {
+    this.#next = message;
+    this.#pause = { until: this.#init.now() + PAUSE_MS, from: undefined };
+    this.#onFailed(message, error);
+  }
+
+  #isPaused({ from }: InstallSnapshot): boolean {
+    const pause = this.#pause;
+    if (pause === undefined || this.#init.now() >= pause.until) return false;
+    return pause.from === undefined || pause.from === from;
+  }
+
+  /** Whole, on this disk: a crash may have come before it was installed, and damage since. */
+  #isHere(message: InstallSnapshot): boolean {
+    const { lastIncludedIndex: index, lastIncludedTerm: term } = message.snapshot;
+    const { snapshots } = this.#init;
+    const meta = snapshots.list().find((each) => each.index === index && each.term === term);
+    if (meta === undefined) return false;
+    const error = snapshots.verify(index);
+    if (error !== undefined) this.#onFailed(message, error);
+    return error === undefined;
+  }
+
+  #onFailed({ snapshot }: InstallSnapshot, error: SnapshotError): void {
+    const { lastIncludedIndex: index } = snapshot;
+    this.#init.onEvent({ type: "snapshotFailed", index, error });
+  }
+}
+
+function isNoSpace(
+  error: unknown,
+): error is SnapshotError & { readonly code: "SNAPSHOT_NO_SPACE" } {
+  return error instanceof SnapshotError && error.code === "SNAPSHOT_NO_SPACE";
 }
 
 function isSame(left: InstallSnapshot, right: InstallSnapshot): boolean {

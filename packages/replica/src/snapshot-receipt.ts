@@ -14,7 +14,10 @@ import { completeName, receivedName, type SnapshotOffer } from "./snapshot-name.
 import type { SnapshotMeta } from "./snapshot-reader.ts";
 import { type SnapshotOwner, SnapshotVerifier } from "./snapshot-verifier.ts";
 
-/** Called with what is wrong, or with `undefined` when it is done. */
+/**
+ * Called with what is wrong, or with `undefined` when it is done. `SNAPSHOT_NO_SPACE`: it is over,
+ * and what was there of it was removed.
+ */
 export type ReceiptDone = (error: SnapshotError | undefined) => void;
 
 export interface SnapshotReceiptInit {
@@ -31,6 +34,8 @@ export class SnapshotReceipt {
   readonly #init: SnapshotReceiptInit;
   readonly #part: PartFile;
   readonly #verifier: SnapshotVerifier;
+  /** Of the call that is under way. */
+  #done: ReceiptDone | undefined;
 
   constructor(init: SnapshotReceiptInit) {
     const { owner, offer } = init;
@@ -64,7 +69,9 @@ export class SnapshotReceipt {
     const refusal = this.#refusalOf(bytes);
     // Chunks before the one that was refused are sound.
     const sound = refusal === undefined ? bytes.byteLength : this.#verifier.boundary - start;
+    this.#done = done;
     const answer = (): void => {
+      this.#done = undefined;
       done(refusal);
     };
     if (sound > 0) this.#part.write(bytes.subarray(0, sound), start, answer);
@@ -92,6 +99,13 @@ export class SnapshotReceipt {
       onComplete({ ...offer, configuration });
       done(undefined);
     });
+  }
+
+  /** The disk is full: the part is over. */
+  onNoSpace(error: SnapshotError): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.(error);
   }
 
   /** Gives up, and removes what is there. Idempotent. */

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import type { FileSystem, OpenFile } from "@quorumlog/log";
 import type { Configuration } from "@quorumlog/raft";
 import { assert, InvariantViolation } from "@quorumlog/std";
-import { PartFile, type PartPlace, releaseFile } from "./part-file.ts";
+import { freeBytes, isNoSpace, PartFile, type PartPlace, releaseFile } from "./part-file.ts";
 import { SnapshotError, translatedSnapshotError } from "./snapshot-error.ts";
 import { CHUNK_BYTES_MAX, encodeSnapshotHeader } from "./snapshot-header.ts";
 import {
@@ -41,6 +41,8 @@ export interface SnapshotStoreInit {
   readonly groupId: number;
   /** Of the payload in a chunk, the same on all replicas. Default 256 KiB, at most 16 MiB. */
   readonly chunkBytes?: number;
+  /** What snapshots leave free on the disk, for the log. Default 0. */
+  readonly reserveBytes?: number;
   /**
    * A write, sync, rename or removal has failed, or the state could not be read: the node has to
    * stop. Called once, maybe from within a call; nothing else is called after it.
@@ -81,7 +83,7 @@ export class SnapshotStore {
   }
 
   private constructor(init: SnapshotStoreInit) {
-    const { fileSystem, chunkBytes = CHUNK_BYTES } = init;
+    const { fileSystem, chunkBytes = CHUNK_BYTES, reserveBytes = 0 } = init;
     if (!Number.isInteger(chunkBytes) || chunkBytes < 1 || chunkBytes > CHUNK_BYTES_MAX)
       throw new RangeError(`chunkBytes: ${chunkBytes} is not in [1, ${CHUNK_BYTES_MAX}]`);
     this.#init = init;
@@ -89,6 +91,7 @@ export class SnapshotStore {
     this.#place = {
       fileSystem,
       directory: this.#directory,
+      reserveBytes,
       onFailure: (cause, file) => {
         this.#fail(cause, file);
       },
@@ -104,7 +107,10 @@ export class SnapshotStore {
     return this.#complete.at(-1);
   }
 
-  /** Found damaged as it was opened, with file and offset. They can be removed, or replaced. */
+  /**
+   * Found damaged, with file and offset. Nobody removes them unasked: they can be looked at, and
+   * are replaced by a sound one of their index.
+   */
   damaged(): readonly DamagedSnapshot[] {
     return this.#damaged;
   }
@@ -122,13 +128,16 @@ export class SnapshotStore {
    *
    * @param payload - Pulled piece by piece, later: it has to stay what it is now. A piece is
    *   borrowed until the next is pulled.
-   * @throws SnapshotError `SNAPSHOT_CLOSED`
+   * @param onNoSpace - The disk is full, and what there was of it was removed. Without it that is a
+   *   failure of the store. Never called before this returns.
+   * @throws SnapshotError `SNAPSHOT_CLOSED`, `SNAPSHOT_NO_SPACE`
    * @throws RangeError if the configuration has too many members.
    */
   write(
     snapshot: SnapshotPosition & { readonly configuration: Configuration },
     payload: Iterable<Uint8Array>,
     onDurable: (meta: SnapshotMeta) => void,
+    onNoSpace?: (error: SnapshotError) => void,
   ): void {
     this.#demandOpen();
     assert(this.#writer === undefined, "one snapshot is written at a time");
@@ -143,9 +152,15 @@ export class SnapshotStore {
       term,
       configuration,
     });
-    const pieces = payload[Symbol.iterator]();
-    const part = this.#makePart(name);
+    const part = this.#makePart(name, (error) => {
+      const writer = this.#writer;
+      this.#writer = undefined;
+      writer?.release();
+      if (onNoSpace === undefined) this.#fail(error, join(this.#directory, name));
+      else onNoSpace(error);
+    });
     if (part === undefined) return;
+    const pieces = payload[Symbol.iterator]();
     this.#writer = new SnapshotWriter({
       part,
       block,
@@ -213,7 +228,7 @@ export class SnapshotStore {
    * Begins to receive a snapshot, one at a time: another one that is on its way is given up. The
    * same one goes on where it is: see {@link SnapshotReceipt.offset}.
    *
-   * @throws SnapshotError `SNAPSHOT_CLOSED`, `SNAPSHOT_FAILED`
+   * @throws SnapshotError `SNAPSHOT_CLOSED`, `SNAPSHOT_FAILED`, `SNAPSHOT_NO_SPACE`
    */
   receive(offer: SnapshotOffer): SnapshotReceipt {
     this.#demandOpen();
@@ -222,12 +237,50 @@ export class SnapshotStore {
     current?.abort();
     this.#demandOpen();
     const { index, term, bytes } = offer;
-    const part = this.#makePart(receivedName(offer));
+    const { fileSystem, reserveBytes = 0 } = this.#init;
+    const name = receivedName(offer);
+    const free = freeBytes(fileSystem, this.#directory);
+    // Not written, to be thrown away at its end.
+    if (free < bytes + reserveBytes)
+      throw this.#noSpace(name, new Error(`of ${bytes + reserveBytes} bytes ${free} are free`));
+    let receipt: SnapshotReceipt | undefined;
+    const part = this.#makePart(name, (error) => receipt?.onNoSpace(error));
     if (part === undefined)
       throw new SnapshotError("SNAPSHOT_FAILED", "a snapshot cannot be received");
-    const receipt = this.#receiptOf({ index, term, bytes }, part);
+    receipt = this.#receiptOf({ index, term, bytes }, part);
     this.#receipt = receipt;
     return receipt;
+  }
+
+  /**
+   * Reads a whole snapshot; one that is damaged is not listed any more, see {@link damaged}.
+   *
+   * @returns what is wrong with it.
+   * @throws SnapshotError `SNAPSHOT_FAILED`
+   */
+  verify(index: number): SnapshotError | undefined {
+    try {
+      const reader = this.openReader(index);
+      try {
+        while (reader?.next() !== undefined);
+      } finally {
+        reader?.close();
+      }
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SnapshotError) || error.code !== "SNAPSHOT_CORRUPT") throw error;
+      this.discredit(index, error);
+      return error;
+    }
+  }
+
+  /** Lists it among those that are {@link damaged}, for whoever has found that it is. */
+  discredit(index: number, error: SnapshotError): void {
+    const meta = this.#find(index);
+    if (meta === undefined) return;
+    this.#stopSending(index);
+    this.#complete = this.#complete.filter((each) => each !== meta);
+    this.#damaged = [...this.#damaged, { index, term: meta.term, error }];
   }
 
   /** @throws SnapshotError `SNAPSHOT_CLOSED` */
@@ -277,18 +330,25 @@ export class SnapshotStore {
     const { complete, damaged, received } = scanSnapshots(fileSystem, directory, this.#init);
     this.#complete = complete;
     this.#damaged = damaged;
-    if (received !== undefined) {
-      const file = fileSystem.open(join(directory, receivedName(received)), "readWrite");
-      this.#receipt = this.#receiptOf(received, new PartFile(this.#place, file));
-      try {
-        this.#receipt.resume(file);
-      } catch (error) {
-        this.#receipt.close();
-        throw error;
-      }
-    }
+    if (received !== undefined) this.#resume(received);
     // A name that was read may not be on the disk yet: its sync may have failed in a former life.
     fileSystem.syncDirectory(directory);
+  }
+
+  #resume(offer: SnapshotOffer): void {
+    const path = join(this.#directory, receivedName(offer));
+    const file = this.#init.fileSystem.open(path, "readWrite");
+    const part = new PartFile(this.#place, file, (cause) => {
+      receipt.onNoSpace(this.#noSpace(receivedName(offer), cause));
+    });
+    const receipt = this.#receiptOf(offer, part);
+    this.#receipt = receipt;
+    try {
+      receipt.resume(file);
+    } catch (error) {
+      receipt.close();
+      throw error;
+    }
   }
 
   #receiptOf(offer: SnapshotOffer, part: PartFile): SnapshotReceipt {
@@ -306,16 +366,28 @@ export class SnapshotStore {
     });
   }
 
-  /** @returns `undefined` if the file system has failed, which was said then. */
-  #makePart(name: string): PartFile | undefined {
-    const { fileSystem } = this.#init;
-    const directory = this.#directory;
+  /**
+   * @returns `undefined` if the file system has failed, which was said then.
+   * @throws SnapshotError `SNAPSHOT_NO_SPACE`
+   */
+  #makePart(name: string, onNoSpace: (error: SnapshotError) => void): PartFile | undefined {
+    const path = join(this.#directory, name);
     try {
-      return new PartFile(this.#place, fileSystem.create(join(directory, name)));
+      const file = this.#init.fileSystem.create(path);
+      return new PartFile(this.#place, file, (cause) => {
+        onNoSpace(this.#noSpace(name, cause));
+      });
     } catch (error) {
-      this.#fail(error, join(directory, name));
+      if (isNoSpace(error)) throw this.#noSpace(name, error);
+      this.#fail(error, path);
       return undefined;
     }
+  }
+
+  #noSpace(name: string, cause: unknown): SnapshotError {
+    const file = join(this.#directory, name);
+    const message = "there is no room for a snapshot";
+    return new SnapshotError("SNAPSHOT_NO_SPACE", message, { file, cause });
   }
 
   #openFile(meta: SnapshotMeta): OpenFile {

@@ -54,13 +54,18 @@ export class SnapshotWriter {
   abort(): void {
     if (this.#part.isOver) return;
     this.#part.remove();
-    this.#init.pieces.return?.();
+    this.release();
   }
 
   /** Gives up, and touches nothing any more: a later start removes what is there. */
   close(): void {
     if (this.#part.isOver) return;
     this.#part.close();
+    this.release();
+  }
+
+  /** The part is over already: lets go of the state. */
+  release(): void {
     this.#init.pieces.return?.();
   }
 

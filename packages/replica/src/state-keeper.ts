@@ -4,7 +4,9 @@
  *     marker entry applied ──> snapshot of the state behind it, written in the background
  *     trim entry applied ────> the log begins behind an older marker, once that one's is durable
  *
- * Every replica does this at the same entries: that is what makes their first indexes agree.
+ * Every replica does this at the same entries, so they agree on where the group's records begin. A
+ * replica that has no snapshot at that very marker keeps more of its log than it has to: markers
+ * come as fast as the log grows, and a disk that is slower, or full, passes some of them over.
  */
 
 import type { LogStore } from "@quorumlog/log";
@@ -15,12 +17,16 @@ import { FOUNDING_INDEX } from "./founding.ts";
 import { type CommandResult, GroupState } from "./group-state.ts";
 import type { Machine } from "./machine.ts";
 import { ReplicaError } from "./replica-error.ts";
+import type { ReplicaEventListener } from "./replica-event.ts";
+import { SnapshotError } from "./snapshot-error.ts";
 import type { SnapshotMeta, SnapshotStore } from "./snapshot-store.ts";
 
 export interface StateKeeperInit {
   readonly log: LogStore;
   readonly snapshots: SnapshotStore;
   readonly machine: Machine | undefined;
+  /** Told of snapshots that are damaged, or found no room. */
+  readonly onEvent: ReplicaEventListener;
 }
 
 interface SnapshotWish {
@@ -32,17 +38,28 @@ export class StateKeeper {
   readonly #log: LogStore;
   readonly #snapshots: SnapshotStore;
   readonly #machine: Machine | undefined;
+  readonly #onEvent: ReplicaEventListener;
   #state: GroupState;
   #appliedIndex: number;
   #configuration: Configuration;
-  /** Snapshots that are to be written, in order; the first one is being written. */
-  readonly #wishes: SnapshotWish[] = [];
+  /** Is being written. */
+  #writing: SnapshotWish | undefined;
+  /**
+   * The newest marker that came meanwhile. Those between are passed over: each holds on to a state
+   * of its own, and they may come faster than any disk writes.
+   */
+  #next: SnapshotWish | undefined;
   #isTrimming = false;
+  /**
+   * Resets that the log has taken in and that are not on the disk. As long as there is one, the log
+   * on the disk rests on a snapshot that `log.base()` says nothing of any more.
+   */
+  #resetCount = 0;
   /** The next offset behind the log's base: nothing before it can be read here. */
   #baseOffset = 0;
 
   /**
-   * Restores the newest state that is kept.
+   * Restores the newest state that is kept and sound.
    *
    * @throws ReplicaError `FAILED`, SnapshotError
    */
@@ -50,14 +67,16 @@ export class StateKeeper {
     this.#log = init.log;
     this.#snapshots = init.snapshots;
     this.#machine = init.machine;
+    this.#onEvent = init.onEvent;
     const base = init.log.base();
+    for (const { index, error } of init.snapshots.damaged()) this.#onSnapshotFailed(index, error);
     const newest = this.#newestUsable();
     this.#state = new GroupState(init.machine);
     this.#appliedIndex = newest?.index ?? base.index;
     this.#configuration =
       newest?.configuration ??
       required(decodeConfiguration(base.configuration), "the log's base has a configuration");
-    this.#state.restore(newest === undefined ? [] : this.#chunks(newest.index));
+    this.#restore(this.#state, newest?.index);
     this.#baseOffset = this.#offsetAtBase();
   }
 
@@ -90,8 +109,8 @@ export class StateKeeper {
     if (data.byteLength === 0) return;
     if (this.#state.apply(index, data, results)) {
       const meta = { index, term, configuration: this.#configuration };
-      this.#wishes.push({ meta, image: this.#state.image() });
-      if (this.#wishes.length === 1) this.#writeNext();
+      this.#next = { meta, image: this.#state.image() };
+      this.#writeNext();
     }
     this.#maybeTrim();
   }
@@ -102,11 +121,18 @@ export class StateKeeper {
     this.#configuration = configuration;
   }
 
-  /** Becomes what a snapshot holds; its file is here, unless it is of the empty state. */
+  /**
+   * Becomes what a snapshot holds; its file is here, unless it is of the empty state. The log is
+   * reset to it next: {@link onReset} says when that is on the disk.
+   *
+   * @throws SnapshotError
+   */
   install(snapshot: Snapshot, hasFile: boolean): void {
     const { lastIncludedIndex: index, configuration } = snapshot;
     const state = new GroupState(this.#machine);
-    state.restore(hasFile ? this.#chunks(index) : []);
+    this.#restore(state, hasFile ? index : undefined);
+    this.#resetCount += 1;
+    this.#forgetWishes(index);
     this.#state = state;
     this.#appliedIndex = index;
     this.#configuration = configuration;
@@ -115,7 +141,9 @@ export class StateKeeper {
 
   /** The log was reset to the snapshot that was installed: what is older is of no use. */
   onReset(): void {
-    this.#sweep();
+    assert(this.#resetCount > 0, "a reset follows an installation");
+    this.#resetCount -= 1;
+    this.#tidy();
   }
 
   #advance(index: number): void {
@@ -123,25 +151,49 @@ export class StateKeeper {
     this.#appliedIndex = index;
   }
 
+  /**
+   * What the log needs no more of is what a snapshot covers: so each one from its base on will do,
+   * with more or less of the log to be applied to it.
+   */
   #newestUsable(): SnapshotMeta | undefined {
     const base = this.#log.base();
+    let damage = this.#snapshots.damaged().findLast(({ index }) => index >= base.index)?.error;
     // One that the log knows nothing of was received, and a crash came before it was installed.
     const usable = this.#snapshots
       .list()
       .filter(({ index, term }) => index >= base.index && this.#log.term(index) === term);
-    const newest = usable.at(-1);
-    const needsBase = base.index > FOUNDING_INDEX && usable[0]?.index !== base.index;
-    if (needsBase && newest === undefined)
-      throw new ReplicaError(
-        "FAILED",
-        `the log begins behind index ${base.index}, and the snapshot of the state there is missing`,
-      );
-    return newest;
+    // Read twice, so that no machine is given half a state.
+    for (const meta of usable.toReversed()) {
+      const error = this.#snapshots.verify(meta.index);
+      if (error === undefined) return meta;
+      damage = error;
+      this.#onSnapshotFailed(meta.index, error);
+    }
+    if (base.index <= FOUNDING_INDEX) return undefined;
+    const what = damage === undefined ? "is missing" : `is not sound: ${damage.message}`;
+    throw new ReplicaError(
+      "FAILED",
+      `the log begins behind index ${base.index}, and the snapshot of the state there ${what}`,
+      damage === undefined ? {} : { cause: damage },
+    );
   }
 
-  *#chunks(index: number): Generator<Uint8Array> {
+  /** @param index - Of a snapshot; `undefined` for the empty state. */
+  #restore(state: GroupState, index: number | undefined): void {
+    if (index === undefined) {
+      state.restore([]);
+      return;
+    }
     const reader = required(this.#snapshots.openReader(index), "a snapshot in use is kept");
-    for (let chunk = reader.next(); chunk !== undefined; chunk = reader.next()) yield chunk;
+    try {
+      state.restore(
+        (function* chunks() {
+          for (let chunk = reader.next(); chunk !== undefined; chunk = reader.next()) yield chunk;
+        })(),
+      );
+    } finally {
+      reader.close();
+    }
   }
 
   #offsetAtBase(): number {
@@ -149,44 +201,94 @@ export class StateKeeper {
     return this.#state.markers.find((marker) => marker.index === index)?.offset ?? 0;
   }
 
-  #writeNext(): void {
-    const wish = this.#wishes[0];
-    if (wish === undefined || !this.#snapshots.isOpen()) return;
-    this.#snapshots.write(wish.meta, wish.image, () => {
-      this.#wishes.shift();
-      this.#sweep();
-      this.#maybeTrim();
-      this.#writeNext();
-    });
+  /** A snapshot came that is newer than what is to be written, or is being written. */
+  #forgetWishes(index: number): void {
+    if (this.#next !== undefined && this.#next.meta.index <= index) this.#next = undefined;
+    if (this.#writing === undefined || this.#writing.meta.index > index) return;
+    this.#writing = undefined;
+    this.#snapshots.abortWrite();
+    this.#writeNext();
   }
 
-  /** Moves the log's base to where the group has agreed to begin, once that snapshot is here. */
+  #onSnapshotFailed(index: number, error: SnapshotError): void {
+    this.#onEvent({ type: "snapshotFailed", index, error });
+  }
+
+  #writeNext(): void {
+    const wish = this.#next;
+    if (wish === undefined || this.#writing !== undefined || !this.#snapshots.isOpen()) return;
+    this.#next = undefined;
+    this.#writing = wish;
+    const { meta, image } = wish;
+    const onDurable = (): void => {
+      this.#writing = undefined;
+      this.#tidy();
+      this.#writeNext();
+    };
+    const onNoSpace = (error: SnapshotError): void => {
+      this.#writing = undefined;
+      this.#onSnapshotFailed(meta.index, error);
+      this.#writeNext();
+    };
+    try {
+      this.#snapshots.write(meta, image, onDurable, onNoSpace);
+    } catch (error) {
+      if (!(error instanceof SnapshotError) || error.code !== "SNAPSHOT_NO_SPACE") throw error;
+      onNoSpace(error);
+    }
+  }
+
+  /** In this order: a snapshot that the log can begin behind is none to be removed. */
+  #tidy(): void {
+    this.#maybeTrim();
+    this.#sweep();
+  }
+
+  /**
+   * Moves the log's base towards where the group has agreed to begin: as far as a snapshot is here,
+   * and never beyond, as somebody may yet read there. If that is short of it, the next snapshot or
+   * the next trim gets further; meanwhile the log is longer than it has to be, and a follower is
+   * given an older snapshot with more entries behind it. What can be read, and the state, are the
+   * same everywhere all the same.
+   */
   #maybeTrim(): void {
-    const { startIndex } = this.#state;
-    if (this.#isTrimming || startIndex <= this.#log.base().index || !this.#log.isOpen()) return;
-    const meta = this.#snapshots.list().find(({ index }) => index === startIndex);
+    if (this.#isTrimming || this.#resetCount > 0 || !this.#log.isOpen()) return;
+    const meta = this.#trimCandidate();
     if (meta === undefined) return;
     const { index, term, configuration } = meta;
     const base = { index, term, configuration: encodeConfiguration(configuration) };
     this.#isTrimming = true;
-    const offset = this.#state.markers[0]?.offset;
+    const offset = this.#state.markers.find((marker) => marker.index === index)?.offset;
     this.#log.trim(base, () => {
       this.#isTrimming = false;
-      this.#sweep();
-      this.#maybeTrim();
+      this.#tidy();
     });
     this.#baseOffset = offset ?? this.#baseOffset;
   }
 
+  /** The newest snapshot that the log may begin behind, and does not yet. */
+  #trimCandidate(): SnapshotMeta | undefined {
+    const { startIndex } = this.#state;
+    const base = this.#log.base().index;
+    if (startIndex <= base) return undefined;
+    return this.#snapshots
+      .list()
+      .findLast(
+        ({ index, term }) => index > base && index <= startIndex && this.#log.term(index) === term,
+      );
+  }
+
   /** Removes snapshots that nobody will need, before the log and within it. */
   #sweep(): void {
-    if (this.#isTrimming || !this.#snapshots.isOpen()) return;
+    // The log on the disk rests on another one than the log in memory.
+    if (this.#isTrimming || this.#resetCount > 0 || !this.#snapshots.isOpen()) return;
     const base = this.#log.base().index;
     const newest = this.#snapshots.newest()?.index;
     const markers = new Set(this.#state.markers.map(({ index }) => index));
     for (const { index } of this.#snapshots.list()) {
       const isKept = index === base || index === newest || (index > base && markers.has(index));
-      if (!isKept) this.#snapshots.remove(index, () => undefined);
+      // A removal that fails ends the store.
+      if (!isKept && this.#snapshots.isOpen()) this.#snapshots.remove(index, () => undefined);
     }
   }
 }

@@ -153,6 +153,21 @@ describe("a group", () => {
     expectAll(back, 1);
   });
 
+  test("counts no change as refused that is in the log", async () => {
+    const cluster = await start(3);
+    const leader = await cluster.leader();
+    const others = ids(leader).filter((id) => id !== leader.status().nodeId);
+    for (const id of others) await cluster.kill(id);
+    const controller = new AbortController();
+
+    const change = leader.remove(others[0] as number, { signal: controller.signal });
+    setTimeout(() => {
+      controller.abort();
+    }, 20);
+
+    await expect(change).rejects.toMatchObject({ code: "ABORTED", outcome: "unknown" });
+  });
+
   test("waits for all its founders to begin, and says for whom", async () => {
     const network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
     const controller = new AbortController();

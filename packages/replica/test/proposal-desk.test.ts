@@ -211,6 +211,23 @@ describe("a call", () => {
     expect(seen).toEqual(["async", "async", "async,leader"]);
   });
 
+  test("that waits is refused as soon as this node leads no more", () => {
+    const bench = new Bench();
+    elect(bench.raft);
+    for (const name of ["first", "second"]) {
+      bench.submit(name);
+      bench.desk.flush(1);
+    }
+    bench.submit("waiting");
+    const term = bench.raft.status().currentTerm + 1;
+    const header = { from: 2, to: 1, fromIncarnation: 0, toIncarnation: 0, term };
+    bench.raft.step({ type: "Heartbeat", ...header, leaderCommit: 1, round: 1 });
+
+    bench.desk.flush(1);
+
+    expect(bench.answers).toEqual({ waiting: "NOT_LEADER not-applied" });
+  });
+
   test("is answered when the replica stops: what was proposed may have been applied", () => {
     const bench = new Bench();
     elect(bench.raft);
@@ -221,6 +238,44 @@ describe("a call", () => {
     bench.desk.stop((outcome) => new ReplicaError("CLOSED", "closed", { outcome }));
 
     expect(bench.answers).toEqual({ proposed: "CLOSED unknown", waiting: "CLOSED not-applied" });
+  });
+});
+
+describe("what a caller does wrong", () => {
+  test("fails its own call, and no other one of the container", () => {
+    const bench = new Bench();
+    elect(bench.raft);
+    const shrunk = bench.submit("shrunk");
+    bench.submit("innocent");
+    const [record] = shrunk.draft.records as [Buffer];
+    structuredClone(record.buffer, { transfer: [record.buffer as ArrayBuffer] });
+
+    bench.desk.flush(1);
+    bench.desk.onApplied(3, bench.raft.status().currentTerm, [DONE]);
+
+    expect(bench.answers).toEqual({
+      shrunk: "INVALID_ARGUMENT not-applied",
+      innocent: "index 3",
+    });
+  });
+});
+
+describe("time", () => {
+  test("is kept in a few lists, however many timeouts there are", () => {
+    const bench = new Bench();
+    elect(bench.raft);
+    for (let i = 1; i <= 200; i++) bench.submit(`${i}`, { bytes: 1, timeoutMs: 1_000 + i });
+    bench.desk.flush(1);
+    const { currentTerm } = bench.raft.status();
+
+    bench.desk.expire(1_100);
+    const early = Object.keys(bench.answers).length;
+    bench.desk.expire(1_201);
+
+    expect(early).toBeGreaterThan(30);
+    expect(early).toBeLessThanOrEqual(100);
+    expect(Object.keys(bench.answers)).toHaveLength(200);
+    expect(currentTerm).toBe(bench.raft.status().currentTerm);
   });
 });
 

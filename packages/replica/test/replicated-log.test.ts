@@ -126,6 +126,7 @@ describe("append", () => {
     ["more than a call may have", [Buffer.alloc(300_000)], {}, /callBytesMax/u],
     ["an offset that is none", [Buffer.of(1)], { expectedOffset: -2 }, /expectedOffset/u],
     ["no time", [Buffer.of(1)], { timeoutMs: 0 }, /timeoutMs/u],
+    ["more time than a timer takes", [Buffer.of(1)], { timeoutMs: 2 ** 31 }, /timeoutMs/u],
   ])("of %s is refused, and says why", async (_name, data, options, message) => {
     const { leader } = await tenRecords();
 
@@ -134,6 +135,21 @@ describe("append", () => {
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
     expect(error.message).toMatch(message);
   });
+});
+
+test("a list that is used again at once is not the log's", async () => {
+  const cluster = await start();
+  const leader = await cluster.leader();
+  const batch = [bytes("a"), bytes("b")];
+
+  const first = leader.append(batch);
+  batch.length = 0;
+  batch.push(bytes("c"));
+  const second = leader.append(batch);
+  batch.push(bytes("d"));
+  await Promise.all([first, second]);
+
+  expect(texts(leader, 0)).toEqual(["a", "b", "c"]);
 });
 
 describe("a session", () => {
@@ -159,6 +175,21 @@ describe("a session", () => {
     const closed = await failure(session.append(bytes("x")));
 
     expect([gap.code, closed.code]).toEqual(["SEQUENCE_GAP", "SESSION_EXPIRED"]);
+  });
+
+  test("uses a number again that was not applied", async () => {
+    const { cluster, leader } = await tenRecords();
+    const session = await leader.openSession();
+    const refusals = await Promise.all([
+      failure(session.append("text" as unknown as Uint8Array)),
+      failure(session.append([])),
+    ]);
+
+    const ack = await session.append(bytes("x"));
+
+    expect(refusals.map(({ code }) => code)).toEqual(["INVALID_ARGUMENT", "INVALID_ARGUMENT"]);
+    expect({ offset: ack.offset, next: session.nextSequence }).toEqual({ offset: 10, next: 2 });
+    expect(cluster.logs).toHaveLength(3);
   });
 
   test("needs a quorum", async () => {
@@ -200,10 +231,27 @@ describe("reading", () => {
     expect(leader.read(137, { maxBytes: 1 }).records[0]?.offset).toBe(137);
   });
 
+  test("passes over what was refused when it was applied", async () => {
+    const { leader } = await tenRecords();
+    const session = await leader.openSession();
+    await session.append(bytes("once"));
+
+    await Promise.allSettled([
+      session.append(bytes("once"), { sequence: 1 }),
+      leader.append(bytes("a")),
+      leader.append(bytes("no"), { expectedOffset: 99 }),
+      leader.append(bytes("b"), { expectedOffset: 12 }),
+      leader.append(bytes("c")),
+    ]);
+
+    expect(texts(leader, 9)).toEqual(["record 9", "once", "a", "b", "c"]);
+    expect(texts(leader, 13)).toEqual(["c"]);
+  });
+
   test("of a stranger's offsets is refused", async () => {
     const { leader } = await tenRecords();
 
-    expect(() => leader.read(11)).toThrow(/beyond 10/u);
+    expect(() => leader.read(11)).toThrow(expect.objectContaining({ code: "BEYOND_END" }));
     expect(() => leader.read(-1)).toThrow(/from/u);
     expect(() => leader.read(0, { maxBytes: 0 })).toThrow(/maxBytes/u);
   });
@@ -348,6 +396,43 @@ describe("a node", () => {
     expect((await failure(leader.append(bytes("x")))).code).toBe("CLOSED");
     expect((await failure(leader.readBarrier())).code).toBe("CLOSED");
     expect(() => leader.read(0)).toThrow(/closed/u);
+  });
+
+  test("that is closed changes no membership, and says so at once", async () => {
+    const { cluster, leader } = await tenRecords();
+    await leader.close({ handOver: false });
+
+    const errors = await Promise.all([
+      failure(leader.remove(2)),
+      failure(leader.promote(2)),
+      failure(leader.leader()),
+    ]);
+
+    expect(errors.map(({ code }) => code)).toEqual(["CLOSED", "CLOSED", "CLOSED"]);
+    expect(cluster.logs).toContain(leader);
+  });
+
+  test("goes on when whoever listens throws, and the process hears of that", async () => {
+    const thrown: unknown[] = [];
+    const onThrown = (error: unknown): void => {
+      thrown.push(error);
+    };
+    const before = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", onThrown);
+    try {
+      const { leader } = await tenRecords({
+        onEvent: (_, { type }) => {
+          if (type === "leader") throw new Error("a bug of the listener");
+        },
+      });
+
+      expect(leader.status().nextOffset).toBe(10);
+      expect(thrown.length).toBeGreaterThan(0);
+    } finally {
+      process.off("uncaughtException", onThrown);
+      for (const listener of before) process.on("uncaughtException", listener);
+    }
   });
 
   test("gives leadership to whom it is told", async () => {

@@ -13,7 +13,7 @@ export { COMMAND_KIND, type CommandDraft } from "../container.ts";
 export type { Machine, RecordBatch } from "../machine.ts";
 export { GroupDuties } from "../group-duties.ts";
 export { MARKER_DRAFT, type Retention, trimDraft } from "../leader-duties.ts";
-export { decodeEnvelope } from "../peer-envelope.ts";
+export { decodeFounded } from "../founded-transport.ts";
 export { RecordReader } from "../record-reader.ts";
 export type { Replica } from "../replica.ts";
 export { parseTuning } from "../replica-options.ts";
