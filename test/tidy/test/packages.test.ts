@@ -8,11 +8,13 @@ import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
 const GRAPH: Readonly<Record<string, readonly string[]>> = {
   log: ["std"],
   raft: ["std"],
+  replica: ["log", "raft", "std", "transport"],
   std: [],
+  transport: ["std"],
 };
 
 /** Packages that know what machine they run on; the others are pure. */
-const PLATFORM: ReadonlySet<string> = new Set(["log"]);
+const PLATFORM: ReadonlySet<string> = new Set(["log", "replica", "transport"]);
 
 const SCOPE = "@quorumlog/";
 const sources = filesEndingIn(".ts");
@@ -39,6 +41,12 @@ describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
         .filter(({ specifier }) => !specifier.startsWith("."))
         .filter(({ specifier }) => !(PLATFORM.has(name) && specifier.startsWith("node:")))
         .filter(({ specifier }) => !allowed.some((other) => specifier === SCOPE + other))
+        // A test kit may stand on the kits below it.
+        .filter(
+          ({ specifier }) =>
+            !path.includes("/src/testing/") ||
+            !allowed.some((other) => specifier === `${SCOPE}${other}/testing`),
+        )
         .map(({ specifier, line }) => `${path}:${line}: ${specifier}`),
     );
 

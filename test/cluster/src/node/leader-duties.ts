@@ -1,0 +1,94 @@
+/** The duties of `ReplicatedGroup`, with a promise that keeps to virtual time. */
+
+import type { Environment } from "@quorumlog/replica";
+import {
+  COMMAND_KIND,
+  type CommandDraft,
+  GroupDuties,
+  type Replica,
+  type Retention,
+} from "@quorumlog/replica/testing";
+import type { SimulatedDisk } from "./simulated-disk.ts";
+import type { Tuning } from "./sim-node.ts";
+
+export type { Retention } from "@quorumlog/replica/testing";
+
+export interface LeaderDutiesInit {
+  readonly nodeId: number;
+  readonly replica: Replica;
+  readonly environment: Environment;
+  readonly tuning: Tuning;
+  readonly retention: Retention | undefined;
+  readonly disk: SimulatedDisk;
+}
+
+export class LeaderDuties {
+  readonly #init: LeaderDutiesInit;
+  readonly #duties: GroupDuties;
+  /** Up to where this node has wanted to trim. */
+  wantedOffset = 0;
+
+  constructor(init: LeaderDutiesInit) {
+    const { disk, ...rest } = init;
+    this.#init = init;
+    this.#duties = new GroupDuties({
+      ...rest,
+      preferredLeaders: [],
+      freeBytes: () => disk.freeBytes(),
+      submit: (draft) => this.#submit(draft),
+    });
+  }
+
+  onTurn(): void {
+    if (this.#init.replica.isOpen()) this.#duties.onTurn();
+  }
+
+  stop(): void {
+    this.#duties.stop();
+  }
+
+  /** The voter that is furthest, if this node leads and there is one. */
+  heir(nodeId: number): number | undefined {
+    const { replica } = this.#init;
+    if (replica.status().role !== "leader") return undefined;
+    const heirs = replica
+      .progress()
+      .filter(({ id, isLearner, recentActive }) => recentActive && !isLearner && id !== nodeId)
+      .toSorted((a, b) => b.matchIndex - a.matchIndex);
+    return heirs[0]?.id;
+  }
+
+  #submit(draft: CommandDraft): Promise<unknown> {
+    const { replica, environment, tuning } = this.#init;
+    if (draft.kind === COMMAND_KIND.trim)
+      this.wantedOffset = Math.max(this.wantedOffset, draft.offset);
+    const promise = new VirtualPromise();
+    const deadline = environment.now() + tuning.timeoutMs;
+    const settle = (): void => {
+      promise.settle();
+    };
+    try {
+      const call = { draft, durability: "quorum" as const, deadline, settle };
+      replica.proposals.submit(call, tuning.timeoutMs);
+      replica.wantTurn();
+    } catch {
+      // Overloaded, or no leader any more: it is due again.
+      environment.soon(settle);
+    }
+    return promise as unknown as Promise<unknown>;
+  }
+}
+
+/** Calls back when it is settled, and not in a job of its own. */
+class VirtualPromise {
+  #onDone: (() => void) | undefined;
+
+  settle(): void {
+    this.#onDone?.();
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- what stands for a promise has to have one.
+  then(onDone: () => void): void {
+    this.#onDone = onDone;
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * One machine with a disk, and the life after life of the real replica on it.
+ *
+ *     down ──start──> up ──stop──> stopping ──┐
+ *      ^               ├─ fault of the disk ──┤ failed, until somebody ends it
+ *      └──── kill ─────┴──────────────────────┘
+ */
+
+import { LogError } from "@quorumlog/log";
+import { type OperationEvent, ProcessStopped } from "@quorumlog/log/testing";
+import type { Message } from "@quorumlog/raft";
+import { type Environment, ReplicaError, type ReplicaEvent } from "@quorumlog/replica";
+import {
+  openGroup,
+  type OpenGroup,
+  openNode,
+  parseTuning,
+  RecordReader,
+  type Replica,
+} from "@quorumlog/replica/testing";
+import type { Prng } from "@quorumlog/std";
+import type { MemoryNetwork } from "@quorumlog/transport/testing";
+import type { EventQueue } from "../engine/event-queue.ts";
+import { Violation } from "../engine/violation.ts";
+import { Gate } from "./gate.ts";
+import { LeaderDuties, type Retention } from "./leader-duties.ts";
+import { observedTransport } from "./observed-transport.ts";
+import { type DiskFault, SimulatedDisk } from "./simulated-disk.ts";
+import { SpyMachine } from "./spy-machine.ts";
+import { virtualEnvironment, type WallClock } from "./virtual-environment.ts";
+
+export type CrashKind = "process" | "power";
+export type Tuning = ReturnType<typeof parseTuning>;
+
+/** What is told of a node to those that check. */
+export interface NodeWatch {
+  onStarted(node: SimNode): void;
+  onEnded(node: SimNode, kind: CrashKind): void;
+  onApply(node: SimNode, offset: number, records: readonly Uint8Array[]): void;
+  onRestore(node: SimNode, nextOffset: number): void;
+  onSnapshot(node: SimNode, path: string, bytes: Uint8Array): void;
+  onMessage(node: SimNode, message: Message): void;
+  onEvent(node: SimNode, event: ReplicaEvent): void;
+  onTurn(node: SimNode): void;
+  /** The replica has stopped: whoever waited has an answer. */
+  onStopped(node: SimNode): void;
+  /** A leader that stops has another one follow it. */
+  onHandedOver(node: SimNode): void;
+  onFault(node: SimNode, fault: DiskFault, event: OperationEvent): void;
+}
+
+export interface SimNodeInit {
+  readonly nodeId: number;
+  readonly founders: readonly number[];
+  readonly queue: EventQueue;
+  readonly prng: Prng;
+  readonly network: MemoryNetwork;
+  readonly tuning: Tuning;
+  readonly retention: Retention | undefined;
+  readonly ballastBytes: number;
+  readonly leaseReads: boolean;
+  readonly watch: NodeWatch;
+}
+
+/** What runs, from a start to an end. */
+export interface Life {
+  readonly number: number;
+  readonly incarnation: number;
+  readonly gate: Gate;
+  readonly environment: Environment;
+  readonly group: OpenGroup;
+  readonly replica: Replica;
+  readonly reader: RecordReader;
+  readonly machine: SpyMachine;
+  readonly duties: LeaderDuties;
+  /** The disk has failed in this life, so the replica may, too. */
+  isDiskFaulty: boolean;
+  hasFailed: boolean;
+  isStopping: boolean;
+}
+
+export const CLUSTER_ID = "cluster";
+
+export class SimNode {
+  readonly nodeId: number;
+  readonly init: SimNodeInit;
+  readonly clock: WallClock = { offsetMs: 0 };
+  disk: SimulatedDisk;
+  life: Life | undefined;
+  /** Of the disk: how many there were before. */
+  diskNumber = 0;
+  /** Something is on the disk that must not be lost. */
+  isFounded = false;
+  #lifeCount = 0;
+  #gate: Gate | undefined;
+  #crashKind: CrashKind = "process";
+  #hasFaultStruck = false;
+
+  constructor(init: SimNodeInit) {
+    this.init = init;
+    this.nodeId = init.nodeId;
+    this.disk = this.#newDisk();
+  }
+
+  get address(): string {
+    return addressOf(this.nodeId);
+  }
+
+  get directory(): string {
+    return `/node-${this.nodeId}`;
+  }
+
+  get isUp(): boolean {
+    return this.life !== undefined && !this.life.gate.isOver;
+  }
+
+  /** It serves: it runs, and has not failed. */
+  get isServing(): boolean {
+    const { life } = this;
+    return life !== undefined && !life.gate.isOver && life.replica.isOpen();
+  }
+
+  /** Whether a process of it is not quite gone. */
+  get isGoing(): boolean {
+    return this.#gate !== undefined;
+  }
+
+  /**
+   * Starts its process.
+   *
+   * @returns what it was refused with; `undefined` if it runs, or a planned fault has struck.
+   */
+  start(ifMissing: "found" | "join" | "fail"): Error | undefined {
+    const gate = new Gate(this.init.queue, () => {
+      this.#onEnded();
+    });
+    this.#gate = gate;
+    this.disk.gate = gate;
+    this.#hasFaultStruck = false;
+    this.#crashKind = "process";
+    this.#lifeCount += 1;
+    try {
+      this.life = this.#open(gate, ifMissing);
+    } catch (error) {
+      if (error instanceof Violation || !(error instanceof Error)) throw error;
+      gate.die();
+      return this.#wasStruck() || error instanceof ProcessStopped ? undefined : error;
+    }
+    if (gate.isOver) return undefined;
+    this.isFounded = true;
+    this.init.watch.onStarted(this);
+    return undefined;
+  }
+
+  /** Ends its process where it stands. */
+  kill(kind: CrashKind): void {
+    if (this.#gate === undefined || this.#gate.isOver) return;
+    this.#crashKind = kind;
+    this.#gate.die();
+  }
+
+  /** Hands over, if it leads, and closes, as `ReplicatedGroup.close` does. */
+  stop(): void {
+    const { life } = this;
+    if (life === undefined || life.isStopping || life.gate.isOver) return;
+    life.isStopping = true;
+    life.gate.run(() => {
+      const { replica, environment } = life;
+      const heir = replica.isOpen() ? life.duties.heir(this.nodeId) : undefined;
+      if (heir === undefined || !replica.transferLeadership(heir)) this.#close(life);
+      else
+        environment.after(this.init.tuning.electionMs, () => {
+          this.#close(life);
+        });
+    });
+  }
+
+  /** A new disk in place of the one that there is. */
+  wipe(): void {
+    this.disk = this.#newDisk();
+    this.diskNumber += 1;
+    this.isFounded = false;
+  }
+
+  /** Bytes of the log and of snapshots, which must be on the disk. */
+  files(): string[] {
+    const group = `${this.directory}/group-0`;
+    return this.disk.paths([this.directory, `${group}/log`, `${group}/snapshots`]);
+  }
+
+  #close(life: Life): void {
+    const reason = new ReplicaError("CLOSED", "the replica was closed");
+    life.duties.stop();
+    life.replica.stop(reason);
+    this.init.watch.onStopped(this);
+    life.group.close(() => {
+      this.kill("process");
+    });
+  }
+
+  #open(gate: Gate, ifMissing: "found" | "join" | "fail"): Life {
+    const { init, nodeId, clock, disk } = this;
+    const { queue, watch, tuning } = init;
+    const environment = virtualEnvironment({ queue, gate, clock, prng: init.prng.fork() });
+    const place = {
+      directory: this.directory,
+      clusterId: CLUSTER_ID,
+      nodeId,
+      groupId: 0,
+      ifMissing,
+      fileSystem: disk,
+      environment,
+    };
+    const identity = openNode(place);
+    const { incarnation } = identity;
+    const transport = observedTransport({
+      transport: init.network.transport({ nodeId, incarnation }),
+      gate,
+      onMessage: (message) => {
+        watch.onMessage(this, message);
+      },
+    });
+    const machine = new SpyMachine({
+      ballastBytes: init.ballastBytes,
+      onApply: (offset, records) => {
+        watch.onApply(this, offset, records);
+      },
+      onRestore: (nextOffset) => {
+        watch.onRestore(this, nextOffset);
+      },
+    });
+    const ids = init.founders.includes(nodeId) ? init.founders : [...init.founders, nodeId];
+    const group = openGroup({
+      ...place,
+      identity,
+      tuning,
+      preferredLeaders: [],
+      leaseReads: init.leaseReads,
+      transport,
+      machine,
+      addresses: new Map(ids.map((id) => [id, addressOf(id)])),
+      onEvent: (event) => {
+        if (event.type === "failed" && this.life !== undefined) this.life.hasFailed = true;
+        if (!gate.isOver) watch.onEvent(this, event);
+      },
+      onTurn: () => {
+        this.#onTurn(gate);
+      },
+    });
+    const { replica } = group;
+    return {
+      number: this.#lifeCount,
+      incarnation,
+      gate,
+      environment,
+      group,
+      replica,
+      machine,
+      reader: new RecordReader(replica.log, replica.keeper),
+      duties: new LeaderDuties({
+        nodeId,
+        replica,
+        environment,
+        tuning,
+        retention: init.retention,
+        disk,
+      }),
+      isDiskFaulty: this.#wasStruck(),
+      hasFailed: false,
+      isStopping: false,
+    };
+  }
+
+  #onTurn(gate: Gate): void {
+    const { life } = this;
+    if (life === undefined || gate.isOver) return;
+    this.init.watch.onTurn(this);
+    const { replica } = life;
+    if (life.isStopping && replica.isOpen() && replica.status().role !== "leader") {
+      this.init.watch.onHandedOver(this);
+      this.#close(life);
+    } else if (!life.isStopping) life.duties.onTurn();
+  }
+
+  #wasStruck(): boolean {
+    return this.#hasFaultStruck;
+  }
+
+  #onFault(fault: DiskFault, event: OperationEvent): void {
+    this.#hasFaultStruck = true;
+    if (this.life !== undefined) this.life.isDiskFaulty = true;
+    if (fault === "stop") {
+      this.#crashKind = this.init.prng.chance(0.5) ? "power" : "process";
+      this.#gate?.die();
+    }
+    this.init.watch.onFault(this, fault, event);
+  }
+
+  #onEnded(): void {
+    const kind = this.#crashKind;
+    this.init.network.kill(this.nodeId);
+    this.disk.crash(kind);
+    this.init.watch.onEnded(this, kind);
+    this.life = undefined;
+    this.#gate = undefined;
+  }
+
+  #newDisk(): SimulatedDisk {
+    const { queue, prng, watch } = this.init;
+    return new SimulatedDisk({
+      queue,
+      prng: prng.fork(),
+      onFault: (fault, event) => {
+        this.#onFault(fault, event);
+      },
+      onSnapshot: (path, bytes) => {
+        watch.onSnapshot(this, path, bytes);
+      },
+    });
+  }
+}
+
+export function addressOf(nodeId: number): string {
+  return `10.0.0.${nodeId}:7000`;
+}
+
+/** Whether an error says what is wrong with which file. */
+export function namesFile(error: Error): boolean {
+  const { file } = error as { file?: unknown };
+  return error instanceof LogError ? typeof file === "string" : error.message.includes("/node-");
+}
