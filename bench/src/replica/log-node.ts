@@ -14,7 +14,9 @@ const log = await ReplicatedLog.open({
   ifMissing: "found",
   peers,
   token: "the token of the bench",
-  retention: { bytes: 256 * 1024 * 1024 },
+  // Bounded, as logs are: what is trimmed is written to again, as in the bare program.
+  retention: { bytes: 64 * 1024 * 1024 },
+  tuning: { segmentBytes: 32 * 1024 * 1024, snapshotEveryBytes: 32 * 1024 * 1024 },
 });
 // Node 1 makes the load, so it is to lead.
 while ((await log.leader()) !== 1) {

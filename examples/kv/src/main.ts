@@ -31,8 +31,17 @@ const group = await ReplicatedStateMachine.open(
   machine,
 );
 
+function keyOf(url: string): string | undefined {
+  try {
+    return decodeURIComponent(url.slice(1));
+  } catch {
+    return undefined;
+  }
+}
+
 async function answer(request: IncomingMessage): Promise<[number, string]> {
-  const key = decodeURIComponent((request.url ?? "/").slice(1));
+  const key = keyOf(request.url ?? "/");
+  if (key === undefined) return [400, "the key is not well encoded\n"];
   if (request.method === "GET") {
     await group.readBarrier();
     const value = machine.get(key);

@@ -25,7 +25,7 @@ export interface Machine {
 
   /**
    * The whole state as it is now, in pieces that are made as they are pulled: what `apply` does
-   * meanwhile is not in it. Equal states give equal bytes.
+   * meanwhile is not in it. Equal states give equal bytes. It may be dropped before its end.
    */
   snapshot(): Iterable<Uint8Array>;
 

@@ -107,22 +107,26 @@ describe("a snapshot of a leader", () => {
   });
 });
 
-test.each([0, 1, 2, 3, 4, 5])("a trim leaves the old base's snapshot until then: %d", (before) => {
-  for (let steps = 0, isOver = false; !isOver; steps++) {
-    const { group } = kept({ seed: steps + 1 });
-    // It may be durable before the trim is.
-    group.marker();
-    for (let step = 0; step < before; step++) group.disk.step();
-    group.trim(2);
-    group.trim(3);
-    for (let step = 0; step < steps && !isOver; step++) isOver = !group.disk.step();
+test.each([0, 2, 4, 5, 6, 7, 8])(
+  "a trim leaves the old base's snapshot until then: %d",
+  (before) => {
+    const seeds = Array.from({ length: 12 }, (_, i) => i + 1);
+    for (let steps = 0, isOver = false; !isOver; steps++)
+      for (const seed of seeds) {
+        const { group } = kept({ seed });
+        // It may be durable before the trim is.
+        group.marker();
+        for (let step = 0; step < before; step++) group.disk.step();
+        group.trim(2);
+        group.trim(3);
+        for (let step = 0; step < steps && !isOver; step++) isOver = !group.disk.step();
 
-    group.crash();
+        group.crash();
 
-    expect(indexes(group.snapshots)).toContain(group.baseIndex);
-    group.settle();
-  }
-});
+        expect(indexes(group.snapshots)).toContain(group.baseIndex);
+      }
+  },
+);
 
 /** Knows which of its states were asked for. */
 class Watched implements Machine {
@@ -185,12 +189,21 @@ describe("markers that come faster than the disk writes", () => {
   });
 
   test("keep what a later trim moves to, while one to an earlier place is on its way", () => {
-    const { group, markers } = kept();
+    const group = new KeptGroup();
+    const markers = Array.from({ length: 5 }, (_, i) => {
+      group.record();
+      const index = group.marker();
+      if (i < 2) group.settle();
+      return index;
+    });
+    group.settle();
+    expect(indexes(group.snapshots)).toEqual([0, 1, 2, 4].map((i) => markers[i]));
 
-    group.trim(2);
-    group.trim(3);
+    group.trim(1);
+    group.trim(4);
     group.settle();
 
+    expect(group.keeper.state.startIndex).toBe(markers[3]);
     expect(group.baseIndex).toBe(markers[2]);
   });
 

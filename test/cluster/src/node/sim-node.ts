@@ -79,7 +79,7 @@ export interface Life {
   isStopping: boolean;
 }
 
-export const CLUSTER_ID = "cluster";
+const CLUSTER_ID = "cluster";
 
 export class SimNode {
   readonly nodeId: number;
@@ -320,7 +320,7 @@ export class SimNode {
   }
 }
 
-export function addressOf(nodeId: number): string {
+function addressOf(nodeId: number): string {
   return `10.0.0.${nodeId}:7000`;
 }
 

@@ -3,7 +3,7 @@
 /** A batch of so many seeds that misses one fails. */
 export const RARE_PATH_SEED_COUNT = 200;
 
-export const RARE_PATHS: readonly string[] = [
+const RARE_PATHS: readonly string[] = [
   // Crashes and disks.
   "power loss",
   "process ended",

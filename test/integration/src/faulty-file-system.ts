@@ -1,0 +1,146 @@
+/** Any file system, with its operations counted, and a fault at one of them. */
+
+import type { DirectoryLock, Done, FileSystem, OpenFile } from "@quorumlog/log";
+import type { DiskFault, DiskOperation } from "./disk-fault.ts";
+
+export type OperationCounts = Record<DiskOperation, number>;
+
+export class FaultyFileSystem implements FileSystem {
+  readonly #inner: FileSystem;
+  readonly #kill: () => void;
+  #fault: DiskFault | undefined;
+  #left = 0;
+  #counts: OperationCounts = noOperations();
+
+  /** @param kill - Ends the process at once. */
+  constructor(inner: FileSystem, kill: () => void) {
+    this.#inner = inner;
+    this.#kill = kill;
+  }
+
+  /** Counts from here on; a fault that was set and has not come is called off. */
+  arm(fault: DiskFault | undefined): void {
+    this.#fault = fault;
+    this.#left = fault?.number ?? 0;
+    this.#counts = noOperations();
+  }
+
+  /** Since {@link arm}. */
+  counts(): OperationCounts {
+    return { ...this.#counts };
+  }
+
+  makeDirectory(path: string): void {
+    this.#inner.makeDirectory(path);
+  }
+
+  list(path: string): string[] | undefined {
+    return this.#inner.list(path);
+  }
+
+  open(path: string, access: "read" | "readWrite"): OpenFile {
+    return this.#wrap(this.#inner.open(path, access));
+  }
+
+  create(path: string): OpenFile {
+    return this.#now("create", () => this.#wrap(this.#inner.create(path)));
+  }
+
+  rename(from: string, to: string): void {
+    this.#now("rename", () => {
+      this.#inner.rename(from, to);
+    });
+  }
+
+  remove(path: string): void {
+    this.#now("remove", () => {
+      this.#inner.remove(path);
+    });
+  }
+
+  syncDirectory(path: string): void {
+    this.#now("syncDirectory", () => {
+      this.#inner.syncDirectory(path);
+    });
+  }
+
+  syncDirectoryLater(path: string, done: Done): void {
+    this.#later("syncDirectory", done, (onDone) => {
+      this.#inner.syncDirectoryLater(path, onDone);
+    });
+  }
+
+  freeBytes(path: string): number {
+    return this.#inner.freeBytes(path);
+  }
+
+  lock(path: string): DirectoryLock | { readonly heldBy: string } {
+    return this.#inner.lock(path);
+  }
+
+  #wrap(file: OpenFile): OpenFile {
+    return {
+      path: file.path,
+      size: () => file.size(),
+      readNow: (target, position) => file.readNow(target, position),
+      writeNow: (bytes, position) => {
+        this.#now("write", () => {
+          file.writeNow(bytes, position);
+        });
+      },
+      syncNow: () => {
+        this.#now("sync", () => {
+          file.syncNow();
+        });
+      },
+      write: (parts, position, done) => {
+        this.#later("write", done, (onDone) => {
+          file.write(parts, position, onDone);
+        });
+      },
+      sync: (done) => {
+        this.#later("sync", done, (onDone) => {
+          file.sync(onDone);
+        });
+      },
+      close: () => {
+        file.close();
+      },
+    };
+  }
+
+  #now<T>(operation: DiskOperation, run: () => T): T {
+    const effect = this.#begin(operation);
+    if (effect === "error") throw inputOutputError(operation);
+    const result = run();
+    if (effect === "kill-after") this.#kill();
+    return result;
+  }
+
+  #later(operation: DiskOperation, done: Done, run: (onDone: Done) => void): void {
+    const effect = this.#begin(operation);
+    if (effect === "error") setImmediate(done, inputOutputError(operation));
+    else
+      run((error) => {
+        if (effect === "kill-after") this.#kill();
+        done(error);
+      });
+  }
+
+  #begin(operation: DiskOperation): DiskFault["effect"] | undefined {
+    this.#counts[operation] += 1;
+    if (this.#fault?.operation !== operation) return undefined;
+    this.#left -= 1;
+    if (this.#left !== 0) return undefined;
+    if (this.#fault.effect === "kill-before") this.#kill();
+    return this.#fault.effect;
+  }
+}
+
+function noOperations(): OperationCounts {
+  return { create: 0, remove: 0, rename: 0, sync: 0, syncDirectory: 0, write: 0 };
+}
+
+function inputOutputError(operation: DiskOperation): Error {
+  return Object.assign(new Error(`EIO: i/o error, ${operation}`), { code: "EIO" });
+}
