@@ -40,6 +40,8 @@ export class GroupDuties {
   readonly #care: LeadershipCare;
   #own: HealthReport;
   #isProposing = false;
+  /** Of the log, when it was last looked at whether anything is due. */
+  #seenBytes = -1;
   /** Since when trims wait for a member that is behind. */
   #heldSince: number | undefined;
   #cancel: () => void = () => undefined;
@@ -68,6 +70,14 @@ export class GroupDuties {
 
   /** After each turn of the replica. */
   onTurn(): void {
+    const { logBytes } = this.#init.replica.keeper.state;
+    // Between two looks a second apart, only what was applied can make anything due.
+    if (logBytes === this.#seenBytes) return;
+    this.#seenBytes = logBytes;
+    this.#propose();
+  }
+
+  #propose(): void {
     const { replica, environment, retention, tuning, submit } = this.#init;
     if (this.#isProposing || replica.status().role !== "leader") return;
     const { state } = replica.keeper;
@@ -80,6 +90,8 @@ export class GroupDuties {
     // One that fails is of no consequence: it is due again, here or on the next leader.
     const onDone = (): void => {
       this.#isProposing = false;
+      // A trim may be due behind a marker, and more to trim behind a trim.
+      this.#seenBytes = -1;
     };
     submit(isDue ? MARKER_DRAFT : trimDraft(target as number)).then(onDone, onDone);
   }
@@ -116,14 +128,14 @@ export class GroupDuties {
         this.#own = this.#check();
         this.#init.replica.peers.tellHealth(this.#own);
         this.#takeCare();
-        this.onTurn();
+        this.#propose();
       });
     });
   }
 
   #check(): HealthReport {
     const { replica, environment, freeBytes } = this.#init;
-    const state = { freeBytes: freeBytes(), lagMs: replica.diskLagMs() };
+    const state = { freeBytes: freeBytes(), lagMs: replica.disk.lagMs() };
     return this.#health.check(environment.now(), state);
   }
 

@@ -97,8 +97,14 @@ export class ReadDesk {
       for (const waiter of waiters) answer(waiter, undefined, readIndex);
   }
 
+  /** Whether anybody waits to be asked for. */
+  hasWishes(): boolean {
+    return this.#wanted.length > 0;
+  }
+
   /** Asks again what was lost, and gives up what is overdue. */
   tick(now: number): void {
+    if (this.#count === 0) return;
     for (const [context, { askedAt, waiters }] of this.#asked)
       if (now - askedAt >= this.#retryMs) {
         this.#asked.delete(context);

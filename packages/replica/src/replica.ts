@@ -80,6 +80,7 @@ export class Replica implements GroupReceiver {
   readonly reads: ReadDesk;
   readonly log: LogStore;
   readonly peers: PeerDirectory;
+  readonly disk: DiskWatch;
   readonly #init: ReplicaInit;
   readonly #environment: Environment;
   readonly #link: GroupLink;
@@ -91,14 +92,13 @@ export class Replica implements GroupReceiver {
   readonly #notices: CommitNotices;
   #state: "open" | "stopped" = "open";
   #failure: ReplicaError | undefined;
-  readonly #disk: DiskWatch;
 
   constructor(init: ReplicaInit) {
     const { environment, log, snapshots } = init;
     this.#init = init;
     this.#environment = environment;
     this.log = log;
-    this.#disk = new DiskWatch(log, () => environment.now());
+    this.disk = new DiskWatch(log, () => environment.now());
     const { machine, onEvent } = init;
     this.keeper = new StateKeeper({ log, snapshots, machine, onEvent });
     this.core = new RaftCore({
@@ -191,11 +191,6 @@ export class Replica implements GroupReceiver {
     const accepted = this.core.transferLeadership(to);
     this.wantTurn();
     return accepted;
-  }
-
-  /** How long the disk has been busy with the oldest write that is not done, in milliseconds. */
-  diskLagMs(): number {
-    return this.#disk.lagMs();
   }
 
   onFrame(from: PeerIdentity, payload: Uint8Array): void {
@@ -378,7 +373,7 @@ export class Replica implements GroupReceiver {
   #append(work: AppendWork): void {
     const { hardState, snapshot, entries } = work;
     const reset = snapshot === undefined ? undefined : baseOf(snapshot);
-    this.#disk.onAppend();
+    this.disk.onAppend();
     this.log.append({ hardState, reset, entries }, () => {
       if (!this.isOpen()) return;
       this.guarded(() => {
@@ -388,7 +383,7 @@ export class Replica implements GroupReceiver {
   }
 
   #onDurable(work: AppendWork): void {
-    this.#disk.onDurable();
+    this.disk.onDurable();
     for (const message of work.responses)
       if (message.to === this.#init.nodeId) this.core.step(message);
       else this.#sendMessage(message);
@@ -459,8 +454,9 @@ export class Replica implements GroupReceiver {
         this.reads.tick(now);
         this.#sender.tick(now);
         this.#fetcher.tick(now);
-        this.#disk.tick();
-        this.wantTurn();
+        this.disk.tick();
+        const isWanted = this.proposals.pendingBytes > 0 || this.reads.hasWishes();
+        if (isWanted || this.core.hasReady()) this.wantTurn();
       });
     });
   }

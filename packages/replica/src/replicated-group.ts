@@ -135,7 +135,7 @@ export class ReplicatedGroup {
       progress: this.replica.progress(),
       pendingBytes: this.replica.proposals.pendingBytes,
       logBytes: log.bytes,
-      diskLagMs: this.replica.diskLagMs(),
+      diskLagMs: this.replica.disk.lagMs(),
     };
   }
 

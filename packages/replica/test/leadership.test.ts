@@ -31,7 +31,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 }
 
 describe("the preferred leader", () => {
-  test("gets leadership back after it was away", async () => {
+  test("gets leadership back after it was away", { timeout: 30_000 }, async () => {
     const cluster = await start({
       preferredLeaders: [2],
       environment: FAST,

@@ -324,7 +324,9 @@ describe("trimming", () => {
     expect(first).toBeGreaterThan(60);
     expect(first).toBeLessThan(81);
     for (const log of cluster.logs) {
-      expect(log.status().firstIndex).toBe(leader.status().firstIndex);
+      // Where each log begins on its disk depends on the snapshots that it has by now.
+      expect(log.status().firstOffset).toBe(first);
+      expect(log.status().firstIndex).toBeGreaterThan(2);
       expect(log.status().logBytes).toBeLessThan(700_000);
       expect(log.read(first, { maxBytes: 2_000_000 }).records).toHaveLength(100 - first);
     }

@@ -16,7 +16,9 @@ const MAIN = fileURLToPath(new URL("../dist/node-main.js", import.meta.url));
 const OPEN_TIMEOUT_MS = 30_000;
 const END_TIMEOUT_MS = 20_000;
 /** Beyond what the call itself was given. */
-const CALL_SLACK_MS = 15_000;
+const CALL_SLACK_MS = 2_000;
+/** Of calls that say nothing about time. */
+const CALL_TIMEOUT_MS = 30_000;
 const OUTPUT_LENGTH_MAX = 20_000;
 
 /** An error of a call, as the node told it. */
@@ -142,9 +144,13 @@ export class NodeProcess {
     });
     // A failure to send is followed by the end of the process, which settles the call.
     this.#child.send(message, () => undefined);
-    const timeoutMs = (input as { readonly timeoutMs?: number } | undefined)?.timeoutMs ?? 10_000;
+    const timeoutMs = (input as { readonly timeoutMs?: number } | undefined)?.timeoutMs;
     const what = `node ${this.nodeId} answers ${name}`;
-    return (await within(what, timeoutMs + CALL_SLACK_MS, reply)) as NodeCalls[Name][1];
+    return (await within(
+      what,
+      (timeoutMs ?? CALL_TIMEOUT_MS) + CALL_SLACK_MS,
+      reply,
+    )) as NodeCalls[Name][1];
   }
 
   /** As a power loss of the process: nothing it has in mind happens. */

@@ -74,7 +74,7 @@ function look({ nodes }: World): string {
         `node ${nodeId}.${life.incarnation % 1e6} ${role} term ${currentTerm}, ` +
         `log [${life.replica.log.firstIndex()}, ${lastIndex}], commit ${commitIndex}, ` +
         `applied ${appliedIndex}, voters ${voters.join(" ")}, learners ${learners.join(" ")}, ` +
-        `failed ${life.hasFailed}, disk lag ${life.replica.diskLagMs()}`
+        `failed ${life.hasFailed}, disk lag ${life.replica.disk.lagMs()}`
       );
     })
     .join("\n");
