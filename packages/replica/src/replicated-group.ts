@@ -380,10 +380,11 @@ export class ReplicatedGroup {
     const heir = heirs[0];
     if (heir === undefined || configuration.voters.length === 1) return;
     if (!this.replica.transferLeadership(heir.id)) return;
-    // What was under way is committed by the heir, and answered here, if it is given a moment.
+    // The heir may need this node's vote; and it commits what is under way, to be answered here.
     const look = (): true | undefined => {
+      const { role: now, leaderId } = this.replica.status();
       const isBusy = this.replica.proposals.pendingBytes > 0;
-      return isBusy || this.replica.status().role === "leader" ? undefined : true;
+      return isBusy || now === "leader" || leaderId === undefined ? undefined : true;
     };
     const timeoutMs = this.#init.tuning.electionMs;
     const why = "nobody took over in time";
