@@ -33,6 +33,7 @@ export class Acceptor {
   readonly #handshakes = new Map<Socket, () => void>();
   readonly #connections = new Set<InboundConnection>();
   readonly #nodes = new Map<NodeId, InboundNode>();
+  #onAdmitted: (nodeId: NodeId) => void = () => undefined;
   #isClosed = false;
 
   constructor(context: TransportContext) {
@@ -62,6 +63,11 @@ export class Acceptor {
         resolve(typeof bound === "object" && bound !== null ? bound.port : port);
       });
     });
+  }
+
+  /** Tells of each node that has proved itself and has connected, from now on. */
+  onAdmitted(run: (nodeId: NodeId) => void): void {
+    this.#onAdmitted = run;
   }
 
   get connectionCount(): number {
@@ -150,6 +156,7 @@ export class Acceptor {
           node = this.#admit(hello, connection);
           ({ lane } = hello);
           this.#leaveHandshake(raw);
+          this.#onAdmitted(hello.from.nodeId);
         },
         onEnd: () => {
           this.#connections.delete(connection);

@@ -43,6 +43,8 @@ export class Peer {
   #isUp = false;
   #upSinceMs = 0;
   #hurriedAtMs = Number.NEGATIVE_INFINITY;
+  /** When a redial was moved up, as the peer had connected. */
+  #calledAtMs = Number.NEGATIVE_INFINITY;
   /** Of all lives of the peer's disk that were seen, the last. */
   #incarnation = 0;
   /** It was up, and a connection was closed: if nobody listens now, its process is gone. */
@@ -78,6 +80,19 @@ export class Peer {
     this.#session?.control.tick();
     // The first may have ended both.
     this.#session?.bulk.tick();
+  }
+
+  /**
+   * It has connected, so it is there: a redial that waits need not. Not more often than the longest
+   * wait, so that a peer that comes and goes is not dialed in a circle.
+   */
+  hurry(): void {
+    const now = this.#context.scheduler.now();
+    if (this.#session !== undefined) return;
+    if (now - this.#calledAtMs < this.#context.options.redialMsMax) return;
+    this.#calledAtMs = now;
+    this.#cancelRedial();
+    this.#dial();
   }
 
   /** Nobody wants it any more. What was sent may still leave. */

@@ -63,6 +63,9 @@ export class TcpTransport implements Transport {
     this.frameBytesMax = context.options.frameBytesMax;
     this.#acceptor = acceptor;
     this.address = address;
+    acceptor.onAdmitted((nodeId) => {
+      this.#peers.get(nodeId)?.hurry();
+    });
     this.#tickLater();
   }
 

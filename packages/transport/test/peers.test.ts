@@ -24,6 +24,21 @@ test("a node that moved is reached where it is now", async () => {
   await until("the old connections are closed", () => two.transport.status().inboundCount === 0);
 });
 
+test("a node that is back is dialed as soon as it has connected, however long the wait", async () => {
+  const one = await openNode(1, { redialMsMin: 60_000, redialMsMax: 60_000 });
+  const two = await openNode(2);
+  one.link.setPeers(new Map([[2, two.address]]));
+  await until("it is up", () => one.link.isUp(2));
+  await closed(two.transport);
+  await until("it is away, and a redial failed", () => !one.link.isUp(2));
+  await until("it was dialed again", () => one.transport.status().peers[0]?.dialCount === 2);
+  const back = await openNode(2, { listen: two.address });
+
+  back.link.setPeers(new Map([[1, one.address]]));
+
+  await until("it is up again", () => one.link.isUp(2));
+});
+
 test("a connection lasts as long as any group asks for it, and no longer", async () => {
   const one = await openNode(1);
   const two = await openNode(2);
