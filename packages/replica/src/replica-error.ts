@@ -54,6 +54,9 @@ export interface ReplicaErrorDetails {
   readonly retryAfterMs?: number;
   readonly firstOffset?: number;
   readonly nextOffset?: number;
+  readonly file?: string | undefined;
+  /** In bytes, from the start of the file. */
+  readonly offset?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -65,6 +68,9 @@ export class ReplicaError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly firstOffset: number | undefined;
   readonly nextOffset: number | undefined;
+  /** What is damaged, if that is what went wrong. */
+  readonly file: string | undefined;
+  readonly offset: number | undefined;
 
   constructor(code: ReplicaErrorCode, message: string, details: ReplicaErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -74,6 +80,8 @@ export class ReplicaError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.firstOffset = details.firstOffset;
     this.nextOffset = details.nextOffset;
+    this.file = details.file;
+    this.offset = details.offset;
   }
 }
 

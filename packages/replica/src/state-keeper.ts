@@ -174,7 +174,7 @@ export class StateKeeper {
     throw new ReplicaError(
       "FAILED",
       `the log begins behind index ${base.index}, and the snapshot of the state there ${what}`,
-      damage === undefined ? {} : { cause: damage },
+      { cause: damage, file: damage?.file, offset: damage?.offset },
     );
   }
 
