@@ -12,6 +12,7 @@ import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts"
 import type { Machine } from "./machine.ts";
 import type { NodeIdentity } from "./node-directory.ts";
 import { type GroupInit, type IfMissing, openNode } from "./open-group.ts";
+import { isAddress } from "./peer-directory.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
 import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
@@ -183,6 +184,9 @@ function addressesOf({ peers, nodeId }: NodeOptions): Map<number, string> {
       throw new ReplicaError("INVALID_ARGUMENT", `peers: ${id} is not an integer above 0`);
   if (!addresses.has(nodeId))
     throw new ReplicaError("INVALID_ARGUMENT", `peers: this node, ${nodeId}, is missing`);
+  for (const [id, text] of addresses)
+    if (!isAddress(text))
+      throw new ReplicaError("INVALID_ARGUMENT", `peers: ${text}, of node ${id}, is not host:port`);
   return addresses;
 }
 

@@ -1,6 +1,6 @@
 // Goal: the log does what its docstrings say, on a cluster of real replicas in memory.
 import { afterEach, describe, expect, test } from "vitest";
-import { ReplicaError, type ReplicaEvent, type ReplicatedLog } from "../src/index.ts";
+import { ReplicaError, type ReplicaEvent, ReplicatedLog } from "../src/index.ts";
 import { type ClusterOptions, startCluster, type TestCluster } from "../src/testing/index.ts";
 
 const clusters: TestCluster[] = [];
@@ -150,6 +150,18 @@ test("a list that is used again at once is not the log's", async () => {
   await Promise.all([first, second]);
 
   expect(texts(leader, 0)).toEqual(["a", "b", "c"]);
+});
+
+test.each([
+  ["a typo in an address", { 1: "a:1", 2: "b" }, /peers: b, of node 2/u],
+  ["no place of its own", { 2: "b:1" }, /peers: this node, 1/u],
+])("is not opened with %s", async (_name, peers, message) => {
+  const place = { directory: "/nowhere", clusterId: "c", nodeId: 1, token: "0123456789abcdef" };
+
+  const error = await failure(ReplicatedLog.open({ ...place, peers }));
+
+  expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+  expect(error.message).toMatch(message);
 });
 
 describe("a session", () => {
