@@ -27,7 +27,8 @@ export interface GroupDutiesInit {
   readonly preferredLeaders: readonly number[];
   /** Room on the disk. */
   readonly freeBytes: () => number;
-  readonly submit: (draft: CommandDraft) => Promise<unknown>;
+  /** Calls back once it is settled, however that ended. */
+  readonly submit: (draft: CommandDraft, onSettled: () => void) => void;
 }
 
 const LOOK_MS = 1_000;
@@ -88,12 +89,11 @@ export class GroupDuties {
     if (!isDue && target === undefined) return;
     this.#isProposing = true;
     // One that fails is of no consequence: it is due again, here or on the next leader.
-    const onDone = (): void => {
+    submit(isDue ? MARKER_DRAFT : trimDraft(target as number), () => {
       this.#isProposing = false;
       // A trim may be due behind a marker, and more to trim behind a trim.
       this.#seenBytes = -1;
-    };
-    submit(isDue ? MARKER_DRAFT : trimDraft(target as number)).then(onDone, onDone);
+    });
   }
 
   /**

@@ -100,7 +100,9 @@ export class ReplicatedGroup {
         retention,
         preferredLeaders: init.preferredLeaders,
         freeBytes: () => fileSystem.freeBytes(init.directory),
-        submit: (draft) => this.submitCommand(draft, {}),
+        submit: (draft, onSettled) => {
+          this.submitCommand(draft, {}).then(onSettled, onSettled);
+        },
       });
     } catch (error) {
       this.replica.stop(closed());

@@ -164,10 +164,8 @@ test("a leak does not overwrite what a sync writes at the same time", async () =
       // The kernel writes meanwhile, and this thread has not heard of it.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       disk.leak();
-      // oxlint-disable-next-line no-await-in-loop -- Step by step.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // oxlint-disable-next-line no-await-in-loop -- As above.
     await synced;
     expect(contents(newLife(), path).slice(0, 1_000)).toBe(
       String.fromCharCode(round).repeat(1_000),

@@ -1,4 +1,4 @@
-/** The duties of `ReplicatedGroup`, with a promise that keeps to virtual time. */
+/** The duties of `ReplicatedGroup`, on virtual time. */
 
 import type { Environment } from "@quorumlog/replica";
 import {
@@ -35,7 +35,9 @@ export class LeaderDuties {
       ...rest,
       preferredLeaders: [],
       freeBytes: () => disk.freeBytes(),
-      submit: (draft) => this.#submit(draft),
+      submit: (draft, onSettled) => {
+        this.#submit(draft, onSettled);
+      },
     });
   }
 
@@ -58,37 +60,18 @@ export class LeaderDuties {
     return heirs[0]?.id;
   }
 
-  #submit(draft: CommandDraft): Promise<unknown> {
+  #submit(draft: CommandDraft, onSettled: () => void): void {
     const { replica, environment, tuning } = this.#init;
     if (draft.kind === COMMAND_KIND.trim)
       this.wantedOffset = Math.max(this.wantedOffset, draft.offset);
-    const promise = new VirtualPromise();
     const deadline = environment.now() + tuning.timeoutMs;
-    const settle = (): void => {
-      promise.settle();
-    };
     try {
-      const call = { draft, durability: "quorum" as const, deadline, settle };
+      const call = { draft, durability: "quorum" as const, deadline, settle: onSettled };
       replica.proposals.submit(call, tuning.timeoutMs);
       replica.wantTurn();
     } catch {
       // Overloaded, or no leader any more: it is due again.
-      environment.soon(settle);
+      environment.soon(onSettled);
     }
-    return promise as unknown as Promise<unknown>;
-  }
-}
-
-/** Calls back when it is settled, and not in a job of its own. */
-class VirtualPromise {
-  #onDone: (() => void) | undefined;
-
-  settle(): void {
-    this.#onDone?.();
-  }
-
-  // oxlint-disable-next-line unicorn/no-thenable -- what stands for a promise has to have one.
-  then(onDone: () => void): void {
-    this.#onDone = onDone;
   }
 }

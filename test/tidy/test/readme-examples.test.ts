@@ -1,0 +1,63 @@
+// Goal: the example in a README is what a newcomer copies first, so it compiles and runs.
+// Method: cut it out, compile it under the project's own flags, run it, look at what it says.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+test.each([
+  ["log", "durable up to 1\nclosed\n"],
+  ["transport", "up 2\nfrom 1 hello\nclosed\n"],
+  [
+    "replica",
+    `order 101 is at offset 100
+101 records, the first is "order 1"
+101 records, the first is "order 1"
+`,
+  ],
+])(
+  "the example of packages/%s compiles, runs, and says what it should",
+  (name, expected) => {
+    const readme = readFileSync(join(root, "packages", name, "README.md"), "utf8");
+    const blocks = [...readme.matchAll(/```ts\n(?<code>[^]*?)```/gu)];
+    expect(blocks).toHaveLength(1);
+    const folder = join(root, "out", `readme-${name}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "example.ts"), blocks[0]?.groups?.["code"] ?? "");
+    const config = {
+      extends: "../../tsconfig.test.json",
+      compilerOptions: {
+        isolatedDeclarations: false,
+        allowImportingTsExtensions: false,
+        noEmit: false,
+        composite: false,
+        declarationMap: false,
+        tsBuildInfoFile: null,
+        incremental: false,
+        rootDir: ".",
+        outDir: "dist",
+        customConditions: [],
+      },
+      files: ["example.ts"],
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    execFileSync(process.execPath, [compiler, "-p", folder], { stdio: "pipe" });
+
+    const cwd = mkdtempSync(join(tmpdir(), "quorumlog-readme-"));
+    onTestFinished(() => {
+      rmSync(cwd, { recursive: true, force: true });
+    });
+    const program = join(folder, "dist", "example.js");
+    const said = execFileSync(process.execPath, [program], { cwd, encoding: "utf8" });
+
+    expect(said).toBe(expected);
+  },
+  30_000,
+);
