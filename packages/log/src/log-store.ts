@@ -45,7 +45,7 @@ export interface LogStore {
   /**
    * The entries `[low, high)`, which are all there, up to `bytesMax` by `entryBytes` but at least
    * one; fewer, too, where a segment ends: ask again. Their data is the log's: callers do not write
-   * to it.
+   * to it, and hold it (`holdBytes`) if they read it after the next call to the log.
    *
    * @returns `undefined` if `low` has been trimmed away.
    * @throws LogError `LOG_CORRUPT`: these entries are damaged, others may be sound. `LOG_FAILED`:
@@ -60,7 +60,8 @@ export interface LogStore {
   /**
    * Appends to the stream. Visible to reads at once.
    *
-   * @param batch - Entries and their data belong to the log from here on.
+   * @param batch - Entries and their data belong to the log from here on. What is of a slab stays
+   *   held by the caller until `onDurable`.
    * @param onDurable - Called once the batch and everything before it is on the disk, in the order
    *   of the calls; never after a failure. A batch that moves the commit index alone waits for no
    *   disk: if nothing is under way, it is answered before this returns. May append; if the log may

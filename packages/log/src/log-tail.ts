@@ -2,10 +2,11 @@
  * The newest entries, in memory: what followers ask for, and what is not on the disk yet.
  *
  * Entries are let go from the old end, once they are on the disk and there are more than
- * `bytesMax`.
+ * `bytesMax`. Memory that is used again is held until then; that of entries which are cut off is
+ * held for good, as they may still be on their way to the disk.
  */
 
-import { assert } from "@quorumlog/std";
+import { assert, holdBytes, releaseBytes } from "@quorumlog/std";
 import { entryBytes, type LogEntry } from "./log-entry.ts";
 
 export class LogTail {
@@ -64,6 +65,7 @@ export class LogTail {
   append(entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       assert(entry.index === this.#nextIndex, "the tail has no gap");
+      holdBytes(entry.data);
       this.#entries.push(entry);
       this.#bytes += entryBytes(entry);
       this.#nextIndex += 1;
@@ -92,7 +94,9 @@ export class LogTail {
   /** Lets go of what is too much, up to `syncedIndex`. */
   release(syncedIndex: number): void {
     while (this.#bytes > this.#bytesMax && this.firstIndex <= syncedIndex) {
-      this.#bytes -= entryBytes(this.#entries[this.#head] as LogEntry);
+      const entry = this.#entries[this.#head] as LogEntry;
+      this.#bytes -= entryBytes(entry);
+      releaseBytes(entry.data);
       this.#entries[this.#head] = undefined;
       this.#head += 1;
     }

@@ -2,6 +2,7 @@
 // came meanwhile, answers in order and not before, and nothing at all after a failure.
 // Method: a file system in memory whose callbacks run one by one, and faults at each operation.
 
+import { releaseBytes, SlabPool } from "@quorumlog/std";
 import { describe, expect, test } from "vitest";
 import { LogError, type SegmentLogStore } from "../src/index.ts";
 import type { Operation } from "../src/testing/index.ts";
@@ -17,6 +18,11 @@ function counted(machine: Machine, run: () => void): Record<string, number> {
   run();
   machine.fileSystem.fault = undefined;
   return counts;
+}
+
+/** Memory that is nonsense when it is free. */
+function spoiled(): SlabPool {
+  return new SlabPool({ slabBytes: 4_096, onFree: (slab) => slab.fill(0xdb) });
 }
 
 /** Open, and done with what opening starts in the background. */
@@ -212,6 +218,42 @@ describe("limits", () => {
       expect(contents(store).map(({ index }) => index)).toEqual(written.map(({ index }) => index));
     });
     expect(counts["read"]).toBeGreaterThan(0);
+  });
+});
+
+describe("memory that is used again", () => {
+  test("is held as long as entries are in memory, and let go with them", () => {
+    const machine = made(1, { tailBytesMax: 10_000 });
+    const store = settled(machine);
+    const memory = spoiled();
+    const slabs = new Set<ArrayBufferLike>();
+    const written: string[] = [];
+    for (const each of entries(1, 200, 1, 500)) {
+      const data = memory.take(each.data.byteLength);
+      data.set(each.data);
+      slabs.add(data.buffer);
+      written.push(Buffer.from(data).toString("hex"));
+      store.append(batch({ entries: [{ ...each, data }] }), () => {
+        releaseBytes(data);
+      });
+      if (each.index % 10 === 0) machine.settle();
+      const found = contents(store).map(({ data: bytes }) => Buffer.from(bytes).toString("hex"));
+      expect(found).toEqual(written);
+    }
+    expect(slabs.size).toBeLessThan(12);
+  });
+
+  test("of entries that are cut off is left to others", () => {
+    const machine = made();
+    const store = settled(machine);
+    const memory = spoiled();
+    const data = memory.take(4_000).fill(1);
+    store.append(batch({ entries: [{ ...entry(1), data }] }), () => {});
+    store.append(batch({ entries: entries(1, 1, 2) }), () => {});
+    releaseBytes(data);
+    releaseBytes(memory.take(4_000));
+    machine.settle();
+    expect(data.every((byte) => byte === 1)).toBe(true);
   });
 });
 

@@ -22,6 +22,9 @@
  * may pass 2^32 are doubles: exact up to 2^53, and read in one instruction.
  */
 
+import type { SlabPool } from "@quorumlog/std";
+import { asBuffer } from "./byte-order.ts";
+
 export const CONTAINER_HEADER_BYTES = 16;
 export const COMMAND_HEADER_BYTES = 36;
 const VERSION = 1;
@@ -69,12 +72,19 @@ export function commandBytes(records: readonly Uint8Array[]): number {
   return total;
 }
 
-/** The bytes of a container; the drafts' records are copied, and the caller's again. */
-export function encodeContainer(drafts: readonly CommandDraft[], timestamp: number): Buffer {
+/**
+ * The bytes of a container; the drafts' records are copied, and the caller's again.
+ *
+ * @param memory - Where the bytes are taken from, held once.
+ */
+export function encodeContainer(
+  drafts: readonly CommandDraft[],
+  timestamp: number,
+  memory: SlabPool,
+): Buffer {
   let size = CONTAINER_HEADER_BYTES;
   for (const draft of drafts) size += draft.bytes;
-  // Of its own, never from the pool: the log keeps it.
-  const target = Buffer.allocUnsafeSlow(size);
+  const target = asBuffer(memory.take(size));
   target.writeUInt32LE(VERSION, 0);
   target.writeUInt32LE(drafts.length, 4);
   target.writeDoubleLE(timestamp, 8);

@@ -1,8 +1,10 @@
 /**
- * What a replica takes from outside beside its disk and its network: time and turns.
+ * What a replica takes from outside beside its disk and its network: time, turns and memory.
  *
  * The simulator gives it virtual ones, and so runs the very code that serves.
  */
+
+import { SlabPool } from "@quorumlog/std";
 
 export interface Environment {
   /** Milliseconds by a clock that never goes back, from an arbitrary start. */
@@ -23,6 +25,9 @@ export interface Environment {
 
   /** An integer in `[0, 2^32)`, not for secrets. */
   random(): number;
+
+  /** For what is proposed and received; groups of a process share it. */
+  readonly memory: SlabPool;
 }
 
 /** The process itself. */
@@ -39,4 +44,5 @@ export const nodeEnvironment: Environment = {
     setImmediate(run);
   },
   random: () => Math.floor(Math.random() * 2 ** 32),
+  memory: new SlabPool(),
 };

@@ -24,6 +24,12 @@ export interface Machine {
   apply(batch: RecordBatch): readonly Uint8Array[];
 
   /**
+   * Whether the records are read within `apply` alone: neither the state nor an answer is a view of
+   * one. Then their memory is used again, which is faster. Default false.
+   */
+  readonly copiesRecords?: boolean;
+
+  /**
    * The whole state as it is now, in pieces that are made as they are pulled: what `apply` does
    * meanwhile is not in it. Equal states give equal bytes. It may be dropped before its end.
    */

@@ -166,7 +166,8 @@ function listen(
     ...(tls === undefined ? {} : { tls }),
     ...(token === undefined ? {} : { token }),
   };
-  return openTcpTransport({ options: parseTransportOptions(input), log: () => undefined });
+  const { memory } = options.environment ?? nodeEnvironment;
+  return openTcpTransport({ options: parseTransportOptions(input), log: () => undefined, memory });
 }
 
 function closeTransport(transport: Transport): Promise<void> {

@@ -11,6 +11,7 @@ import type { RaftCore } from "@quorumlog/raft";
 import { crc32 } from "node:zlib";
 import type { AppendCall } from "./append-call.ts";
 import { commandBytes, CONTAINER_HEADER_BYTES, encodeContainer } from "./container.ts";
+import type { EntryMemory } from "./entry-memory.ts";
 import type { CommandResult } from "./group-state.ts";
 import { notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
 
@@ -36,6 +37,7 @@ const RETRY_AFTER_MS = 20;
 export class ProposalDesk {
   readonly #core: RaftCore;
   readonly #limits: ProposalLimits;
+  readonly #memory: EntryMemory;
   #queue: AppendCall[] = [];
   #queueBytes = 0;
   #underWayBytes = 0;
@@ -44,9 +46,10 @@ export class ProposalDesk {
   /** By how long they may take: each in the order of their deadlines. */
   readonly #byTimeout = new Map<number, AppendCall[]>();
 
-  constructor(core: RaftCore, limits: ProposalLimits) {
+  constructor(core: RaftCore, limits: ProposalLimits, memory: EntryMemory) {
     this.#core = core;
     this.#limits = limits;
+    this.#memory = memory;
   }
 
   get pendingBytes(): number {
@@ -198,13 +201,13 @@ export class ProposalDesk {
   #propose(taken: readonly AppendCall[], timestamp: number): void {
     const calls = taken.filter((call) => call.state === "queued" && isUnchanged(call));
     if (calls.length === 0) return;
-    const container = encodeContainer(
-      calls.map(({ draft }) => draft),
-      timestamp,
-    );
+    const drafts = calls.map(({ draft }) => draft);
+    const container = encodeContainer(drafts, timestamp, this.#memory.pool);
     const outcome = this.#core.propose([container], [crc32(container)]);
-    if (outcome.status === "appended") this.#begin(outcome.firstIndex, outcome.term, calls);
-    else if (outcome.status === "parked") {
+    if (outcome.status === "appended") {
+      this.#memory.adopt(container, outcome.firstIndex);
+      this.#begin(outcome.firstIndex, outcome.term, calls);
+    } else if (outcome.status === "parked") {
       for (const call of calls) call.state = "underWay";
       this.#parked.set(outcome.ticket, calls);
       this.#underWayBytes += bytesOf(calls);

@@ -12,20 +12,30 @@ import type {
 } from "@quorumlog/raft";
 import { required } from "@quorumlog/std";
 import { decodeConfiguration } from "./configuration-codec.ts";
+import type { EntryMemory } from "./entry-memory.ts";
 import { FOUNDING_INDEX } from "./founding.ts";
 import { encodeDescriptor } from "./snapshot-descriptor.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
+
+export interface RaftStorageInit {
+  readonly log: LogStore;
+  readonly snapshots: SnapshotStore;
+  /** As of the index that the state was restored to. */
+  readonly configuration: Configuration;
+  readonly memory: EntryMemory;
+}
 
 export class RaftStorage implements LogStorage {
   readonly #log: LogStore;
   readonly #snapshots: SnapshotStore;
   readonly #configuration: Configuration;
+  readonly #memory: EntryMemory;
 
-  /** @param configuration - As of the index that the state was restored to. */
-  constructor(log: LogStore, snapshots: SnapshotStore, configuration: Configuration) {
-    this.#log = log;
-    this.#snapshots = snapshots;
-    this.#configuration = configuration;
+  constructor(init: RaftStorageInit) {
+    this.#log = init.log;
+    this.#snapshots = init.snapshots;
+    this.#configuration = init.configuration;
+    this.#memory = init.memory;
   }
 
   initialState(): InitialState {
@@ -49,7 +59,9 @@ export class RaftStorage implements LogStorage {
     high: LogIndex;
     bytesMax: number;
   }): readonly Entry[] | undefined {
-    return this.#log.entries(range);
+    const entries = this.#log.entries(range);
+    if (entries !== undefined) this.#memory.borrow(entries);
+    return entries;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Reads records by their offsets, out of what is committed and applied. */
 
 import type { LogStore } from "@quorumlog/log";
+import { holdBytes } from "@quorumlog/std";
 import { COMMAND_KIND, type Command, ContainerReader } from "./container.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { StateKeeper } from "./state-keeper.ts";
@@ -67,6 +68,8 @@ export class RecordReader {
       for (const { index, kind, data } of entries) {
         // The last one may have been taken in part: the next read looks at it again.
         if (collection.bytes >= bytesMax) break;
+        // Whoever gets records keeps them as long as it likes.
+        holdBytes(data);
         const offset =
           kind === "normal" ? this.#collect(index, data, place.offset, collection) : place.offset;
         if (collection.bytes >= bytesMax && offset > nextOffsetOf(collection)) break;

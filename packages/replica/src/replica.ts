@@ -27,9 +27,9 @@ import {
   type Status,
 } from "@quorumlog/raft";
 import type { GroupLink, GroupReceiver, PeerIdentity, Transport } from "@quorumlog/transport";
-import { encodeConfiguration } from "./configuration-codec.ts";
 import { CommitNotices } from "./commit-notices.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { EntryMemory } from "./entry-memory.ts";
 import type { Environment } from "./environment.ts";
 import type { CommandResult } from "./group-state.ts";
 import type { Machine } from "./machine.ts";
@@ -40,7 +40,7 @@ import { RaftStorage } from "./raft-storage.ts";
 import { ReadDesk } from "./read-desk.ts";
 import { failedWith, lostTail, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
-import { decodeDescriptor } from "./snapshot-descriptor.ts";
+import { baseOf, decodeDescriptor } from "./snapshot-descriptor.ts";
 import { SnapshotFetcher } from "./snapshot-fetcher.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
@@ -90,6 +90,7 @@ export class Replica implements GroupReceiver {
   #cancelTick: () => void = () => undefined;
   #isTurnWanted = false;
   readonly #notices: CommitNotices;
+  readonly #memory: EntryMemory;
   #state: "open" | "stopped" = "open";
   #failure: ReplicaError | undefined;
 
@@ -101,15 +102,18 @@ export class Replica implements GroupReceiver {
     this.disk = new DiskWatch(log, () => environment.now());
     const { machine, onEvent } = init;
     this.keeper = new StateKeeper({ log, snapshots, machine, onEvent });
+    const { configuration } = this.keeper;
+    const isReleased = machine === undefined || machine.copiesRecords === true;
+    this.#memory = new EntryMemory(environment.memory, isReleased);
     this.core = new RaftCore({
       id: init.nodeId,
       incarnation: init.incarnation,
       options: init.raft,
-      storage: new RaftStorage(log, snapshots, this.keeper.configuration),
+      storage: new RaftStorage({ log, snapshots, configuration, memory: this.#memory }),
       appliedIndex: this.keeper.appliedIndex,
       seed: environment.random(),
     });
-    this.proposals = new ProposalDesk(this.core, init.limits);
+    this.proposals = new ProposalDesk(this.core, init.limits, this.#memory);
     this.reads = new ReadDesk(this.core, init.raft.electionTicks * init.timing.tickMs);
     const after = (delayMs: number, run: () => void): void => {
       environment.after(delayMs, () => {
@@ -152,7 +156,6 @@ export class Replica implements GroupReceiver {
     this.#link = init.transport.attach(init.groupId, this);
     const { nodeId, incarnation, addresses } = init;
     const link = this.#link;
-    const { configuration } = this.keeper;
     this.peers = new PeerDirectory({ nodeId, incarnation, addresses, link }, configuration);
     this.peers.onState(configuration, this.keeper.state.addresses);
     this.#lastTickAt = environment.now();
@@ -203,6 +206,7 @@ export class Replica implements GroupReceiver {
       }
       this.#catchUpClock();
       this.#receive(from.nodeId, envelope);
+      this.#memory.receive(payload, envelope);
       this.wantTurn();
     });
   }
@@ -340,6 +344,8 @@ export class Replica implements GroupReceiver {
       // A disk may answer at once, and with a failure.
       if (!this.isOpen()) return;
     }
+    // No message waits: what it would read may be written to again.
+    this.#memory.settle(this.keeper.appliedIndex, this.log.lastIndex());
     if (this.keeper.appliedIndex !== appliedBefore) {
       this.reads.onApplied(this.keeper.appliedIndex);
       this.peers.onState(this.keeper.configuration, this.keeper.state.addresses);
@@ -374,6 +380,7 @@ export class Replica implements GroupReceiver {
     const { hardState, snapshot, entries } = work;
     const reset = snapshot === undefined ? undefined : baseOf(snapshot);
     this.disk.onAppend();
+    this.#memory.onAppend();
     this.log.append({ hardState, reset, entries }, () => {
       if (!this.isOpen()) return;
       this.guarded(() => {
@@ -388,6 +395,7 @@ export class Replica implements GroupReceiver {
       if (message.to === this.#init.nodeId) this.core.step(message);
       else this.#sendMessage(message);
     if (work.done !== undefined) this.core.onAppendDone(work.done);
+    this.#memory.onDurable();
     if (work.snapshot !== undefined) this.keeper.onReset();
     const { role, stableIndex, currentTerm } = this.core.status();
     if (role === "leader") this.proposals.onStable(stableIndex, currentTerm);
@@ -476,18 +484,6 @@ export class Replica implements GroupReceiver {
   #timestamp(): number {
     return Math.max(this.keeper.state.time, this.#environment.wallTime());
   }
-}
-
-function baseOf({ lastIncludedIndex, lastIncludedTerm, configuration }: Snapshot): {
-  readonly index: number;
-  readonly term: number;
-  readonly configuration: Uint8Array;
-} {
-  return {
-    index: lastIncludedIndex,
-    term: lastIncludedTerm,
-    configuration: encodeConfiguration(configuration),
-  };
 }
 
 /** The transport knows who sent a frame; a message may claim nothing else. */

@@ -20,6 +20,7 @@ export function watchedMachine(
     return value;
   };
   return {
+    ...(machine.copiesRecords === true ? { copiesRecords: true } : {}),
     apply: (batch) => watch("apply", () => machine.apply(batch)),
     snapshot: () => watch("snapshot", () => machine.snapshot()),
     restore: (chunks) => {

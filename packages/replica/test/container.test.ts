@@ -1,4 +1,5 @@
 // Goal: what a leader packs into an entry comes out again, and nothing else is taken for it.
+import { SlabPool } from "@quorumlog/std";
 import { describe, expect, test } from "vitest";
 import {
   COMMAND_KIND,
@@ -7,6 +8,8 @@ import {
   ContainerReader,
   encodeContainer,
 } from "../src/container.ts";
+
+const MEMORY = new SlabPool();
 
 function records(...texts: readonly string[]): CommandDraft {
   const list = texts.map((text) => Buffer.from(text));
@@ -35,7 +38,11 @@ function read(bytes: Uint8Array): unknown {
   return { timestamp: reader.timestamp, commands };
 }
 
-const SAMPLE = encodeContainer([records("a", "", "ccc"), records("d")], 1_700_000_000_000.5);
+const SAMPLE = encodeContainer(
+  [records("a", "", "ccc"), records("d")],
+  1_700_000_000_000.5,
+  MEMORY,
+);
 
 describe("a container", () => {
   test("holds the commands of several calls", () => {
@@ -55,7 +62,7 @@ describe("a container", () => {
   test("copies what it is given", () => {
     const bytes = Buffer.from("before");
     const draft = { ...records(), records: [bytes], bytes: commandBytes([bytes]) };
-    const container = encodeContainer([draft], 1);
+    const container = encodeContainer([draft], 1, MEMORY);
 
     bytes.write("after!");
 

@@ -1,5 +1,6 @@
 // Goal: apply gives each record its offset, each retry its first answer, and every replica the same
 // state; a snapshot of it is the state.
+import { SlabPool } from "@quorumlog/std";
 import { describe, expect, test } from "vitest";
 import {
   COMMAND_KIND,
@@ -10,6 +11,8 @@ import {
 import { type CommandResult, GroupState } from "../src/group-state.ts";
 import type { Machine } from "../src/machine.ts";
 import { SESSION_WINDOW } from "../src/sessions.ts";
+
+const MEMORY = new SlabPool();
 
 interface Place {
   readonly sessionId?: number;
@@ -42,7 +45,7 @@ class Applied {
   apply(drafts: readonly CommandDraft[], timestamp = 1): CommandResult[] {
     const results: CommandResult[] = [];
     this.index += 1;
-    this.state.apply(this.index, encodeContainer(drafts, timestamp), results);
+    this.state.apply(this.index, encodeContainer(drafts, timestamp, MEMORY), results);
     return results;
   }
 

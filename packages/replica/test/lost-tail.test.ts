@@ -1,6 +1,6 @@
 // Goal: a node whose disk has lost what it acknowledged says so and stops.
 import { MemoryFileSystem } from "@quorumlog/log/testing";
-import { Prng } from "@quorumlog/std";
+import { Prng, SlabPool } from "@quorumlog/std";
 import { MemoryNetwork, VirtualTime } from "@quorumlog/transport/testing";
 import { expect, test } from "vitest";
 import type { Environment, ReplicaEvent } from "../src/index.ts";
@@ -20,6 +20,7 @@ test("a heartbeat that knows of more than the log has stops the node, with what 
       time.after(0, run);
     },
     random: () => prng.uint32(),
+    memory: new SlabPool(),
   };
   const network = new MemoryNetwork({ scheduler: time, prng });
   const events: ReplicaEvent[] = [];

@@ -1,4 +1,6 @@
 // Goal: every call is answered once, with an outcome that is true.
+import { SlabPool } from "@quorumlog/std";
+import { EntryMemory } from "../src/entry-memory.ts";
 import { parseRaftOptions, MemoryLogStorage, RaftCore } from "@quorumlog/raft";
 import { describe, expect, test } from "vitest";
 import type { AppendCall, Durability } from "../src/append-call.ts";
@@ -56,7 +58,11 @@ function draftOf(bytes: number): CommandDraft {
 
 class Bench {
   readonly raft: RaftCore = core();
-  readonly desk: ProposalDesk = new ProposalDesk(this.raft, LIMITS);
+  readonly desk: ProposalDesk = new ProposalDesk(
+    this.raft,
+    LIMITS,
+    new EntryMemory(new SlabPool(), true),
+  );
   readonly answers: Record<string, string> = {};
 
   submit(

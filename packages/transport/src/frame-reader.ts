@@ -1,22 +1,26 @@
 /**
  * From the chunks of a stream to frames.
  *
- * A frame that lies whole in a chunk is a part of it. Of others, the bytes are collected, in memory
- * that grows as they come: whoever announces a large frame has to send it before it costs much.
- * Frames of up to 1 MiB are copied once, larger ones by a third more.
+ * A short frame that lies whole in a chunk is a part of it. Of others, the bytes are collected: in
+ * a slab, which is used again, so that chunks are soon forgotten; those longer than a slab in
+ * memory that grows as they come, by a third more than they need: whoever announces a large frame
+ * has to send it before it costs much.
  */
 
+import { releaseBytes, type SlabPool } from "@quorumlog/std";
 import { FRAME_HEADER_BYTES, type FrameKind, type FrameProblem, headerProblem } from "./frame.ts";
 
-/** @param payload - Shares memory with other frames. */
+/** @param payload - Held for the receiver, who may release it; shares memory with other frames. */
 export type OnFrame = (kind: FrameKind, groupId: number, payload: Uint8Array) => void;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-const FIRST_BYTES_MAX = 1 << 20;
 const GROWTH = 4;
+/** Up to here a frame stays where it came: copying it costs more than keeping the chunk. */
+const STAYS_BYTES_MAX = 2_048;
 
 export class FrameReader {
   readonly #lengthMax: number;
+  readonly #memory: SlabPool;
   readonly #onFrame: OnFrame;
   readonly #header: Buffer = Buffer.alloc(FRAME_HEADER_BYTES);
   #headerBytes = 0;
@@ -26,8 +30,9 @@ export class FrameReader {
   #bodyBytes = 0;
   #isStopped = false;
 
-  constructor(lengthMax: number, onFrame: OnFrame) {
+  constructor(lengthMax: number, memory: SlabPool, onFrame: OnFrame) {
     this.#lengthMax = lengthMax;
+    this.#memory = memory;
     this.#onFrame = onFrame;
   }
 
@@ -57,7 +62,7 @@ export class FrameReader {
       const count = Math.min(this.#length - this.#bodyBytes, chunk.byteLength - at);
       const part = chunk.subarray(at, at + count);
       at += count;
-      if (count === this.#length) this.#deliver(part);
+      if (count === this.#length && count <= STAYS_BYTES_MAX) this.#deliver(part);
       else if (this.#collect(part)) this.#deliver(this.#body);
       else return undefined;
     }
@@ -75,10 +80,12 @@ export class FrameReader {
   #collect(part: Uint8Array): boolean {
     const bytes = this.#bodyBytes + part.byteLength;
     if (bytes > this.#body.byteLength) {
-      const wanted = Math.max(FIRST_BYTES_MAX, this.#body.byteLength * GROWTH, bytes);
-      const body = Buffer.allocUnsafeSlow(Math.min(this.#length, wanted));
-      body.set(this.#body.subarray(0, this.#bodyBytes));
-      this.#body = body;
+      const { slabBytes } = this.#memory;
+      const wanted = Math.max(slabBytes, this.#body.byteLength * GROWTH, bytes);
+      const former = this.#body;
+      this.#body = this.#memory.take(Math.min(this.#length, wanted));
+      this.#body.set(former.subarray(0, this.#bodyBytes));
+      releaseBytes(former);
     }
     this.#body.set(part, this.#bodyBytes);
     this.#bodyBytes = bytes;

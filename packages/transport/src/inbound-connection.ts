@@ -5,7 +5,7 @@
  */
 
 import type { Socket } from "node:net";
-import { assert } from "@quorumlog/std";
+import { assert, releaseBytes } from "@quorumlog/std";
 import {
   bareFrame,
   FRAME_DATA,
@@ -58,7 +58,8 @@ export class InboundConnection {
     this.#context = context;
     this.#socket = init.socket;
     this.#handshake = new AcceptorHandshake(context.credentials);
-    this.#reader = new FrameReader(context.options.frameBytesMax, (kind, groupId, payload) => {
+    const { options, memory } = context;
+    this.#reader = new FrameReader(options.frameBytesMax, memory, (kind, groupId, payload) => {
       this.#onFrame(kind, groupId, payload);
     });
     const { socket } = init;
@@ -152,7 +153,9 @@ export class InboundConnection {
       const { counters, groups } = this.#context;
       counters.framesIn += 1;
       counters.bytesIn += FRAME_HEADER_BYTES + payload.byteLength;
-      if (!groups.deliver(groupId, from, payload)) counters.dropped.unattached += 1;
+      if (groups.deliver(groupId, from, payload)) return;
+      counters.dropped.unattached += 1;
+      releaseBytes(payload);
     } else this.#end("kind");
   }
 

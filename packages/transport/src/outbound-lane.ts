@@ -9,6 +9,7 @@
 
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { holdBytes, releaseBytes } from "@quorumlog/std";
 import type { Address } from "./address.ts";
 import {
   bareFrame,
@@ -63,7 +64,7 @@ export class OutboundLane {
     const { options, scheduler } = context;
     this.#bytesMax = init.lane === "control" ? options.controlBytesMax : options.bulkBytesMax;
     this.#handshake = new DialerHandshake(context.credentials, init.toNodeId);
-    this.#reader = new FrameReader(0, (kind) => {
+    this.#reader = new FrameReader(0, context.memory, (kind) => {
       if (kind === FRAME_PONG) this.#silentTicks = 0;
       else this.#end({ kind: "invalid", code: "kind", message: "a frame that no acceptor sends" });
     });
@@ -237,8 +238,19 @@ export class OutboundLane {
         head.set(part, at);
         at += part.byteLength;
       }
-    this.#socket.write(head);
-    if (!isCopied) for (const part of parts) if (part.byteLength > 0) this.#socket.write(part);
+    if (isCopied) this.#socket.write(head);
+    else this.#writeParts([head, ...parts]);
+  }
+
+  /** The kernel reads them when it can: until then their memory is held. */
+  #writeParts(parts: readonly Uint8Array[]): void {
+    for (const part of parts) holdBytes(part);
+    const release = (): void => {
+      for (const part of parts) releaseBytes(part);
+    };
+    const last = parts.length - 1;
+    for (const [at, part] of parts.entries())
+      this.#socket.write(part, at === last ? release : undefined);
   }
 
   #endOfTime(code: string, message: string): void {

@@ -12,7 +12,7 @@
  * on.
  */
 
-import { assert } from "@quorumlog/std";
+import { assert, SlabPool } from "@quorumlog/std";
 import { Acceptor } from "./acceptor.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { type Group, GroupTable } from "./group-table.ts";
@@ -32,6 +32,8 @@ export interface TcpTransportInit {
   /** In `[0, 1)`; for jitter. */
   readonly random?: () => number;
   readonly scheduler?: Scheduler;
+  /** For what is received. By default one of its own. */
+  readonly memory?: SlabPool;
 }
 
 /**
@@ -191,5 +193,6 @@ function contextOf(init: TcpTransportInit): TransportContext {
     counters: newCounters(),
     groups,
     sockets: new SocketSet(),
+    memory: init.memory ?? new SlabPool(),
   };
 }

@@ -1,6 +1,7 @@
 /** What the parts of one TCP transport share. */
 
 import type { Socket } from "node:net";
+import type { SlabPool } from "@quorumlog/std";
 import type { GroupTable } from "./group-table.ts";
 import type { Credentials } from "./handshake.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -20,6 +21,8 @@ export interface TransportContext {
   readonly counters: TransportCounters;
   readonly groups: GroupTable;
   readonly sockets: SocketSet;
+  /** For what is received. */
+  readonly memory: SlabPool;
 }
 
 /** Every socket that is not closed yet, so that none is left behind. */

@@ -22,7 +22,9 @@ export interface GroupReceiver {
    * A frame arrived.
    *
    * @param from - Who sent it, as it has proved.
-   * @param payload - Belongs to the receiver; may share memory with other frames, for good.
+   * @param payload - Belongs to the receiver, who may release it when nobody reads it any more
+   *   (`releaseBytes`), and otherwise keeps it for as long as it likes. It may share memory with
+   *   other frames.
    */
   onFrame(from: PeerIdentity, payload: Uint8Array): void;
 
@@ -53,7 +55,7 @@ export interface GroupLink {
   /**
    * Sends one frame, the concatenation of `parts`.
    *
-   * @param parts - Belong to the transport from here on: nobody writes to them again.
+   * @param parts - Nobody writes to them any more; what is of a slab is held until it was sent.
    * @returns false if the frame was not taken: the node is not up, or too many bytes wait.
    * @throws RangeError if it is longer than any frame may be, which waiting does not change.
    */

@@ -1,6 +1,7 @@
 // Goal: frames come out as they went in, however the stream is cut; damage is found in any header.
 // Method: random frames, random cuts, random damage.
 
+import { releaseBytes, SlabPool } from "@quorumlog/std";
 import * as fc from "fast-check";
 import { crc32 } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -13,6 +14,7 @@ interface Frame {
 }
 
 const LENGTH_MAX = 1 << 24;
+const MEMORY = new SlabPool();
 
 function encoded({ groupId, payload }: Frame): Buffer {
   const header = Buffer.alloc(16);
@@ -34,7 +36,7 @@ function chunks(bytes: Buffer, sizes: readonly number[]): Buffer[] {
 
 function reader(lengthMax = LENGTH_MAX): { reader: FrameReader; frames: Frame[] } {
   const frames: Frame[] = [];
-  const made = new FrameReader(lengthMax, (_kind, groupId, payload) => {
+  const made = new FrameReader(lengthMax, MEMORY, (_kind, groupId, payload) => {
     frames.push({ groupId, payload: Buffer.from(payload) });
   });
   return { reader: made, frames };
@@ -90,10 +92,27 @@ describe("however the stream is cut", () => {
   });
 });
 
-test("a frame that lies whole in a chunk is a part of it", () => {
+test("a longer frame is copied to a slab, which is used again when it is released", () => {
+  let freed = 0;
+  const memory = new SlabPool({ slabBytes: 10_000, onFree: () => (freed += 1) });
+  const payload = Buffer.alloc(9_000, "slab");
+  const reading = new FrameReader(LENGTH_MAX, memory, (_kind, _groupId, bytes) => {
+    expect(Buffer.from(bytes).equals(payload)).toBe(true);
+    releaseBytes(bytes);
+  });
+  for (const size of [4_000, 65_536])
+    for (let i = 0; i < 10; i++)
+      for (const chunk of chunks(encoded({ groupId: 1, payload }), [size])) reading.push(chunk);
+
+  expect(freed).toBe(19);
+});
+
+test("a short frame that lies whole in a chunk is a part of it", () => {
   const chunk = Buffer.concat([1, 2].map((n) => encoded({ groupId: n, payload: Buffer.alloc(9) })));
   const payloads: Uint8Array[] = [];
-  new FrameReader(LENGTH_MAX, (_kind, _groupId, payload) => payloads.push(payload)).push(chunk);
+  new FrameReader(LENGTH_MAX, MEMORY, (_kind, _groupId, payload) => payloads.push(payload)).push(
+    chunk,
+  );
 
   expect(payloads.map(({ buffer }) => buffer === chunk.buffer)).toEqual([true, true]);
 });
@@ -129,7 +148,7 @@ test("a large frame that is only announced costs little", () => {
 
 test("nothing comes out of a reader that was stopped, even from within", () => {
   const seen: number[] = [];
-  const made = new FrameReader(LENGTH_MAX, (_kind, groupId) => {
+  const made = new FrameReader(LENGTH_MAX, MEMORY, (_kind, groupId) => {
     seen.push(groupId);
     made.stop();
   });

@@ -9,6 +9,7 @@
  * caller's: callbacks run when it says so, so that a simulator can put them on virtual time.
  */
 
+import { crc32 } from "node:zlib";
 import { assert, type Prng } from "@quorumlog/std";
 import type { DirectoryLock, Done, FileSystem, OpenFile } from "../file-system.ts";
 
@@ -269,9 +270,11 @@ export class MemoryFileSystem implements FileSystem {
       write: (parts, position, done) => {
         if (this.#life !== life) return;
         const event = this.#event("write", path);
+        const sum = checksumOf(parts);
         // The kernel may have written some of it before it says so.
         const error = this.fault?.(event) ?? failureOf(() => put(parts, position));
         this.#answer(event, () => {
+          assert(checksumOf(parts) === sum, "what is written stays as it is until it is written");
           done(error);
         });
       },
@@ -361,4 +364,10 @@ function overwrite(target: Uint8Array, position: number, bytes: Uint8Array): Uin
   }
   result.set(bytes, position);
   return result;
+}
+
+function checksumOf(parts: readonly Uint8Array[]): number {
+  let sum = 0;
+  for (const part of parts) sum = crc32(part, sum);
+  return sum;
 }

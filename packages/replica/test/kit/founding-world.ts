@@ -1,7 +1,7 @@
 /** Nodes that found a group, on virtual time: their disks, their processes, and who has begun. */
 
 import { MemoryFileSystem } from "@quorumlog/log/testing";
-import { Prng } from "@quorumlog/std";
+import { Prng, SlabPool } from "@quorumlog/std";
 import { MemoryNetwork, VirtualTime } from "@quorumlog/transport/testing";
 import type { Environment } from "../../src/environment.ts";
 import { FoundingAgreement, type FoundingResult } from "../../src/founding-agreement.ts";
@@ -42,6 +42,7 @@ export class FoundingWorld {
   /** The sets of lives that any process has begun with. */
   readonly begun: Set<string> = new Set();
   readonly #addresses: ReadonlyMap<number, string>;
+  readonly #memory: SlabPool = new SlabPool();
 
   constructor(nodes: number, seed: number) {
     this.prng = new Prng(seed);
@@ -231,6 +232,7 @@ export class FoundingWorld {
         after(0, run);
       },
       random: () => prng.uint32(),
+      memory: this.#memory,
     };
   }
 }

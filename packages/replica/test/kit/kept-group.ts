@@ -1,5 +1,6 @@
 /** A node's log, snapshots and state on a disk in memory, step by step, without consensus. */
 
+import { SlabPool } from "@quorumlog/std";
 import { createLog, type LogPlace, parseLogOptions, SegmentLogStore } from "@quorumlog/log";
 import { EMPTY_CONFIGURATION, type Snapshot } from "@quorumlog/raft";
 import { encodeConfiguration } from "../../src/configuration-codec.ts";
@@ -15,6 +16,8 @@ import type { Machine } from "../../src/machine.ts";
 import type { SnapshotStore, SnapshotStoreInit } from "../../src/snapshot-store.ts";
 import { StateKeeper } from "../../src/state-keeper.ts";
 import { SnapshotMachine, type Source } from "./snapshots.ts";
+
+const MEMORY = new SlabPool();
 
 const MEMBERS = [{ id: 1, incarnation: 1 }];
 const CONFIGURATION = { ...EMPTY_CONFIGURATION, voters: MEMBERS };
@@ -90,7 +93,7 @@ export class KeptGroup {
   /** Appends an entry, commits it and applies it. @returns its index. */
   commit(...drafts: readonly CommandDraft[]): number {
     const index = this.log.lastIndex() + 1;
-    const data = encodeContainer(drafts, 1_000);
+    const data = encodeContainer(drafts, 1_000, MEMORY);
     const entry = { index, term: 1, kind: "normal" as const, data };
     const hardState = { currentTerm: 1, votedFor: 1, commitIndex: index };
     this.log.append({ hardState, reset: undefined, entries: [entry] }, () => undefined);

@@ -6,7 +6,7 @@
  * faults that are set, and by the seed.
  */
 
-import { assert, type Prng } from "@quorumlog/std";
+import { assert, type Prng, SlabPool } from "@quorumlog/std";
 import { type Group, GroupTable } from "../group-table.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { GroupLink, GroupReceiver, NodeId, PeerIdentity, Transport } from "../transport.ts";
@@ -18,6 +18,8 @@ export interface MemoryNetworkInit {
   readonly prng: Prng;
   /** One way; default 1 to 2. */
   readonly latencyMs?: LatencyRange;
+  /** For what is received. By default one of its own. */
+  readonly memory?: SlabPool;
   /** As of a TCP transport. */
   readonly limits?: Partial<MemoryLimits>;
   /** A receiver has thrown. By default, so does the scheduler's callback. */
@@ -38,12 +40,14 @@ const LIMITS: MemoryLimits = {
 export class MemoryNetwork {
   readonly #init: MemoryNetworkInit;
   readonly #limits: MemoryLimits;
+  readonly #memory: SlabPool;
   readonly #nodes = new Map<NodeId, MemoryTransport>();
   readonly #ways = new Map<string, MemoryWay>();
 
   constructor(init: MemoryNetworkInit) {
     this.#init = init;
     this.#limits = { ...LIMITS, ...init.limits };
+    this.#memory = init.memory ?? new SlabPool();
   }
 
   /** Starts a node. One that was killed, or has closed, may start again. */
@@ -61,6 +65,7 @@ export class MemoryNetwork {
           own,
           nodeId: to,
           limits: this.#limits,
+          memory: this.#memory,
           scheduler,
           random: () => prng.fraction(),
           there: this.#way(nodeId, to),

@@ -1,5 +1,6 @@
 /** A node that another one wants to reach, over ways that may be cut: dials, sends, and listens. */
 
+import { releaseBytes, type SlabPool } from "@quorumlog/std";
 import { Backoff } from "../backoff.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Lane, NodeId, PeerIdentity } from "../transport.ts";
@@ -29,6 +30,7 @@ export interface MemoryPeerInit {
   readonly own: MemoryProcess;
   readonly nodeId: NodeId;
   readonly limits: MemoryLimits;
+  readonly memory: SlabPool;
   readonly scheduler: Scheduler;
   /** In `[0, 1)`. */
   readonly random: () => number;
@@ -73,23 +75,34 @@ export class MemoryPeer {
     const session = this.#session;
     const { own, limits, there } = this.#init;
     if (session === undefined) return false;
-    const payload = copied(parts);
-    const bytes = payload.byteLength;
+    let bytes = 0;
+    for (const part of parts) bytes += part.byteLength;
     if (bytes > limits.frameBytesMax)
       throw new RangeError(`a frame of ${bytes} bytes: more than ${limits.frameBytesMax}`);
     const queued = session.queuedBytes[lane];
     const bytesMax = lane === "control" ? limits.controlBytesMax : limits.bulkBytesMax;
     if (queued > 0 && queued + bytes > bytesMax) return false;
     session.queuedBytes[lane] += bytes;
+    const payload = this.#copied(parts, bytes);
     const isLost = there.isLost();
     there.carry(lane, () => {
       session.queuedBytes[lane] -= bytes;
       // What a process has sent outlives it; what a connection had not delivered does not.
-      if (session.isOver && own.isRunning) return;
-      if (session.target.isRunning && !isLost)
-        session.target.deliver(groupId, own.identity, payload);
+      const isDropped = session.isOver && own.isRunning;
+      if (isDropped || isLost || !session.target.isRunning) releaseBytes(payload);
+      else session.target.deliver(groupId, own.identity, payload);
     });
     return true;
+  }
+
+  #copied(parts: readonly Uint8Array[], length: number): Uint8Array {
+    const bytes = this.#init.memory.take(length);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.byteLength;
+    }
+    return bytes;
   }
 
   /** Nobody wants it any more. */
@@ -202,14 +215,4 @@ export class MemoryPeer {
       this.#dial();
     });
   }
-}
-
-function copied(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return bytes;
 }

@@ -8,11 +8,21 @@ import type { Story } from "../engine/story.ts";
 import { hold } from "../engine/violation.ts";
 import { isSame, type Operation, operationIdOf } from "../client/operation.ts";
 
+/** What a client has read, and still looks at. */
+interface Read {
+  readonly nodeId: number;
+  readonly from: number;
+  readonly records: readonly LogRecord[];
+}
+
+const KEPT_READS = 8;
+
 export class Ledger {
   readonly #story: Story;
   readonly #operations = new Map<number, Operation>();
   /** By offset. */
   readonly #found: Operation[] = [];
+  readonly #kept: Read[] = [];
   /** The offset behind everything that was acknowledged. */
   ackedEnd = 0;
   ackedCount = 0;
@@ -43,8 +53,16 @@ export class Ledger {
     else this.#compare(nodeId, offset, { known, records });
   }
 
-  /** A replica has read. */
+  /** A replica has read; the reader keeps some of it for a while, and looks at it again. */
   onRead(nodeId: number, from: number, records: readonly LogRecord[]): void {
+    this.#compareRead(nodeId, from, records);
+    this.#kept.push({ nodeId, from, records });
+    if (this.#kept.length <= KEPT_READS) return;
+    const oldest = this.#kept.shift() as Read;
+    this.#compareRead(oldest.nodeId, oldest.from, oldest.records);
+  }
+
+  #compareRead(nodeId: number, from: number, records: readonly LogRecord[]): void {
     let next = from;
     for (const { offset, data } of records) {
       hold(offset === next, "reads are dense", () => {

@@ -21,6 +21,7 @@ export interface SpyMachineInit {
 
 export class SpyMachine implements Machine {
   readonly #init: SpyMachineInit;
+  readonly copiesRecords = true;
   /** Of the record that has to come next. */
   nextOffset = 0;
   #sum = 0;

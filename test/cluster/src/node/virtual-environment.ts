@@ -4,6 +4,7 @@ import type { Environment } from "@quorumlog/replica";
 import type { Prng } from "@quorumlog/std";
 import type { EventQueue } from "../engine/event-queue.ts";
 import type { Gate } from "./gate.ts";
+import { spoiledMemory } from "./spoiled-memory.ts";
 
 /** The clock on the wall of one machine. */
 export interface WallClock {
@@ -44,5 +45,6 @@ export function virtualEnvironment(init: VirtualEnvironmentInit): Environment {
       queue.after(prng.fraction() * TURN_MS_MAX, () => gate.run(run));
     },
     random: () => prng.uint32(),
+    memory: spoiledMemory(),
   };
 }

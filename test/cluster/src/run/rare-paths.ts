@@ -29,6 +29,7 @@ const RARE_PATHS: readonly string[] = [
   "closed after handing over",
   // Calls.
   "container of several calls",
+  "mark: memory used again",
   "duplicate answered",
   "mismatch",
   "expired",

@@ -19,6 +19,7 @@ import { hold, Violation } from "../engine/violation.ts";
 import type { Swarm } from "../fault/swarm.ts";
 import type { DiskFault } from "../node/simulated-disk.ts";
 import { type CrashKind, namesFile, type NodeWatch, SimNode } from "../node/sim-node.ts";
+import { spoiledMemory } from "../node/spoiled-memory.ts";
 
 export class World implements NodeWatch {
   readonly queue: EventQueue;
@@ -57,6 +58,7 @@ export class World implements NodeWatch {
       scheduler: queue,
       prng: prng.fork(),
       latencyMs: swarm.latencyMs,
+      memory: spoiledMemory(),
       limits: { silenceMs: 1_000, pingMs: 250, redialMsMax: 300 },
     });
     const founders = Array.from({ length: swarm.founders }, (_, i) => i + 1);
