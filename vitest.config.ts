@@ -9,5 +9,7 @@ export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/*/test/**/*.test.ts"],
     environment: "node",
+    // What hangs is found; a machine that is busy is not.
+    testTimeout: 30_000,
   },
 });

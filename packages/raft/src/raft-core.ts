@@ -22,7 +22,7 @@ import {
 } from "./election.ts";
 import type { Entry } from "./entry.ts";
 import { tellOfTerm } from "./follower.ts";
-import { isCount, type NodeId, type Ticks } from "./ids.ts";
+import { isCount, type LogIndex, type NodeId, type Term, type Ticks } from "./ids.ts";
 import { onSnapshotReport, onUnreachable, tickLeader } from "./leader.ts";
 import {
   applyConfigurationChange,
@@ -35,7 +35,7 @@ import type { ProgressView } from "./progress.ts";
 import { propose } from "./proposals.ts";
 import type { ProposeResult } from "./propose-result.ts";
 import { expireForwardedReads, readIndex, startWantedRound } from "./reads.ts";
-import type { AppendDone, ApplyDone, Ready, Status } from "./ready.ts";
+import type { AppendDone, ApplyDone, Ready, RoleName, Status } from "./ready.ts";
 import { ReadyBuilder } from "./ready-builder.ts";
 import { stepRole } from "./step-role.ts";
 import { startTransfer } from "./transfer.ts";
@@ -314,6 +314,25 @@ export class RaftCore {
     core.checkInvariants();
   }
 
+  get role(): RoleName {
+    return this.#core.role.kind;
+  }
+
+  get currentTerm(): Term {
+    return this.#core.currentTerm;
+  }
+
+  /** `undefined` while this node knows of none. */
+  get leaderId(): NodeId | undefined {
+    return this.#core.leaderId;
+  }
+
+  /** What of the log is on this node's disk, as far as the core was told. */
+  get stableIndex(): LogIndex {
+    return this.#core.log.stableIndex;
+  }
+
+  /** All at once; what is asked for often has a getter of its own. */
   status(): Status {
     const core = this.#core;
     const leader = core.leader();

@@ -27,5 +27,5 @@ export interface AppendCall {
   /** Called once. */
   readonly settle: (error: ReplicaError | undefined, at: AppendedAt | undefined) => void;
   /** The desk's own: where the call is; `undefined` before it is submitted. */
-  state?: "queued" | "underWay" | "settled";
+  state?: "queued" | "underWay" | "settled" | undefined;
 }

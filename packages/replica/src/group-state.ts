@@ -43,6 +43,8 @@ export interface Marker {
   readonly time: number;
 }
 
+const NO_VALUES: readonly Uint8Array[] = [];
+
 export class GroupState {
   /** The first offset that can be read. */
   firstOffset: number = 0;
@@ -59,10 +61,12 @@ export class GroupState {
   readonly offsets: OffsetIndex = new OffsetIndex();
   readonly addresses: Map<number, string> = new Map();
   readonly #machine: Machine | undefined;
+  readonly #isBare: boolean;
   #nextSessionId = 1;
 
   constructor(machine: Machine | undefined) {
     this.#machine = machine;
+    this.#isBare = machine === undefined;
   }
 
   /**
@@ -81,8 +85,11 @@ export class GroupState {
     let number = 0;
     for (let command = container.next(); command !== undefined; command = container.next()) {
       if (command.kind === COMMAND_KIND.snapshotMarker) isMarker = true;
-      const result = this.#applyCommand(command, { index, number, container });
-      results?.push(result);
+      if (this.#isPlain(command)) this.#appendPlain(command.recordCount, results);
+      else {
+        const result = this.#applyCommand(command, { index, number, container });
+        results?.push(result);
+      }
       number += 1;
     }
     if (isMarker) this.#mark(index);
@@ -153,6 +160,18 @@ export class GroupState {
       const nodeId = image.number();
       this.addresses.set(nodeId, image.text());
     });
+  }
+
+  /** Whether there is nothing to it but to count: most of what a log is given. */
+  #isPlain({ kind, sessionId, offset }: Command): boolean {
+    const isExpected = offset === -1 || offset === this.nextOffset;
+    return kind === COMMAND_KIND.records && sessionId === 0 && isExpected && this.#isBare;
+  }
+
+  #appendPlain(count: number, results: CommandResult[] | undefined): void {
+    const offset = this.nextOffset;
+    this.nextOffset += count;
+    results?.push({ status: "appended", offset, count, isDuplicate: false, values: NO_VALUES });
   }
 
   #applyCommand(command: Command, place: CommandPlace): CommandResult {

@@ -29,9 +29,10 @@ import {
   withFounding,
   writeNodeIdentity,
 } from "./node-directory.ts";
-import { Replica, type ReplicaInit } from "./replica.ts";
+import { Replica } from "./replica.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
+import type { ReplicaInit } from "./replica-init.ts";
 import { raftOptions, type ReplicaTuning, TICK_MS } from "./replica-options.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 import { watchedMachine } from "./watched-machine.ts";

@@ -10,7 +10,12 @@
 import type { RaftCore } from "@quorumlog/raft";
 import { crc32 } from "node:zlib";
 import type { AppendCall } from "./append-call.ts";
-import { commandBytes, CONTAINER_HEADER_BYTES, encodeContainer } from "./container.ts";
+import {
+  commandBytes,
+  type CommandDraft,
+  CONTAINER_HEADER_BYTES,
+  encodeContainer,
+} from "./container.ts";
 import type { EntryMemory } from "./entry-memory.ts";
 import type { CommandResult } from "./group-state.ts";
 import { notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
@@ -45,6 +50,8 @@ export class ProposalDesk {
   readonly #parked = new Map<number, AppendCall[]>();
   /** By how long they may take: each in the order of their deadlines. */
   readonly #byTimeout = new Map<number, AppendCall[]>();
+  #lastTimeoutMs = Number.NaN;
+  #lastWatched: AppendCall[] = [];
 
   constructor(core: RaftCore, limits: ProposalLimits, memory: EntryMemory) {
     this.#core = core;
@@ -58,8 +65,7 @@ export class ProposalDesk {
 
   /** @throws ReplicaError `NOT_LEADER`, `OVERLOADED`: nothing was taken. */
   submit(call: AppendCall, timeoutMs: number): void {
-    const { role, leaderId } = this.#core.status();
-    if (role !== "leader") throw notLeader(leaderId);
+    if (this.#core.role !== "leader") throw notLeader(this.#core.leaderId);
     if (this.pendingBytes + call.draft.bytes > this.#limits.pendingBytesMax) throw overloaded();
     call.state = "queued";
     this.#queue.push(call);
@@ -94,7 +100,7 @@ export class ProposalDesk {
     if (calls === undefined) return;
     this.#parked.delete(ticket);
     this.#underWayBytes -= bytesOf(calls);
-    if (result === "dropped") this.#refuse(calls, notLeader(this.#core.status().leaderId));
+    if (result === "dropped") this.#refuse(calls, notLeader(this.#core.leaderId));
     else this.#begin(result.firstIndex, result.term, calls);
   }
 
@@ -139,10 +145,12 @@ export class ProposalDesk {
           this.#giveUp(call, "TIMEOUT", "the append was not over in time");
         done += 1;
       }
-      if (done === calls.length) this.#byTimeout.delete(key);
-      else if (done > 0) calls.splice(0, done);
+      if (done === calls.length) {
+        this.#byTimeout.delete(key);
+        this.#lastTimeoutMs = Number.NaN;
+      } else if (done > 0) calls.splice(0, done);
     }
-    const { currentTerm } = this.#core.status();
+    const { currentTerm } = this.#core;
     for (const [index, container] of this.#underWay) {
       const isStale = container.term !== currentTerm;
       if (isStale && container.calls.every(isSettled)) this.#end(index, container);
@@ -164,18 +172,29 @@ export class ProposalDesk {
   }
 
   #watch(call: AppendCall, timeoutMs: number): void {
+    // Mostly it is the same one again.
+    if (timeoutMs !== this.#lastTimeoutMs) {
+      this.#lastTimeoutMs = timeoutMs;
+      this.#lastWatched = this.#watchedWith(timeoutMs);
+    }
+    this.#lastWatched.push(call);
+  }
+
+  #watchedWith(timeoutMs: number): AppendCall[] {
     // A few lists, whatever callers ask for: within a sixteenth they are one.
     const step = 2 ** Math.max(0, Math.floor(Math.log2(timeoutMs)) - 4);
     const key = Math.ceil(timeoutMs / step) * step;
-    const calls = this.#byTimeout.get(key);
-    if (calls === undefined) this.#byTimeout.set(key, [call]);
-    else calls.push(call);
+    const found = this.#byTimeout.get(key);
+    if (found !== undefined) return found;
+    const calls: AppendCall[] = [];
+    this.#byTimeout.set(key, calls);
+    return calls;
   }
 
   /** What an earlier term left under way is no reason to wait: it may never be answered. */
   #isBusy(): boolean {
     if (this.#underWay.size < PARTIAL_UNDER_WAY_MAX) return false;
-    const { currentTerm, role } = this.#core.status();
+    const { currentTerm, role } = this.#core;
     // What waits is to be told that it has to go elsewhere.
     if (role !== "leader") return false;
     let count = 0;
@@ -199,9 +218,14 @@ export class ProposalDesk {
   }
 
   #propose(taken: readonly AppendCall[], timestamp: number): void {
-    const calls = taken.filter((call) => call.state === "queued" && isUnchanged(call));
+    const calls: AppendCall[] = [];
+    const drafts: CommandDraft[] = [];
+    for (const call of taken)
+      if (call.state === "queued" && isUnchanged(call)) {
+        calls.push(call);
+        drafts.push(call.draft);
+      }
     if (calls.length === 0) return;
-    const drafts = calls.map(({ draft }) => draft);
     const container = encodeContainer(drafts, timestamp, this.#memory.pool);
     const outcome = this.#core.propose([container], [crc32(container)]);
     if (outcome.status === "appended") {
@@ -213,7 +237,7 @@ export class ProposalDesk {
       this.#underWayBytes += bytesOf(calls);
     } else {
       const isOverloaded = outcome.status === "dropped" && outcome.reason === "overloaded";
-      this.#refuse(calls, isOverloaded ? overloaded() : notLeader(this.#core.status().leaderId));
+      this.#refuse(calls, isOverloaded ? overloaded() : notLeader(this.#core.leaderId));
     }
   }
 

@@ -97,6 +97,11 @@ export class ReadDesk {
       for (const waiter of waiters) answer(waiter, undefined, readIndex);
   }
 
+  /** Whether nobody waits for anything. */
+  get isIdle(): boolean {
+    return this.#count === 0;
+  }
+
   /** Whether anybody waits to be asked for. */
   hasWishes(): boolean {
     return this.#wanted.length > 0;

@@ -115,3 +115,7 @@ export function lostTail(lastIndex: number, acknowledged: number): ReplicaError 
       "disk has lost what was synced. Keep the directory for a look, and replace the node",
   );
 }
+
+export function closed(): ReplicaError {
+  return new ReplicaError("CLOSED", "the replica was closed");
+}

@@ -21,57 +21,28 @@ import {
   type ProgressView,
   type ProposeResult,
   RaftCore,
-  type RaftOptions,
   type Ready,
   type Snapshot,
   type Status,
 } from "@quorumlog/raft";
-import type { GroupLink, GroupReceiver, PeerIdentity, Transport } from "@quorumlog/transport";
+import type { GroupLink, GroupReceiver, PeerIdentity } from "@quorumlog/transport";
 import { CommitNotices } from "./commit-notices.ts";
+import { CoreClock } from "./core-clock.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { EntryMemory } from "./entry-memory.ts";
 import type { Environment } from "./environment.ts";
 import type { CommandResult } from "./group-state.ts";
-import type { Machine } from "./machine.ts";
 import { PeerDirectory } from "./peer-directory.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope, laneOf } from "./peer-envelope.ts";
-import { ProposalDesk, type ProposalLimits } from "./proposal-desk.ts";
+import { ProposalDesk } from "./proposal-desk.ts";
 import { RaftStorage } from "./raft-storage.ts";
 import { ReadDesk } from "./read-desk.ts";
 import { failedWith, lostTail, ReplicaError } from "./replica-error.ts";
-import type { ReplicaEvent } from "./replica-event.ts";
+import type { ReplicaInit } from "./replica-init.ts";
 import { baseOf, decodeDescriptor } from "./snapshot-descriptor.ts";
 import { SnapshotFetcher } from "./snapshot-fetcher.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
-import type { SnapshotStore } from "./snapshot-store.ts";
 import { StateKeeper } from "./state-keeper.ts";
-
-export interface ReplicaTiming {
-  /** Of the core's clock. */
-  readonly tickMs: number;
-  /** An event tells of it when nothing happened for longer. */
-  readonly stallMs: number;
-}
-
-export interface ReplicaInit {
-  readonly nodeId: number;
-  readonly incarnation: number;
-  readonly groupId: number;
-  readonly raft: RaftOptions;
-  readonly timing: ReplicaTiming;
-  readonly limits: ProposalLimits;
-  readonly snapshotBytesPerSecond: number;
-  readonly environment: Environment;
-  readonly log: LogStore;
-  readonly snapshots: SnapshotStore;
-  readonly transport: Transport;
-  /** By node id; those of the log come on top. */
-  readonly addresses: ReadonlyMap<number, string>;
-  readonly machine: Machine | undefined;
-  readonly onEvent: (event: ReplicaEvent) => void;
-  /** After each turn. */
-  readonly onTurn: () => void;
-}
 
 export class Replica implements GroupReceiver {
   readonly core: RaftCore;
@@ -86,8 +57,7 @@ export class Replica implements GroupReceiver {
   readonly #link: GroupLink;
   readonly #sender: SnapshotSender;
   readonly #fetcher: SnapshotFetcher;
-  #lastTickAt: number;
-  #cancelTick: () => void = () => undefined;
+  readonly #clock: CoreClock;
   #isTurnWanted = false;
   readonly #notices: CommitNotices;
   readonly #memory: EntryMemory;
@@ -139,10 +109,35 @@ export class Replica implements GroupReceiver {
         this.wantTurn();
       },
     });
-    this.#fetcher = new SnapshotFetcher({
+    this.#fetcher = this.#makeFetcher();
+    this.#link = init.transport.attach(init.groupId, this);
+    const { nodeId, incarnation, addresses } = init;
+    const link = this.#link;
+    this.peers = new PeerDirectory({ nodeId, incarnation, addresses, link }, configuration);
+    this.peers.onState(configuration, this.keeper.state.addresses);
+    this.#clock = new CoreClock({
+      environment,
+      tickMs: init.timing.tickMs,
+      heartbeatTicks: init.raft.heartbeatTicks,
+      isBusy: () => this.#isBusy(),
+      onTime: (ticks, passedMs) => {
+        this.#onTime(ticks, passedMs);
+      },
+      onTick: () => {
+        this.#onTick();
+      },
+    });
+    this.#maybeFound();
+    this.wantTurn();
+    this.#clock.start();
+  }
+
+  #makeFetcher(): SnapshotFetcher {
+    const { snapshots, onEvent } = this.#init;
+    return new SnapshotFetcher({
       snapshots,
       onEvent,
-      now: () => environment.now(),
+      now: () => this.#environment.now(),
       request: (from, part) => this.#send(from, { kind: "snapshotRequest", part }),
       end: (to, part) => this.#send(to, { kind: "snapshotEnd", part }),
       install: (message) => {
@@ -153,15 +148,6 @@ export class Replica implements GroupReceiver {
         });
       },
     });
-    this.#link = init.transport.attach(init.groupId, this);
-    const { nodeId, incarnation, addresses } = init;
-    const link = this.#link;
-    this.peers = new PeerDirectory({ nodeId, incarnation, addresses, link }, configuration);
-    this.peers.onState(configuration, this.keeper.state.addresses);
-    this.#lastTickAt = environment.now();
-    this.#maybeFound();
-    this.wantTurn();
-    this.#scheduleTick();
   }
 
   isOpen(): boolean {
@@ -183,14 +169,14 @@ export class Replica implements GroupReceiver {
 
   /** Proposes a change of membership. */
   proposeChange(change: ConfigurationChange): ProposeResult {
-    this.#catchUpClock();
+    this.#clock.catchUp();
     const result = this.core.proposeConfigurationChange(change);
     this.wantTurn();
     return result;
   }
 
   transferLeadership(to: number): boolean {
-    this.#catchUpClock();
+    this.#clock.catchUp();
     const accepted = this.core.transferLeadership(to);
     this.wantTurn();
     return accepted;
@@ -204,7 +190,7 @@ export class Replica implements GroupReceiver {
         this.#init.onEvent({ type: "malformedFrame", from: from.nodeId });
         return;
       }
-      this.#catchUpClock();
+      this.#clock.catchUp();
       this.#receive(from.nodeId, envelope);
       this.#memory.receive(payload, envelope);
       this.wantTurn();
@@ -223,7 +209,8 @@ export class Replica implements GroupReceiver {
   onPeerDown(nodeId: number): void {
     if (!this.isOpen()) return;
     this.guarded(() => {
-      this.#catchUpClock();
+      this.#clock.catchUp();
+      this.#clock.worry();
       this.core.reportUnreachable(nodeId);
       this.#sender.fail(nodeId);
       this.peers.onPeerDown(nodeId);
@@ -235,7 +222,7 @@ export class Replica implements GroupReceiver {
   onPeerGone(nodeId: number): void {
     if (!this.isOpen()) return;
     this.guarded(() => {
-      this.#catchUpClock();
+      this.#clock.catchUp();
       this.core.reportPeerGone(nodeId);
       this.#init.onEvent({ type: "peerGone", nodeId });
       this.wantTurn();
@@ -263,7 +250,7 @@ export class Replica implements GroupReceiver {
   stop(reason: ReplicaError): void {
     if (!this.isOpen()) return;
     this.#state = "stopped";
-    this.#cancelTick();
+    this.#clock.stop();
     this.#link.detach();
     this.proposals.stop((outcome) => {
       return new ReplicaError(reason.code, reason.message, { outcome, cause: reason.cause });
@@ -335,7 +322,7 @@ export class Replica implements GroupReceiver {
 
   #turn(): void {
     const { core } = this;
-    this.#catchUpClock();
+    this.#clock.catchUp();
     this.proposals.flush(this.#timestamp());
     this.reads.flush(this.#environment.now());
     const appliedBefore = this.keeper.appliedIndex;
@@ -354,6 +341,7 @@ export class Replica implements GroupReceiver {
     }
     this.#init.onTurn();
     if (core.hasReady()) this.wantTurn();
+    this.#clock.wake();
   }
 
   #handle(ready: Ready): void {
@@ -370,7 +358,7 @@ export class Replica implements GroupReceiver {
 
   #report({ softState }: Ready): void {
     if (softState === undefined) return;
-    const term = this.core.status().currentTerm;
+    const term = this.core.currentTerm;
     if (softState.role !== "leader") this.#sender.forget();
     this.#init.onEvent({ type: "role", role: softState.role, term });
     this.#init.onEvent({ type: "leader", leaderId: softState.leaderId, term });
@@ -397,7 +385,7 @@ export class Replica implements GroupReceiver {
     if (work.done !== undefined) this.core.onAppendDone(work.done);
     this.#memory.onDurable();
     if (work.snapshot !== undefined) this.keeper.onReset();
-    const { role, stableIndex, currentTerm } = this.core.status();
+    const { role, stableIndex, currentTerm } = this.core;
     if (role === "leader") this.proposals.onStable(stableIndex, currentTerm);
     this.wantTurn();
   }
@@ -451,33 +439,32 @@ export class Replica implements GroupReceiver {
     return this.#link.send(to, laneOf(envelope), encodeEnvelope(envelope));
   }
 
-  #scheduleTick(): void {
-    this.#cancelTick = this.#environment.after(this.#init.timing.tickMs, () => {
-      if (!this.isOpen()) return;
-      this.#scheduleTick();
-      this.guarded(() => {
-        this.#catchUpClock();
-        const now = this.#environment.now();
-        this.proposals.expire(now);
-        this.reads.tick(now);
-        this.#sender.tick(now);
-        this.#fetcher.tick(now);
-        this.disk.tick();
-        const isWanted = this.proposals.pendingBytes > 0 || this.reads.hasWishes();
-        if (isWanted || this.core.hasReady()) this.wantTurn();
-      });
-    });
+  /** Whether anything may be due before the next heartbeat; what comes in wakes this up anyway. */
+  #isBusy(): boolean {
+    const { role, leaderId } = this.core;
+    const isLed = role === "leader" || (role === "follower" && leaderId !== undefined);
+    return !isLed || this.core.hasReady() || this.proposals.pendingBytes > 0 || !this.reads.isIdle;
   }
 
-  /** Tells the core what time it is, before anything else after a pause. */
-  #catchUpClock(): void {
-    const { tickMs, stallMs } = this.#init.timing;
-    const passed = this.#environment.now() - this.#lastTickAt;
-    if (passed < tickMs) return;
-    const ticks = Math.floor(passed / tickMs);
-    this.#lastTickAt += ticks * tickMs;
-    if (passed > stallMs) this.#init.onEvent({ type: "stalled", milliseconds: Math.round(passed) });
+  #onTime(ticks: number, passedMs: number): void {
+    if (passedMs > this.#init.timing.stallMs)
+      this.#init.onEvent({ type: "stalled", milliseconds: Math.round(passedMs) });
     this.core.tick(ticks);
+  }
+
+  #onTick(): void {
+    if (!this.isOpen()) return;
+    this.guarded(() => {
+      this.#clock.catchUp();
+      const now = this.#environment.now();
+      this.proposals.expire(now);
+      this.reads.tick(now);
+      this.#sender.tick(now);
+      this.#fetcher.tick(now);
+      this.disk.tick();
+      const isWanted = this.proposals.pendingBytes > 0 || this.reads.hasWishes();
+      if (isWanted || this.core.hasReady()) this.wantTurn();
+    });
   }
 
   /** The log's time never goes back, whatever the clock on the wall does. */

@@ -2,7 +2,7 @@
 
 import { nodeFileSystem } from "@quorumlog/log";
 import { type Configuration, isVoter, type ProgressView } from "@quorumlog/raft";
-import type { AppendCall, AppendedAt, Durability } from "./append-call.ts";
+import type { AppendedAt } from "./append-call.ts";
 import {
   type CommandDraft,
   COMMAND_HEADER_BYTES,
@@ -15,8 +15,9 @@ import { GroupWaits } from "./group-waits.ts";
 import { MARKER_DRAFT, type RetentionPolicy, trimDraft } from "./leader-duties.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
+import { PromisedCall } from "./promised-call.ts";
 import type { Replica } from "./replica.ts";
-import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+import { closed, demandNotAborted, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
 
 /** A look at a replica: what stands where. */
@@ -252,53 +253,39 @@ export class ReplicatedGroup {
     if (this.#closing !== undefined || !this.replica.isOpen()) throw closed();
   }
 
-  /** Puts a call on its way: one promise, whatever it takes. */
-  protected submit<T>(
-    durability: Durability,
-    options: CallOptions,
-    call: {
-      /** @throws ReplicaError if the call makes no sense. */
-      readonly draft: () => CommandDraft;
-      /** @throws ReplicaError if it was refused when it was applied. */
-      readonly answer: (at: AppendedAt, draft: CommandDraft) => T;
-    },
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.demandOpen();
-      const draft = call.draft();
-      if (draft.kind === COMMAND_KIND.records) this.#demandRoom();
-      const { signal } = options;
-      demandNotAborted(signal);
-      const timeoutMs = this.#timeoutOf(options);
-      let onAbort: (() => void) | undefined = undefined;
-      const settle = (error: ReplicaError | undefined, at: AppendedAt | undefined): void => {
-        if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
-        if (at === undefined) {
-          reject(error ?? closed());
-          return;
-        }
-        try {
-          resolve(call.answer(at, draft));
-        } catch (refusal) {
-          reject(refusal);
-        }
+  /**
+   * Puts a call on its way, which is settled in time.
+   *
+   * @throws ReplicaError if it cannot be: nothing was begun.
+   */
+  protected submit<T>(call: PromisedCall<T>, options: CallOptions): void {
+    this.demandOpen();
+    if (call.draft.kind === COMMAND_KIND.records) this.#demandRoom();
+    const { signal } = options;
+    demandNotAborted(signal);
+    const timeoutMs = this.#timeoutOf(options);
+    const { proposals } = this.replica;
+    call.deadline = this.environment.now() + timeoutMs;
+    proposals.submit(call, timeoutMs);
+    if (signal !== undefined) {
+      const onAbort = (): void => {
+        proposals.abort(call);
       };
-      const deadline = this.environment.now() + timeoutMs;
-      const pending: AppendCall = { draft, durability, deadline, settle };
-      this.replica.proposals.submit(pending, timeoutMs);
-      if (signal !== undefined) {
-        onAbort = () => {
-          this.replica.proposals.abort(pending);
-        };
-        signal.addEventListener("abort", onAbort, { once: true });
-      }
-      this.replica.wantTurn();
-    });
+      signal.addEventListener("abort", onAbort, { once: true });
+      call.onSettled = () => {
+        signal.removeEventListener("abort", onAbort);
+      };
+    }
+    this.replica.wantTurn();
   }
 
   /** Puts a command on its way that has no records. */
   protected submitCommand(draft: CommandDraft, options: CallOptions): Promise<AppendedAt> {
-    return this.submit("quorum", options, { draft: () => draft, answer: (at) => at });
+    return new Promise((resolve, reject) => {
+      const durability = "quorum";
+      const call = new PromisedCall({ draft, durability, resolve, reject, answer: itself });
+      this.submit(call, options);
+    });
   }
 
   /** @returns the session's id. */
@@ -422,6 +409,6 @@ function demandFramesFit({ tuning, transport }: Pick<GroupInit, "tuning" | "tran
   );
 }
 
-function closed(): ReplicaError {
-  return new ReplicaError("CLOSED", "the replica was closed");
+function itself(at: AppendedAt): AppendedAt {
+  return at;
 }

@@ -1,11 +1,12 @@
 /** A durable, linearizable log, replicated: what an application imports. */
 
-import type { Durability } from "./append-call.ts";
+import type { AppendedAt, Durability } from "./append-call.ts";
 import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
 import { COMMAND_KIND } from "./container.ts";
 import type { Retention } from "./leader-duties.ts";
 import { LogSession } from "./log-session.ts";
 import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
+import { PromisedCall } from "./promised-call.ts";
 import { type LogRecord, type ReadResult, RecordReader } from "./record-reader.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
 import {
@@ -128,24 +129,17 @@ export class ReplicatedLog extends ReplicatedGroup {
     options: AppendOptions,
     place: { readonly sessionId: number; readonly sequence: number },
   ): Promise<AppendAck> {
-    const { durability = "quorum", expectedOffset = -1 } = options;
-    return this.submit(durability, options, {
-      draft: () => {
-        const records = data instanceof Uint8Array ? [data] : data;
-        demandRecords("data", records, this.#callBytesMax);
-        if (options.expectedOffset !== undefined)
-          demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
-        if (place.sessionId !== 0 && durability !== "quorum")
-          throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
-        return recordsDraft(records, place, expectedOffset);
-      },
-      answer: ({ index, term, result }, { records }) => {
-        const count = records.length;
-        if (durability !== "quorum")
-          return { durability, offset: undefined, count, index, term, isDuplicate: false };
-        const { offset, isDuplicate } = demandAppended(result, expectedOffset);
-        return { durability, offset, count, index, term, isDuplicate };
-      },
+    return new Promise((resolve, reject) => {
+      const { durability = "quorum", expectedOffset } = options;
+      const records = data instanceof Uint8Array ? [data] : data;
+      demandRecords("data", records, this.#callBytesMax);
+      if (expectedOffset !== undefined)
+        demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
+      if (place.sessionId !== 0 && durability !== "quorum")
+        throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
+      const draft = recordsDraft(records, place, expectedOffset ?? -1);
+      const call = new PromisedCall({ draft, durability, resolve, reject, answer: ackOf });
+      this.submit(call, options);
     });
   }
 
@@ -202,4 +196,13 @@ export class ReplicatedLog extends ReplicatedGroup {
       if (!(error instanceof ReplicaError) || error.code !== "TIMEOUT") throw error;
     }
   }
+}
+
+function ackOf(at: AppendedAt, { draft, durability }: PromisedCall<AppendAck>): AppendAck {
+  const { index, term } = at;
+  const count = draft.records.length;
+  if (durability !== "quorum")
+    return { durability, offset: undefined, count, index, term, isDuplicate: false };
+  const { offset, isDuplicate } = demandAppended(at.result, draft.offset);
+  return { durability, offset, count, index, term, isDuplicate };
 }

@@ -1,7 +1,9 @@
 /** A state machine that every node of a group has a copy of, kept equal by the log. */
 
 import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
+import type { AppendedAt } from "./append-call.ts";
 import type { Machine } from "./machine.ts";
+import { PromisedCall } from "./promised-call.ts";
 import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
 import { type CallOptions, recordsDraft, ReplicatedGroup } from "./replicated-group.ts";
 
@@ -59,12 +61,12 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
     commands: readonly Uint8Array[],
     options: ExecuteOptions = {},
   ): Promise<readonly Uint8Array[]> {
-    return this.submit("quorum", options, {
-      draft: () => {
-        demandRecords("commands", commands, this.#callBytesMax);
-        return recordsDraft(commands, options.session ?? NO_SESSION, -1);
-      },
-      answer: ({ result }) => demandAppended(result, -1).values,
+    return new Promise((resolve, reject) => {
+      demandRecords("commands", commands, this.#callBytesMax);
+      const draft = recordsDraft(commands, options.session ?? NO_SESSION, -1);
+      const durability = "quorum";
+      const call = new PromisedCall({ draft, durability, resolve, reject, answer: valuesOf });
+      this.submit(call, options);
     });
   }
 
@@ -80,4 +82,8 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
     demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
     return { sessionId: await this.openSessionFor(idleMs, options) };
   }
+}
+
+function valuesOf({ result }: AppendedAt): readonly Uint8Array[] {
+  return demandAppended(result, -1).values;
 }

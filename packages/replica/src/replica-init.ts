@@ -1,0 +1,37 @@
+/** What a replica is made of. */
+
+import type { LogStore } from "@quorumlog/log";
+import type { RaftOptions } from "@quorumlog/raft";
+import type { Transport } from "@quorumlog/transport";
+import type { Environment } from "./environment.ts";
+import type { Machine } from "./machine.ts";
+import type { ProposalLimits } from "./proposal-desk.ts";
+import type { ReplicaEvent } from "./replica-event.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
+
+export interface ReplicaTiming {
+  /** Of the core's clock. */
+  readonly tickMs: number;
+  /** An event tells of it when nothing happened for longer. */
+  readonly stallMs: number;
+}
+
+export interface ReplicaInit {
+  readonly nodeId: number;
+  readonly incarnation: number;
+  readonly groupId: number;
+  readonly raft: RaftOptions;
+  readonly timing: ReplicaTiming;
+  readonly limits: ProposalLimits;
+  readonly snapshotBytesPerSecond: number;
+  readonly environment: Environment;
+  readonly log: LogStore;
+  readonly snapshots: SnapshotStore;
+  readonly transport: Transport;
+  /** By node id; those of the log come on top. */
+  readonly addresses: ReadonlyMap<number, string>;
+  readonly machine: Machine | undefined;
+  readonly onEvent: (event: ReplicaEvent) => void;
+  /** After each turn. */
+  readonly onTurn: () => void;
+}
