@@ -1,9 +1,9 @@
 /** Three nodes that write when they lead, behind links that can be made to stall. */
 
-import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LinkProxy, openLinkProxy } from "@quorumlog/transport/testing";
+import { ForkedNode } from "../forked-node.ts";
 import { freePorts } from "../free-ports.ts";
 import type {
   FailoverAnswer,
@@ -18,8 +18,10 @@ const DEADLINE_MS = 30_000;
 interface Node {
   readonly nodeId: number;
   readonly config: FailoverConfig;
-  child: ChildProcess;
+  process: FailoverProcess;
 }
+
+type FailoverProcess = ForkedNode<FailoverRequest, FailoverAnswer>;
 
 export class FailoverGroup {
   readonly #directory: string;
@@ -80,20 +82,17 @@ export class FailoverGroup {
   }
 
   ask(nodeId: number, request: FailoverRequest): Promise<FailoverAnswer> {
-    const { child } = this.#node(nodeId);
-    const answer = nextAnswer(child);
-    child.send(request);
-    return answer;
+    return this.#node(nodeId).process.ask(request);
   }
 
   signal(nodeId: number, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    this.#node(nodeId).child.kill(signal);
+    this.#node(nodeId).process.signal(signal);
   }
 
   async restart(nodeId: number, perSecond: number): Promise<void> {
     const node = this.#node(nodeId);
-    node.child = this.#fork(node.config);
-    await nextAnswer(node.child);
+    node.process = this.#fork(node.config);
+    await node.process.nextAnswer();
     await this.ask(nodeId, { type: "rate", perSecond });
   }
 
@@ -108,7 +107,7 @@ export class FailoverGroup {
   }
 
   async stop(): Promise<void> {
-    for (const { child } of this.#nodes.values()) child.kill("SIGKILL");
+    for (const { process } of this.#nodes.values()) process.signal("SIGKILL");
     for (const link of this.#links.values()) await link.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
@@ -124,17 +123,17 @@ export class FailoverGroup {
     }
     const listen = `127.0.0.1:${ports[nodeId - 1]}`;
     const config = { nodeId, directory: join(this.#directory, `${nodeId}`), listen, peers };
-    const child = this.#fork(config);
-    this.#nodes.set(nodeId, { nodeId, config, child });
-    await nextAnswer(child);
+    const process = this.#fork(config);
+    this.#nodes.set(nodeId, { nodeId, config, process });
+    await process.nextAnswer();
   }
 
-  #fork(config: FailoverConfig): ChildProcess {
-    const child = fork(new URL("./failover-node.js", import.meta.url), [JSON.stringify(config)]);
-    child.on("message", (message: FailoverAnswer) => {
-      if (message.type === "firstAck") this.#onFirstAck(message.nodeId, message.at);
+  #fork(config: FailoverConfig): FailoverProcess {
+    return new ForkedNode(new URL("./failover-node.js", import.meta.url), config, (message) => {
+      if (message.type !== "firstAck") return false;
+      this.#onFirstAck(message.nodeId, message.at);
+      return true;
     });
-    return child;
   }
 
   #node(nodeId: number): Node {
@@ -146,20 +145,4 @@ export class FailoverGroup {
 
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function nextAnswer(child: ChildProcess): Promise<FailoverAnswer> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null, signal: string | null): void => {
-      reject(new Error(`a node of the measurement ended: ${code ?? signal}`));
-    };
-    const onMessage = (message: FailoverAnswer): void => {
-      if (message.type === "firstAck") return;
-      child.off("exit", onExit);
-      child.off("message", onMessage);
-      resolve(message);
-    };
-    child.once("exit", onExit);
-    child.on("message", onMessage);
-  });
 }
