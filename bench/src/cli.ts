@@ -5,32 +5,47 @@ import { runCoreBench } from "./core-bench.ts";
 import { runFailoverBench } from "./failover-bench.ts";
 import { runLogBench } from "./log-bench.ts";
 import { runReplicaBench } from "./replica-bench.ts";
+import { runSoakBench } from "./soak-bench.ts";
 import { runSpikeBench } from "./spike/spike-bench.ts";
 
 const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
        npm run bench -- replica [--rounds N] [--time MS]
        npm run bench -- failover [--times N]
+       npm run bench -- soak [--minutes N] [--load SHARE]
 
 core       the consensus core: proposals, append replies, follower appends; bytes allocated
 spike      the data path that the formats were chosen by: containers, peers, ways to sync
 log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
 replica    three replicas in their own processes, beside a bare program; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
+soak       a steady load for long: memory, disk, stalls, losses; in out/bench, with a plot
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --times    faults of each kind; in [1, 1000], default 30
+--minutes  how long the load is held; in [1, 10000], default 30
+--load     of the peak, which is measured first; in [0.01, 1], default 0.5
 --open-gb  GB of the log that is opened, which are written first; in [0, 1000], default 1;
            with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
-type Flag = "time" | "rounds" | "open-gb" | "times";
+type Flag = "time" | "rounds" | "open-gb" | "times" | "minutes" | "load";
 type Values = Readonly<Record<Flag, number>>;
 
-const FLAGS: Readonly<Record<Flag, { min: number; max: number; fallback: number }>> = {
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+  /** Whether it may lie between two integers. */
+  readonly isShare?: boolean;
+}
+
+const FLAGS: Readonly<Record<Flag, Bounds>> = {
   time: { min: 50, max: 60_000, fallback: 1_000 },
   rounds: { min: 0, max: 99, fallback: 5 },
   times: { min: 1, max: 1_000, fallback: 30 },
   "open-gb": { min: 0, max: 1_000, fallback: 1 },
+  minutes: { min: 1, max: 10_000, fallback: 30 },
+  load: { min: 0.01, max: 1, fallback: 0.5, isShare: true },
 };
 
 interface BenchEntry {
@@ -47,6 +62,10 @@ const BENCHES = new Map<string, BenchEntry>([
       flags: ["time", "rounds"],
       run: ({ time, rounds }) => runReplicaBench({ timeMs: time, rounds }),
     },
+  ],
+  [
+    "soak",
+    { flags: ["minutes", "load"], run: ({ minutes, load }) => runSoakBench({ minutes, load }) },
   ],
   ["failover", { flags: ["times"], run: ({ times }) => runFailoverBench({ times }) }],
   [
@@ -84,12 +103,13 @@ function parseFlags(words: readonly string[], flags: readonly Flag[]): Values | 
     // An unknown flag, a word too many or no value: the caller shows what there is.
     return undefined;
   }
-  const values: Record<Flag, number> = { time: 0, rounds: 0, times: 0, "open-gb": 0 };
+  const values = {} as Record<Flag, number>;
   for (const flag of Object.keys(FLAGS) as Flag[]) {
-    const { min, max, fallback } = FLAGS[flag];
+    const { min, max, fallback, isShare = false } = FLAGS[flag];
     const text = given[flag];
     const value = text === undefined ? fallback : text === "" ? Number.NaN : Number(text);
-    if (!Number.isInteger(value) || value < min || value > max) return undefined;
+    const isSound = isShare ? Number.isFinite(value) : Number.isInteger(value);
+    if (!isSound || value < min || value > max) return undefined;
     values[flag] = value;
   }
   return values;
