@@ -13,9 +13,7 @@
 import type { LogStore } from "@quorumlog/log";
 import {
   type AppendWork,
-  type ApplyWork,
   type ConfigurationChange,
-  type Entry,
   type Member,
   type Message,
   type ProgressView,
@@ -29,9 +27,9 @@ import type { GroupLink, GroupReceiver, PeerIdentity } from "@quorumlog/transpor
 import { CommitNotices } from "./commit-notices.ts";
 import { CoreClock } from "./core-clock.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { EntryApplier } from "./entry-applier.ts";
 import { EntryMemory } from "./entry-memory.ts";
 import type { Environment } from "./environment.ts";
-import type { CommandResult } from "./group-state.ts";
 import { PeerDirectory } from "./peer-directory.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope, laneOf } from "./peer-envelope.ts";
 import { ProposalDesk } from "./proposal-desk.ts";
@@ -61,6 +59,7 @@ export class Replica implements GroupReceiver {
   #isTurnWanted = false;
   readonly #notices: CommitNotices;
   readonly #memory: EntryMemory;
+  readonly #applier: EntryApplier;
   #state: "open" | "stopped" = "open";
   #failure: ReplicaError | undefined;
 
@@ -84,6 +83,9 @@ export class Replica implements GroupReceiver {
       seed: environment.random(),
     });
     this.proposals = new ProposalDesk(this.core, init.limits, this.#memory);
+    const { core, keeper, proposals } = this;
+    const now = (): number => environment.now();
+    this.#applier = new EntryApplier({ core, keeper, proposals, now, onEvent });
     this.reads = new ReadDesk(this.core, init.raft.electionTicks * init.timing.tickMs);
     const after = (delayMs: number, run: () => void): void => {
       environment.after(delayMs, () => {
@@ -100,7 +102,7 @@ export class Replica implements GroupReceiver {
     this.#sender = new SnapshotSender({
       snapshots,
       bytesPerSecond: init.snapshotBytesPerSecond,
-      now: () => environment.now(),
+      now,
       after,
       send: (to, part, bytes) => this.#send(to, { kind: "snapshotChunk", part, bytes }),
       onEvent,
@@ -326,6 +328,7 @@ export class Replica implements GroupReceiver {
     this.proposals.flush(this.#timestamp());
     this.reads.flush(this.#environment.now());
     const appliedBefore = this.keeper.appliedIndex;
+    this.#applier.beginTurn();
     for (let ready = core.takeReady(); ready !== undefined; ready = core.takeReady()) {
       this.#handle(ready);
       // A disk may answer at once, and with a failure.
@@ -340,7 +343,7 @@ export class Replica implements GroupReceiver {
       this.proposals.flush(this.#timestamp());
     }
     this.#init.onTurn();
-    if (core.hasReady()) this.wantTurn();
+    if (core.hasReady() || this.#applier.isBehind) this.wantTurn();
     this.#clock.wake();
   }
 
@@ -350,7 +353,7 @@ export class Replica implements GroupReceiver {
     if (ready.append?.snapshot !== undefined) this.#install(ready.append.snapshot);
     if (ready.append !== undefined) this.#append(ready.append);
     if (!this.isOpen()) return;
-    if (ready.apply !== undefined) this.#apply(ready.apply);
+    if (ready.apply !== undefined) this.#applier.add(ready.apply);
     for (const state of ready.readStates) this.reads.onReadState(state, this.keeper.appliedIndex);
     for (const context of ready.droppedReads) this.reads.onDropped(context);
     for (const { ticket, result } of ready.parked) this.proposals.onParkedOutcome(ticket, result);
@@ -392,31 +395,11 @@ export class Replica implements GroupReceiver {
 
   #install(snapshot: Snapshot): void {
     const hasFile = decodeDescriptor(snapshot.data) !== 0;
+    this.#applier.finish();
     const { lastIncludedIndex: index } = snapshot;
     this.keeper.install(snapshot, hasFile);
     this.proposals.onSkipped(index);
     this.#init.onEvent({ type: "snapshotInstalled", index });
-  }
-
-  #apply({ entries, done }: ApplyWork): void {
-    for (const entry of entries) this.#applyEntry(entry);
-    this.core.onApplyDone(done);
-  }
-
-  #applyEntry(entry: Entry): void {
-    const { index, term } = entry;
-    if (entry.kind === "configuration") {
-      const configuration = this.core.applyConfigurationChange(entry);
-      this.keeper.applyConfiguration(entry, configuration);
-      this.#init.onEvent({ type: "configuration", configuration });
-      this.proposals.onApplied(index, term, undefined);
-      return;
-    }
-    const results: CommandResult[] | undefined = this.proposals.isAwaited(index, term)
-      ? []
-      : undefined;
-    this.keeper.applyNormal(entry, results);
-    this.proposals.onApplied(index, term, results);
   }
 
   #sendMessage(message: Message): void {
