@@ -70,7 +70,8 @@ export class Replica implements GroupReceiver {
     this.log = log;
     this.disk = new DiskWatch(log, () => environment.now());
     const { machine, onEvent } = init;
-    this.keeper = new StateKeeper({ log, snapshots, machine, onEvent });
+    const guarded = this.guarded.bind(this);
+    this.keeper = new StateKeeper({ log, snapshots, machine, onEvent, guarded });
     const { configuration } = this.keeper;
     const isReleased = machine === undefined || machine.copiesRecords === true;
     this.#memory = new EntryMemory(environment.memory, isReleased);
@@ -88,9 +89,7 @@ export class Replica implements GroupReceiver {
     this.#applier = new EntryApplier({ core, keeper, proposals, now, onEvent });
     this.reads = new ReadDesk(this.core, init.raft.electionTicks * init.timing.tickMs);
     const after = (delayMs: number, run: () => void): void => {
-      environment.after(delayMs, () => {
-        if (this.isOpen()) this.guarded(run);
-      });
+      environment.after(delayMs, () => guarded(run));
     };
     this.#notices = new CommitNotices({
       after,
@@ -142,12 +141,10 @@ export class Replica implements GroupReceiver {
       now: () => this.#environment.now(),
       request: (from, part) => this.#send(from, { kind: "snapshotRequest", part }),
       end: (to, part) => this.#send(to, { kind: "snapshotEnd", part }),
+      guarded: this.guarded.bind(this),
       install: (message) => {
-        if (!this.isOpen()) return;
-        this.guarded(() => {
-          this.core.step(message);
-          this.wantTurn();
-        });
+        this.core.step(message);
+        this.wantTurn();
       },
     });
   }
@@ -231,8 +228,12 @@ export class Replica implements GroupReceiver {
     });
   }
 
-  /** Whatever is thrown in here is a broken invariant, or a damaged disk: the node stops. */
+  /**
+   * Does nothing once the node has stopped. Whatever is thrown in here is a broken invariant, or a
+   * damaged disk: the node stops.
+   */
   guarded(run: () => void): void {
+    if (!this.isOpen()) return;
     try {
       run();
     } catch (error) {

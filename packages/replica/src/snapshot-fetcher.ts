@@ -20,6 +20,8 @@ export interface SnapshotFetcherInit {
   readonly install: (message: InstallSnapshot) => void;
   /** Told if there is no room for it, or what is sent or was kept of it is damaged. */
   readonly onEvent: ReplicaEventListener;
+  /** Runs what the disk calls back: what is thrown there has no caller, and ends the node. */
+  readonly guarded: (run: () => void) => void;
 }
 
 interface Fetch {
@@ -86,8 +88,10 @@ export class SnapshotFetcher {
     if (fetch.receipt.offset + bytes.byteLength > fetch.bytes) return;
     fetch.isWriting = true;
     fetch.receipt.append(bytes, (error) => {
-      fetch.isWriting = false;
-      this.#onAppended(fetch, error);
+      this.#init.guarded(() => {
+        fetch.isWriting = false;
+        this.#onAppended(fetch, error);
+      });
     });
   }
 
@@ -164,12 +168,14 @@ export class SnapshotFetcher {
     }
     fetch.isWriting = true;
     fetch.receipt.finish((error) => {
-      this.#fetch = undefined;
-      if (error === undefined) this.#finish(fetch.message);
-      else {
-        fetch.receipt.abort();
-        this.#end(fetch.message, false);
-      }
+      this.#init.guarded(() => {
+        this.#fetch = undefined;
+        if (error === undefined) this.#finish(fetch.message);
+        else {
+          fetch.receipt.abort();
+          this.#end(fetch.message, false);
+        }
+      });
     });
   }
 

@@ -27,6 +27,8 @@ export interface StateKeeperInit {
   readonly machine: Machine | undefined;
   /** Told of snapshots that are damaged, or found no room. */
   readonly onEvent: ReplicaEventListener;
+  /** Runs what the disk calls back: what is thrown there has no caller, and ends the node. */
+  readonly guarded: (run: () => void) => void;
 }
 
 interface SnapshotWish {
@@ -39,6 +41,7 @@ export class StateKeeper {
   readonly #snapshots: SnapshotStore;
   readonly #machine: Machine | undefined;
   readonly #onEvent: ReplicaEventListener;
+  readonly #guarded: (run: () => void) => void;
   #state: GroupState;
   #appliedIndex: number;
   #configuration: Configuration;
@@ -68,6 +71,7 @@ export class StateKeeper {
     this.#snapshots = init.snapshots;
     this.#machine = init.machine;
     this.#onEvent = init.onEvent;
+    this.#guarded = init.guarded;
     const base = init.log.base();
     for (const { index, error } of init.snapshots.damaged()) this.#onSnapshotFailed(index, error);
     const newest = this.#newestUsable();
@@ -231,7 +235,18 @@ export class StateKeeper {
       this.#writeNext();
     };
     try {
-      this.#snapshots.write(meta, image, onDurable, onNoSpace);
+      this.#snapshots.write(
+        meta,
+        image,
+        () => {
+          this.#guarded(onDurable);
+        },
+        (error) => {
+          this.#guarded(() => {
+            onNoSpace(error);
+          });
+        },
+      );
     } catch (error) {
       if (!(error instanceof SnapshotError) || error.code !== "SNAPSHOT_NO_SPACE") throw error;
       onNoSpace(error);
@@ -260,8 +275,10 @@ export class StateKeeper {
     this.#isTrimming = true;
     const offset = this.#state.markers.find((marker) => marker.index === index)?.offset;
     this.#log.trim(base, () => {
-      this.#isTrimming = false;
-      this.#tidy();
+      this.#guarded(() => {
+        this.#isTrimming = false;
+        this.#tidy();
+      });
     });
     this.#baseOffset = offset ?? this.#baseOffset;
   }

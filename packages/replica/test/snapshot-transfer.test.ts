@@ -84,6 +84,9 @@ class Follower extends Disk {
       onEvent: (event) => {
         if (event.type === "snapshotFailed") this.failed.push(event.error);
       },
+      guarded: (run) => {
+        run();
+      },
     });
   }
 }

@@ -344,6 +344,20 @@ describe("a disk without room for a snapshot", () => {
     expect(indexes(group.snapshots)).toEqual(markers);
   });
 
+  test("ends the node if hearing of it throws: nothing is thrown at the disk", () => {
+    const broken = new Error("the listener is broken");
+    const { group } = kept({
+      onSnapshotFailed: () => {
+        throw broken;
+      },
+    });
+    fill(group);
+    group.marker();
+    group.settle();
+
+    expect(group.thrown).toEqual([broken]);
+  });
+
   test("leaves the log what it needs", () => {
     const group = new KeptGroup({ store: { reserveBytes: 50_000 } });
     group.disk.fileSystem.freeBytes = () => 49_999;

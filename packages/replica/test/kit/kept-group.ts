@@ -26,6 +26,8 @@ export interface KeptGroupInit {
   readonly seed?: number;
   readonly machine?: Machine;
   readonly store?: Partial<SnapshotStoreInit>;
+  /** Hears of snapshots that failed, too. */
+  readonly onSnapshotFailed?: (index: number) => void;
 }
 
 export class KeptGroup {
@@ -36,6 +38,8 @@ export class KeptGroup {
   keeper!: StateKeeper;
   /** What it said of snapshots, by index. */
   failed: [index: number, error: Error][] = [];
+  /** What was thrown where the disk had called back. */
+  thrown: unknown[] = [];
   /** What the log said. */
   logFailures: Error[] = [];
 
@@ -59,7 +63,16 @@ export class KeptGroup {
       snapshots: this.snapshots,
       machine: this.#init.machine,
       onEvent: (event) => {
-        if (event.type === "snapshotFailed") this.failed.push([event.index, event.error]);
+        if (event.type !== "snapshotFailed") return;
+        this.failed.push([event.index, event.error]);
+        this.#init.onSnapshotFailed?.(event.index);
+      },
+      guarded: (run) => {
+        try {
+          run();
+        } catch (error) {
+          this.thrown.push(error);
+        }
       },
     });
     this.#applyCommitted();
