@@ -20,6 +20,7 @@ import { ReplicaError } from "./replica-error.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
 import { SnapshotError } from "./snapshot-error.ts";
 import type { SnapshotMeta, SnapshotStore } from "./snapshot-store.ts";
+import { superfluous } from "./snapshot-thinning.ts";
 
 export interface StateKeeperInit {
   readonly log: LogStore;
@@ -301,11 +302,19 @@ export class StateKeeper {
     if (this.#isTrimming || this.#resetCount > 0 || !this.#snapshots.isOpen()) return;
     const base = this.#log.base().index;
     const newest = this.#snapshots.newest()?.index;
-    const markers = new Set(this.#state.markers.map(({ index }) => index));
+    const useful = this.#usefulSnapshots(base);
     for (const { index } of this.#snapshots.list()) {
-      const isKept = index === base || index === newest || (index > base && markers.has(index));
+      const isKept = index === base || index === newest || useful.has(index);
       // A removal that fails ends the store.
       if (!isKept && this.#snapshots.isOpen()) this.#snapshots.remove(index, () => undefined);
     }
+  }
+
+  /** Those that a trim may want the log to begin behind: at markers, and not too many. */
+  #usefulSnapshots(base: number): Set<number> {
+    const complete = new Set(this.#snapshots.list().map(({ index }) => index));
+    const kept = this.#state.markers.filter(({ index }) => index > base && complete.has(index));
+    const given = superfluous(kept);
+    return new Set(kept.map(({ index }) => index).filter((index) => !given.has(index)));
   }
 }
