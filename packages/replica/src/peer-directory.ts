@@ -3,7 +3,7 @@
  * their disk they are in, and how that disk is.
  */
 
-import { allMembers, type Configuration, findMember } from "@quorumlog/raft";
+import { allMembers, type Configuration, findMember, type Member } from "@quorumlog/raft";
 import { AddressError, type GroupLink, parseAddress } from "@quorumlog/transport";
 import type { HealthReport } from "./node-health.ts";
 import { type Envelope, encodeEnvelope } from "./peer-envelope.ts";
@@ -47,8 +47,12 @@ export class PeerDirectory {
 
   /** The group's log says who is in it, and where they are. */
   onState(configuration: Configuration, addresses: ReadonlyMap<number, string>): void {
-    for (const { id } of allMembers(this.#configuration))
-      if (findMember(configuration, id) === undefined) this.#forget(id);
+    if (configuration !== this.#configuration) {
+      const members = allMembers(configuration);
+      for (const former of allMembers(this.#configuration))
+        if (!members.some((member) => isSameMember(member, former)))
+          this.#forget(former, findMember(configuration, former.id) !== undefined);
+    }
     this.#configuration = configuration;
     this.#logged = addresses;
     this.#update();
@@ -100,11 +104,15 @@ export class PeerDirectory {
     }
   }
 
-  /** It was removed. */
-  #forget(nodeId: number): void {
+  /** It was removed; the next life of its disk may have said meanwhile that it is there. */
+  #forget({ id: nodeId, incarnation }: Member, isReplaced: boolean): void {
+    const current = this.#incarnations.get(nodeId);
+    if (current !== undefined && current !== incarnation) return;
+    this.onPeerDown(nodeId);
+    // Its next life is most likely where it was itself, until it says something else.
+    if (isReplaced) return;
     this.#told.delete(nodeId);
     this.#sought.delete(nodeId);
-    this.onPeerDown(nodeId);
   }
 
   /** What was known of it may be another process's by the time it is back. */
@@ -143,6 +151,10 @@ export function isAddress(text: string): boolean {
     if (error instanceof AddressError) return false;
     throw error;
   }
+}
+
+function isSameMember(left: Member, right: Member): boolean {
+  return left.id === right.id && left.incarnation === right.incarnation;
 }
 
 function isSameMap(left: ReadonlyMap<number, string>, right: ReadonlyMap<number, string>): boolean {

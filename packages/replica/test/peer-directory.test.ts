@@ -1,0 +1,81 @@
+// Goal: what was known of a life of a disk goes with it, and what its next life has said stays.
+// Method: the directory alone, with a link that takes down what it is told.
+import type { Configuration } from "@quorumlog/raft";
+import { EMPTY_CONFIGURATION } from "@quorumlog/raft";
+import type { GroupLink } from "@quorumlog/transport";
+import { expect, test } from "vitest";
+import { PeerDirectory } from "../src/peer-directory.ts";
+
+class Link implements GroupLink {
+  peers: ReadonlyMap<number, string> = new Map();
+
+  setPeers(addresses: ReadonlyMap<number, string>): void {
+    this.peers = addresses;
+  }
+
+  send(): boolean {
+    return true;
+  }
+
+  isUp(): boolean {
+    return true;
+  }
+
+  detach(): void {
+    // Nothing is attached.
+  }
+}
+
+const INTRODUCTION = {
+  kind: "introduction",
+  configuration: EMPTY_CONFIGURATION,
+  isFounding: false,
+  isQuestion: false,
+} as const;
+
+/** Nodes 1 and 2, and node 3 in a life of its disk, or not at all. */
+function group(incarnation: number | undefined): Configuration {
+  const third = incarnation === undefined ? [] : [{ id: 3, incarnation }];
+  const voters = [{ id: 1, incarnation: 1 }, { id: 2, incarnation: 1 }, ...third];
+  return { ...EMPTY_CONFIGURATION, voters };
+}
+
+function directory(): { peers: PeerDirectory; link: Link } {
+  const link = new Link();
+  const addresses = new Map([
+    [1, "a:1"],
+    [2, "b:1"],
+  ]);
+  const peers = new PeerDirectory({ nodeId: 1, incarnation: 1, addresses, link }, group(7));
+  peers.onState(group(7), new Map());
+  peers.onIntroduction(3, { ...INTRODUCTION, incarnation: 7, address: "c:1" });
+  expect(link.peers.get(3)).toBe("c:1");
+  return { peers, link };
+}
+
+test("a node that was removed is forgotten", () => {
+  const { peers, link } = directory();
+  peers.onState(group(undefined), new Map());
+
+  expect(peers.incarnationOf(3)).toBeUndefined();
+  expect(link.peers.has(3)).toBe(false);
+});
+
+test("a node whose next life has introduced itself is not", () => {
+  const { peers, link } = directory();
+  peers.onIntroduction(3, { ...INTRODUCTION, incarnation: 8, address: "c:2" });
+  peers.onState(group(undefined), new Map());
+
+  expect(peers.incarnationOf(3)).toBe(8);
+  expect(link.peers.get(3)).toBe("c:2");
+});
+
+test("a life that another one took the place of is forgotten, though the node is a member", () => {
+  const { peers, link } = directory();
+  peers.onHealth(3, { isFull: true, isSlow: false });
+  peers.onState(group(8), new Map());
+
+  expect(peers.incarnationOf(3)).toBeUndefined();
+  expect(peers.healthReports.has(3)).toBe(false);
+  expect(link.peers.get(3)).toBe("c:1");
+});
