@@ -16,6 +16,7 @@ import {
 import { LeadershipCare } from "./leadership-care.ts";
 import { type HealthReport, NodeHealth } from "./node-health.ts";
 import type { Replica } from "./replica.ts";
+import type { ReplicaEventListener } from "./replica-event.ts";
 import type { ReplicaTuning } from "./replica-options.ts";
 
 export interface GroupDutiesInit {
@@ -27,11 +28,16 @@ export interface GroupDutiesInit {
   readonly preferredLeaders: readonly number[];
   /** Room on the disk. */
   readonly freeBytes: () => number;
+  readonly onEvent: ReplicaEventListener;
   /** Calls back once it is settled, however that ended. */
   readonly submit: (draft: CommandDraft, onSettled: () => void) => void;
 }
 
 const LOOK_MS = 1_000;
+/** Of the reserve: when so much was appended, the disk is looked at without waiting for that. */
+const LOOK_SHARE = 0.25;
+/** To look costs a call to the system. */
+const LOOK_BYTES_MIN = 64 * 1024;
 /** A member that is behind for longer is not worth the room. */
 const HOLD_MS = 600_000;
 
@@ -43,6 +49,8 @@ export class GroupDuties {
   #isProposing = false;
   /** Of the log, when it was last looked at whether anything is due. */
   #seenBytes = -1;
+  /** Of the log, when the disk was last looked at. */
+  #lookedBytes = 0;
   /** Since when trims wait for a member that is behind. */
   #heldSince: number | undefined;
   #cancel: () => void = () => undefined;
@@ -56,16 +64,20 @@ export class GroupDuties {
     });
     this.#care = new LeadershipCare(preferredLeaders);
     this.#own = this.#check();
+    if (this.#own.isDamaged) this.#tellDamage();
     this.#lookLater();
   }
 
   /** Whose disk has too little room for more; this node's own id, if it is its own. */
   fullDisk(): number | undefined {
-    if (this.#own.isFull) return this.#init.nodeId;
-    const { healthReports } = this.#init.replica.peers;
-    const { configuration } = this.#init.replica.keeper;
-    for (const [nodeId, { isFull }] of healthReports)
-      if (isFull && findMember(configuration, nodeId) !== undefined) return nodeId;
+    const { replica, nodeId } = this.#init;
+    // A burst between two looks may pass any mark: so what it writes counts, too.
+    if (!this.#own.isFull && !this.#hasRoom()) this.#look();
+    if (this.#own.isFull || !this.#hasRoom()) return nodeId;
+    const { healthReports } = replica.peers;
+    const { configuration } = replica.keeper;
+    for (const [peer, { isFull }] of healthReports)
+      if (isFull && findMember(configuration, peer) !== undefined) return peer;
     return undefined;
   }
 
@@ -75,6 +87,8 @@ export class GroupDuties {
     // Between two looks a second apart, only what was applied can make anything due.
     if (logBytes === this.#seenBytes) return;
     this.#seenBytes = logBytes;
+    const share = this.#init.tuning.diskReserveBytes * LOOK_SHARE;
+    if (logBytes - this.#lookedBytes > Math.max(share, LOOK_BYTES_MIN)) this.#look();
     this.#propose();
   }
 
@@ -84,12 +98,14 @@ export class GroupDuties {
     const { state } = replica.keeper;
     const now = environment.wallTime();
     const isDue = isMarkerDue(state, tuning.snapshotEveryBytes, { policy: retention, now });
+    // One at a time, and none that would find no room: it is due still when that has changed.
+    const isPossible = isDue && !replica.keeper.isWritingSnapshot && this.fullDisk() === undefined;
     const heldIndex = this.#heldIndex();
     const target = trimTarget(state, retention, { now, heldIndex });
-    if (!isDue && target === undefined) return;
+    if (!isPossible && target === undefined) return;
     this.#isProposing = true;
     // One that fails is of no consequence: it is due again, here or on the next leader.
-    submit(isDue ? MARKER_DRAFT : trimDraft(target as number), () => {
+    submit(isPossible ? MARKER_DRAFT : trimDraft(target as number), () => {
       this.#isProposing = false;
       // A trim may be due behind a marker, and more to trim behind a trim.
       this.#seenBytes = -1;
@@ -125,7 +141,7 @@ export class GroupDuties {
       if (!this.#init.replica.isOpen()) return;
       this.#lookLater();
       this.#init.replica.guarded(() => {
-        this.#own = this.#check();
+        this.#look();
         this.#init.replica.peers.tellHealth(this.#own);
         this.#takeCare();
         this.#propose();
@@ -133,10 +149,36 @@ export class GroupDuties {
     });
   }
 
+  /** What is worse than before is told at once; the rest, with the next second. */
+  #look(): void {
+    const { replica } = this.#init;
+    replica.guarded(() => {
+      const before = this.#own;
+      this.#own = this.#check();
+      if (this.#own.isDamaged && !before.isDamaged) this.#tellDamage();
+      if (this.#own.isFull && !before.isFull) replica.peers.tellHealth(this.#own);
+    });
+  }
+
   #check(): HealthReport {
     const { replica, environment, freeBytes } = this.#init;
-    const state = { freeBytes: freeBytes(), lagMs: replica.disk.lagMs() };
-    return this.#health.check(environment.now(), state);
+    const { hasBaseSnapshot, snapshotBytes, state } = replica.keeper;
+    this.#lookedBytes = state.logBytes;
+    const lagMs = replica.disk.lagMs();
+    const signs = { freeBytes: freeBytes(), lagMs, snapshotBytes, hasBaseSnapshot };
+    return this.#health.check(environment.now(), signs);
+  }
+
+  /** Even for what was appended since the last look, and waits to be. */
+  #hasRoom(): boolean {
+    const { keeper, proposals } = this.#init.replica;
+    const newBytes = keeper.state.logBytes - this.#lookedBytes + proposals.pendingBytes;
+    return this.#health.hadRoomFor(newBytes);
+  }
+
+  #tellDamage(): void {
+    const { index } = this.#init.replica.log.base();
+    this.#init.onEvent({ type: "baseDamaged", index });
   }
 
   #takeCare(): void {

@@ -1,6 +1,6 @@
 /**
- * To whom a leader hands over without being asked: away from a disk that became slow, and back to
- * the node that is preferred, once it is ready.
+ * To whom a leader hands over without being asked: away from a disk that became slow, or has lost
+ * what a new node needs, and back to the node that is preferred, once it is ready.
  */
 
 import type { ProgressView } from "@quorumlog/raft";
@@ -45,8 +45,8 @@ export class LeadershipCare {
     const heir = this.#heir(view);
     this.#looks = heir !== undefined && heir === this.#candidate ? this.#looks + 1 : 1;
     this.#candidate = heir;
-    // A slow disk is reason enough at once; a preference can wait.
-    if (heir === undefined || (!view.own.isSlow && this.#looks < READY_LOOKS)) return undefined;
+    // A disk that is not well is reason enough at once; a preference can wait.
+    if (heir === undefined || (!isUnfit(view.own) && this.#looks < READY_LOOKS)) return undefined;
     this.#rest = REST_LOOKS;
     this.#looks = 0;
     return heir;
@@ -65,7 +65,7 @@ export class LeadershipCare {
       .sort((a, b) => this.#rank(a.id) - this.#rank(b.id) || b.matchIndex - a.matchIndex);
     const best = ready[0]?.id;
     if (best === undefined) return undefined;
-    return view.own.isSlow || this.#rank(best) < this.#rank(view.nodeId) ? best : undefined;
+    return isUnfit(view.own) || this.#rank(best) < this.#rank(view.nodeId) ? best : undefined;
   }
 
   #rank(nodeId: number): number {
@@ -78,7 +78,12 @@ export class LeadershipCare {
 function isReady(member: ProgressView, { nodeId, commitIndex, reports }: LeaderView): boolean {
   const { id, isLearner, recentActive, state, matchIndex } = member;
   const report = reports.get(id);
-  const isWell = report !== undefined && !report.isFull && !report.isSlow;
+  const isWell = report !== undefined && !report.isFull && !isUnfit(report);
   const isThere = id !== nodeId && !isLearner && recentActive;
   return isThere && isWell && state === "replicate" && matchIndex >= commitIndex;
+}
+
+/** To lead: a disk that is full is of no use to any leader, whoever that is. */
+function isUnfit({ isSlow, isDamaged }: HealthReport): boolean {
+  return isSlow || isDamaged;
 }

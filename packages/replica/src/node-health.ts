@@ -9,10 +9,22 @@ export interface HealthReport {
   readonly isFull: boolean;
   /** Its disk took far too long, not long ago. */
   readonly isSlow: boolean;
+  /** The snapshot that its log begins behind is damaged: it can bring up no new node. */
+  readonly isDamaged: boolean;
+}
+
+/** What a node sees of itself. */
+export interface HealthSigns {
+  readonly freeBytes: number;
+  /** How long the oldest write of its disk has been under way. */
+  readonly lagMs: number;
+  /** Of its newest snapshot: the next one is about as large, and is there before that one goes. */
+  readonly snapshotBytes: number;
+  readonly hasBaseSnapshot: boolean;
 }
 
 export interface HealthLimits {
-  /** Of room on the disk. */
+  /** Of room on the disk, besides that for a snapshot. */
   readonly reserveBytes: number;
   /** A write that is not done after so long is slow. */
   readonly slowMs: number;
@@ -26,18 +38,26 @@ const RECOVERY_MS = 60_000;
 export class NodeHealth {
   readonly #limits: HealthLimits;
   #isFull = false;
+  #roomBytes = 0;
   #slowUntil = Number.NEGATIVE_INFINITY;
 
   constructor(limits: HealthLimits) {
     this.#limits = limits;
   }
 
-  /** @param state - The room on the disk, and how long its oldest write has been under way. */
-  check(now: number, state: { readonly freeBytes: number; readonly lagMs: number }): HealthReport {
-    const { reserveBytes, slowMs } = this.#limits;
+  check(now: number, signs: HealthSigns): HealthReport {
+    const { slowMs } = this.#limits;
+    const reserveBytes = this.#limits.reserveBytes + signs.snapshotBytes;
     const bytesNeeded = this.#isFull ? reserveBytes * RELIEF : reserveBytes;
-    this.#isFull = state.freeBytes < bytesNeeded;
-    if (state.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
-    return { isFull: this.#isFull, isSlow: now < this.#slowUntil };
+    this.#isFull = signs.freeBytes < bytesNeeded;
+    this.#roomBytes = signs.freeBytes - bytesNeeded;
+    if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
+    const isDamaged = !signs.hasBaseSnapshot;
+    return { isFull: this.#isFull, isSlow: now < this.#slowUntil, isDamaged };
+  }
+
+  /** Whether so many bytes, written since the last check, have left the reserve alone. */
+  hadRoomFor(bytes: number): boolean {
+    return bytes <= this.#roomBytes;
   }
 }

@@ -7,7 +7,7 @@
  *
  *      1  u32  others: CRC-32 of all that follows
  *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
- *              health: 1 if the disk is full, and 2 if it is slow
+ *              health: 1 if the disk is full, 2 if it is slow, and 4 if the log's base is damaged
  *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
  *              founder's whose group has not begun
  *     21  f64  offset in the file
@@ -32,6 +32,7 @@ const KIND = {
 } as const;
 const HEALTH_FULL = 1;
 const HEALTH_SLOW = 2;
+const HEALTH_DAMAGED = 4;
 const INTRODUCTION_QUESTION = 1;
 const INTRODUCTION_FOUNDING = 2;
 const INTRODUCTION_BYTES_MAX = 65_536;
@@ -88,8 +89,9 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
   }
   if (envelope.kind === "health") {
-    const { isFull, isSlow } = envelope.report;
-    const index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
+    const { isFull, isSlow, isDamaged } = envelope.report;
+    const index =
+      (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0) + (isDamaged ? HEALTH_DAMAGED : 0);
     return sealed(KIND.health, { index, term: 0, offset: 0 }, NO_BYTES);
   }
   const bytes = envelope.kind === "snapshotChunk" ? envelope.bytes : NO_BYTES;
@@ -137,8 +139,9 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
     case KIND.introduction:
       return decodeIntroduction(part, bytes.subarray(TRANSFER_HEADER_BYTES));
     case KIND.health: {
-      const isFull = part.index % HEALTH_SLOW === HEALTH_FULL;
-      return { kind: "health", report: { isFull, isSlow: part.index >= HEALTH_SLOW } };
+      const has = (flag: number): boolean => Math.floor(part.index / flag) % 2 === 1;
+      const [isFull, isSlow] = [has(HEALTH_FULL), has(HEALTH_SLOW)];
+      return { kind: "health", report: { isFull, isSlow, isDamaged: has(HEALTH_DAMAGED) } };
     }
     default:
       return undefined;

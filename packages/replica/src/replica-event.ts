@@ -16,6 +16,12 @@ export type ReplicaEvent =
    * made or fetched again later, and until then the log is kept from an older one on.
    */
   | { readonly type: "snapshotFailed"; readonly index: number; readonly error: Error }
+  /**
+   * The snapshot at `index`, which this node's log begins behind, is damaged: it serves, but can
+   * bring up no node that needs it. A leader hands over, if another voter is well; the next trim
+   * mends it.
+   */
+  | { readonly type: "baseDamaged"; readonly index: number }
   /** A function of the application kept everything else waiting. */
   | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
   /** The process did nothing for so long: a pause, or somebody's long computation. */

@@ -101,6 +101,9 @@ export class ReplicatedGroup {
         retention,
         preferredLeaders: init.preferredLeaders,
         freeBytes: () => fileSystem.freeBytes(init.directory),
+        onEvent: (event) => {
+          this.#tell(event);
+        },
         submit: (draft, onSettled) => {
           this.submitCommand(draft, {}).then(onSettled, onSettled);
         },

@@ -107,6 +107,22 @@ export class StateKeeper {
     return Math.max(this.#state.firstOffset, this.#baseOffset);
   }
 
+  /** Whether there is what a node needs that is to begin where this log does. */
+  get hasBaseSnapshot(): boolean {
+    const { index, term } = this.#log.base();
+    if (index <= FOUNDING_INDEX) return true;
+    return this.#snapshots.list().some((each) => each.index === index && each.term === term);
+  }
+
+  /** Of the newest snapshot's file. */
+  get snapshotBytes(): number {
+    return this.#snapshots.newest()?.bytes ?? 0;
+  }
+
+  get isWritingSnapshot(): boolean {
+    return this.#writing !== undefined;
+  }
+
   /** Applies a normal entry, the next one. */
   applyNormal(entry: Entry, results: CommandResult[] | undefined): void {
     const { index, term, data } = entry;

@@ -54,4 +54,39 @@ test("a disk that fills up is noticed, trimmed, and written to again", async () 
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   for (const log of cluster.logs) expect(log.status().logBytes).toBeLessThan(1_000_000);
-});
+}, 30_000);
+
+test.each([1, 20, 400])(
+  "a burst between two looks at the disk leaves the reserve alone: %i at a time",
+  async (atOnce) => {
+    const cluster = await startCluster({
+      diskBytes: 4_000_000,
+      tuning: { segmentBytes: 65_536, snapshotEveryBytes: 65_536, diskReserveBytes: 1_500_000 },
+    });
+    clusters.push(cluster);
+    const leader = await cluster.leader();
+    const codes = new Map<string, number>();
+    const count = (code: string): void => {
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    };
+    for (let sent = 0; sent < 400; sent += atOnce)
+      await Promise.all(
+        Array.from({ length: atOnce }, () =>
+          leader.append(Buffer.alloc(10_000)).then(
+            () => {
+              count("done");
+            },
+            (error: unknown) => {
+              count((error as ReplicaError).code);
+            },
+          ),
+        ),
+      );
+
+    expect([...codes.keys()].sort()).toEqual(["DISK_FULL", "done"]);
+    expect(codes.get("done")).toBeGreaterThan(100);
+    for (const log of cluster.logs) expect(log.status().logBytes).toBeLessThan(2_700_000);
+    await leader.trim(leader.status().nextOffset);
+  },
+  30_000,
+);

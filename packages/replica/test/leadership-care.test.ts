@@ -4,9 +4,10 @@ import { describe, expect, test } from "vitest";
 import { LeadershipCare, type LeaderView } from "../src/leadership-care.ts";
 import { type HealthReport, NodeHealth } from "../src/node-health.ts";
 
-const WELL: HealthReport = { isFull: false, isSlow: false };
-const SLOW: HealthReport = { isFull: false, isSlow: true };
-const FULL: HealthReport = { isFull: true, isSlow: false };
+const WELL: HealthReport = { isFull: false, isSlow: false, isDamaged: false };
+const SLOW: HealthReport = { ...WELL, isSlow: true };
+const FULL: HealthReport = { ...WELL, isFull: true };
+const DAMAGED: HealthReport = { ...WELL, isDamaged: true };
 
 function member(id: number, more: Partial<ProgressView> = {}): ProgressView {
   return {
@@ -77,6 +78,15 @@ describe("a leader", () => {
     expect(new LeadershipCare([3]).look(view({ own: SLOW }))).toBe(3);
   });
 
+  test("with a damaged base hands over at once, and to nobody like it", () => {
+    const reports = new Map([
+      [1, DAMAGED],
+      [3, WELL],
+    ]);
+    expect(new LeadershipCare([1]).look(view({ own: DAMAGED, reports }))).toBe(3);
+    expect(looks(new LeadershipCare([1]), 20, view({ reports }))).toEqual([]);
+  });
+
   test.each([
     ["is behind", [member(1, { matchIndex: 9 })], WELL],
     ["is a learner", [member(1, { isLearner: true })], WELL],
@@ -94,15 +104,33 @@ describe("a leader", () => {
 
 describe("a node", () => {
   const limits = { reserveBytes: 1_000, slowMs: 500 };
+  const signs = { freeBytes: 2_000, lagMs: 0, snapshotBytes: 0, hasBaseSnapshot: true };
 
   test("is full below its reserve, and has to have some more room to be well again", () => {
     const health = new NodeHealth(limits);
 
     const full = [1_000, 999, 1_100, 1_249, 1_250, 1_100].map((freeBytes) => {
-      return health.check(0, { freeBytes, lagMs: 0 }).isFull;
+      return health.check(0, { ...signs, freeBytes }).isFull;
     });
 
     expect(full).toEqual([false, true, true, true, false, false]);
+  });
+
+  test("keeps room for its next snapshot besides, and knows how much it had", () => {
+    const health = new NodeHealth(limits);
+
+    expect(health.check(0, { ...signs, snapshotBytes: 1_001 }).isFull).toBe(true);
+    expect(health.check(0, { ...signs, snapshotBytes: 100 }).isFull).toBe(false);
+    expect(health.check(0, { ...signs, snapshotBytes: 100 }).isFull).toBe(false);
+    expect(health.hadRoomFor(900)).toBe(true);
+    expect(health.hadRoomFor(901)).toBe(false);
+  });
+
+  test("is damaged without the snapshot that its log begins behind", () => {
+    const health = new NodeHealth(limits);
+
+    expect(health.check(0, { ...signs, hasBaseSnapshot: false }).isDamaged).toBe(true);
+    expect(health.check(1, signs).isDamaged).toBe(false);
   });
 
   test("is slow while a write takes too long, and for a minute after", () => {
@@ -114,7 +142,7 @@ describe("a node", () => {
       [2_000, 0],
       [60_999, 0],
       [61_000, 0],
-    ].map(([now = 0, lagMs = 0]) => health.check(now, { freeBytes: 2_000, lagMs }).isSlow);
+    ].map(([now = 0, lagMs = 0]) => health.check(now, { ...signs, lagMs }).isSlow);
 
     expect(slow).toEqual([false, true, true, true, false]);
   });
