@@ -119,17 +119,35 @@ export class GroupDuties {
   #heldIndex(): number {
     const { replica, environment } = this.#init;
     const { appliedIndex } = replica.keeper;
-    // Who is there is asked anew each election timeout; a transfer under way says so, too.
-    const behind = replica.progress().filter(({ state, recentActive, matchIndex }) => {
-      return (recentActive || state === "snapshot") && matchIndex < appliedIndex;
-    });
-    const lowest = Math.min(appliedIndex, ...behind.map(({ matchIndex }) => matchIndex));
+    const lowest = this.#lowestIndex();
     const { startIndex } = replica.keeper.state;
     const isHeld = lowest < (replica.keeper.state.markers.at(-1)?.index ?? startIndex);
     if (!isHeld) this.#heldSince = undefined;
     else this.#heldSince ??= environment.now();
     const isTooLong = environment.now() - (this.#heldSince ?? environment.now()) >= HOLD_MS;
     return isTooLong || this.fullDisk() !== undefined ? appliedIndex : lowest;
+  }
+
+  /** How far the last member is that is there. */
+  #lowestIndex(): number {
+    const { replica } = this.#init;
+    const { appliedIndex } = replica.keeper;
+    // Who is there is asked anew each election timeout; a transfer under way says so, too.
+    const behind = replica.progress().filter(({ state, recentActive, matchIndex }) => {
+      return (recentActive || state === "snapshot") && matchIndex < appliedIndex;
+    });
+    return Math.min(appliedIndex, ...behind.map(({ matchIndex }) => matchIndex));
+  }
+
+  /**
+   * Whether a trim up to `offset` takes away what a member that is there needs next: it would have
+   * to be given another snapshot.
+   */
+  wouldCutOff(offset: number): boolean {
+    const { markers, startIndex } = this.#init.replica.keeper.state;
+    const target = markers.findLast((marker) => marker.offset <= offset)?.index ?? 0;
+    if (target <= startIndex || this.fullDisk() !== undefined) return false;
+    return this.#lowestIndex() < target;
   }
 
   stop(): void {

@@ -299,9 +299,18 @@ export class ReplicatedGroup {
     throw new ReplicaError("FAILED", "a session was opened, and has no id", { outcome: "unknown" });
   }
 
-  /** Up to where the log should be forgotten. */
-  protected trimTo(offset: number, options: CallOptions): Promise<void> {
-    return this.submitCommand(trimDraft(offset), options).then(() => undefined);
+  /** Up to where the log should be forgotten: once nobody needs it, or half of the time is over. */
+  protected async trimTo(offset: number, options: CallOptions): Promise<void> {
+    this.demandOpen();
+    const timeoutMs = this.#timeoutOf(options);
+    const endsAt = this.environment.now() + timeoutMs;
+    const look = (): true | undefined => (this.#duties.wouldCutOff(offset) ? undefined : true);
+    const wait = { why: "a member is behind", timeoutMs: timeoutMs / 2, signal: options.signal };
+    await this.waits.until(look, wait).catch((error: unknown) => {
+      if (!(error instanceof ReplicaError) || error.code !== "TIMEOUT") throw error;
+    });
+    const left = Math.max(1, endsAt - this.environment.now());
+    await this.submitCommand(trimDraft(offset), { ...options, timeoutMs: left });
   }
 
   /** Far from the end of any disk: trims, sessions and membership still need some. */

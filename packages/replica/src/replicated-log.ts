@@ -180,7 +180,8 @@ export class ReplicatedLog extends ReplicatedGroup {
 
   /**
    * Forgets the records before an offset. They are not read any more at once, and their bytes are
-   * freed up to the last snapshot of the state before it.
+   * freed up to the last snapshot of the state before it. While a member that is there has yet to
+   * get what is to be freed, or the snapshot before it, this waits: up to half of `timeoutMs`.
    */
   async trim(before: number, options: CallOptions = {}): Promise<void> {
     demandInteger("before", before, 0, Number.MAX_SAFE_INTEGER);
