@@ -195,5 +195,7 @@ function preferredOf({ preferredLeaders = [] }: NodeOptions): readonly number[] 
   for (const id of preferredLeaders)
     if (!Number.isSafeInteger(id) || id < 1)
       throw new ReplicaError("INVALID_ARGUMENT", `preferredLeaders: ${id} is no node's id`);
+  if (new Set(preferredLeaders).size < preferredLeaders.length)
+    throw new ReplicaError("INVALID_ARGUMENT", "preferredLeaders: names a node twice");
   return preferredLeaders;
 }

@@ -1,14 +1,15 @@
 /** The options of a replica: parsed once, with every problem in one error. */
 
 import { type RaftOptions, parseRaftOptions } from "@quorumlog/raft";
+import type { Retention } from "./leader-duties.ts";
 
 /** Limits and times; all have defaults. */
 export interface ReplicaTuning {
-  /** Between two heartbeats of a leader, in ms. In `[10, 10000]`, default 50. */
+  /** Between two heartbeats of a leader, in ms. In `[10, 10000]`, by tens; default 50. */
   readonly heartbeatMs: number;
   /**
    * A follower that hears of no leader for one to two times this long, in ms, asks for votes. In
-   * `[100, 60000]`, at least four heartbeats; default 300.
+   * `[100, 60000]`, by tens, at least four heartbeats; default 300.
    */
   readonly electionMs: number;
   /** Of a log segment's file. In `[64 KiB, 1 GiB]`, a multiple of 4096; default 64 MiB. */
@@ -29,19 +30,25 @@ export interface ReplicaTuning {
   /** What a leader sends of snapshots, per second. In `[64 KiB, 1 TiB]`, default 256 MiB. */
   readonly snapshotBytesPerSecond: number;
   /**
-   * Room to keep free on the disk: with less, appends are refused. In `[0, 1 TiB]`; default four
-   * segments.
+   * Room to keep free on the disk, besides that for a snapshot: with less, appends are refused. In
+   * `[0, 1 TiB]`, none or at least a segment; default four.
    */
   readonly diskReserveBytes: number;
   /** A leader hands over when its disk takes longer, in ms. In `[50, 60000]`, default 1000. */
   readonly slowDiskMs: number;
-  /** How long a call may take unless it says so itself, in ms. In `[1, 2^31)`, default 10000. */
+  /** How long a call may take unless it says so itself, in ms. In `[10, 2^31)`, default 10000. */
   readonly timeoutMs: number;
 }
+
+/** Of the core's clock, and how often calls are looked at that are overdue. */
+export const TICK_MS = 10;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const TIB = 1024 * 1024 * MIB;
+
+/** A leader looks once a second whether anything has become too old. */
+const RETENTION_MS_MIN = 1_000;
 
 interface Bounds {
   readonly min: number;
@@ -61,11 +68,8 @@ const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
   snapshotBytesPerSecond: { min: 64 * KIB, max: TIB, fallback: 256 * MIB },
   diskReserveBytes: { min: 0, max: TIB, fallback: 256 * MIB },
   slowDiskMs: { min: 50, max: 60_000, fallback: 1_000 },
-  timeoutMs: { min: 1, max: 2 ** 31 - 1, fallback: 10_000 },
+  timeoutMs: { min: TICK_MS, max: 2 ** 31 - 1, fallback: 10_000 },
 };
-
-/** Of the core's clock. */
-export const TICK_MS = 10;
 
 /** Options that do not fit: `problems` has them all. */
 export class ReplicaOptionsError extends Error {
@@ -99,6 +103,16 @@ export function parseTuning(input: Readonly<Record<string, unknown>> = {}): Repl
     tuning[key] = isSound ? Number(value) : fallback;
   }
   const parsed = tuning as unknown as ReplicaTuning;
+  problems.push(...relationProblems(parsed));
+  if (problems.length > 0) throw new ReplicaOptionsError(problems);
+  return Object.freeze(parsed);
+}
+
+/** What does not fit together, though each by itself is sound. */
+function relationProblems(parsed: ReplicaTuning): string[] {
+  const problems: string[] = [];
+  for (const key of ["heartbeatMs", "electionMs"] as const)
+    if (parsed[key] % TICK_MS !== 0) problems.push(`${key}: not a multiple of ${TICK_MS}, a tick`);
   if (parsed.electionMs < 4 * parsed.heartbeatMs)
     problems.push("electionMs: is less than four heartbeats, and one lost one would end a reign");
   if (parsed.segmentBytes % 4_096 !== 0) problems.push("segmentBytes: not a multiple of 4096");
@@ -108,11 +122,49 @@ export function parseTuning(input: Readonly<Record<string, unknown>> = {}): Repl
     problems.push("containerBytesMax: more than half of segmentBytes");
   if (parsed.pendingBytesMax < 2 * parsed.callBytesMax)
     problems.push("pendingBytesMax: less than two calls of callBytesMax");
+  if (parsed.diskReserveBytes > 0 && parsed.diskReserveBytes < parsed.segmentBytes)
+    problems.push("diskReserveBytes: less than segmentBytes, so the next segment would not fit");
+  return problems;
+}
+
+/**
+ * What an application says that may be forgotten.
+ *
+ * @throws ReplicaOptionsError
+ */
+export function parseRetention(
+  input: Readonly<Record<string, unknown>> | undefined,
+  { segmentBytes, snapshotEveryBytes }: ReplicaTuning,
+): Retention | undefined {
+  if (input === undefined) return undefined;
+  const { bytes, milliseconds, ...rest } = input;
+  const problems = Object.keys(rest).map((key) => `retention.${key}: unknown option`);
+  const read = (name: string, value: unknown): number | undefined => {
+    if (value === undefined) return undefined;
+    if (Number.isSafeInteger(value) && Number(value) > 0) return Number(value);
+    problems.push(`retention.${name}: ${describe(value)} is not an integer above 0`);
+    return undefined;
+  };
+  const retention = {
+    bytes: read("bytes", bytes),
+    milliseconds: read("milliseconds", milliseconds),
+  };
+  // Segments are freed as a whole, and up to a marker: with less, far more would be kept than said.
+  if ((retention.bytes ?? Number.POSITIVE_INFINITY) < segmentBytes)
+    problems.push("retention.bytes: less than segmentBytes");
+  if ((retention.bytes ?? Number.POSITIVE_INFINITY) < snapshotEveryBytes)
+    problems.push("retention.bytes: less than snapshotEveryBytes");
+  if ((retention.milliseconds ?? Number.POSITIVE_INFINITY) < RETENTION_MS_MIN)
+    problems.push(
+      `retention.milliseconds: less than ${RETENTION_MS_MIN}, how often it is looked at`,
+    );
   if (problems.length > 0) throw new ReplicaOptionsError(problems);
-  return Object.freeze(parsed);
+  return retention;
 }
 
 const ELECTION_RANK_MAX = 16;
+/** Of the leader, at least: see {@link RaftOptions}. */
+const UNCOMMITTED_BYTES_MAX = 256 * MIB;
 
 /** What the consensus core is told. */
 export function raftOptions(init: {
@@ -133,6 +185,8 @@ export function raftOptions(init: {
     // Counting in whole ticks takes up one; the other one is for clocks that drift.
     leaseDriftTicks: 2,
     inflightBytesMax: 16 * MIB,
+    // What may wait is never refused by the core; the headers of small calls are more than they.
+    uncommittedBytesMax: Math.max(UNCOMMITTED_BYTES_MAX, 2 * tuning.pendingBytesMax),
   });
 }
 

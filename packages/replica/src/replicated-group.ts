@@ -12,6 +12,7 @@ import {
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import { GroupDuties } from "./group-duties.ts";
 import { GroupWaits } from "./group-waits.ts";
+import { demandInteger } from "./append-outcome.ts";
 import { MARKER_DRAFT, type RetentionPolicy, trimDraft } from "./leader-duties.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
@@ -293,6 +294,10 @@ export class ReplicatedGroup {
 
   /** @returns the session's id. */
   protected async openSessionFor(idleMs: number, options: CallOptions): Promise<number> {
+    demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
+    // It would be gone by the time that a call is repeated whose outcome was unknown.
+    if (idleMs < this.#init.tuning.timeoutMs)
+      throw new ReplicaError("INVALID_ARGUMENT", `idleMs: ${idleMs} is less than timeoutMs`);
     const draft = sessionDraft(COMMAND_KIND.openSession, 0, idleMs);
     const { result } = await this.submitCommand(draft, options);
     if (result?.status === "opened") return result.sessionId;

@@ -9,6 +9,7 @@ import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.
 import { PromisedCall } from "./promised-call.ts";
 import { type LogRecord, type ReadResult, RecordReader } from "./record-reader.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+import { parseRetention, parseTuning } from "./replica-options.ts";
 import {
   type CallOptions,
   recordsDraft,
@@ -17,7 +18,10 @@ import {
 } from "./replicated-group.ts";
 
 export interface LogOptions extends NodeOptions {
-  /** What may be forgotten; default nothing. */
+  /**
+   * What may be forgotten; default nothing. `bytes`: at least a segment, and `snapshotEveryBytes`;
+   * `milliseconds`: at least 1000.
+   */
   readonly retention?: { readonly bytes?: number; readonly milliseconds?: number };
 }
 
@@ -49,7 +53,10 @@ export interface ReadOptions {
 }
 
 export interface SessionOptions extends CallOptions {
-  /** How long the session may be quiet, by the log's time, in ms. Default one hour. */
+  /**
+   * How long the session may be quiet, by the log's time, in ms; not less than a call may take.
+   * Default one hour.
+   */
   readonly idleMs?: number;
 }
 
@@ -78,14 +85,10 @@ export class ReplicatedLog extends ReplicatedGroup {
    * @throws ReplicaOptionsError, ReplicaError, LogError, SnapshotError, TransportError
    */
   static async open(options: LogOptions): Promise<ReplicatedLog> {
-    const { retention } = options;
+    const retention = parseRetention(options.retention, parseTuning(options.tuning));
     const parts = await openNodeParts(options, undefined);
-    const kept =
-      retention === undefined
-        ? undefined
-        : { bytes: retention.bytes, milliseconds: retention.milliseconds };
     try {
-      return new ReplicatedLog(parts.init, kept, parts.close);
+      return new ReplicatedLog(parts.init, retention, parts.close);
     } catch (error) {
       await parts.close?.();
       throw error;
@@ -108,7 +111,6 @@ export class ReplicatedLog extends ReplicatedGroup {
   /** Opens a session, whose appends can be repeated without being stored twice. */
   async openSession(options: SessionOptions = {}): Promise<LogSession> {
     const { idleMs = SESSION_IDLE_MS } = options;
-    demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
     const sessionId = await this.openSessionFor(idleMs, options);
     return this.session(sessionId, 1);
   }

@@ -1,6 +1,6 @@
 /** A state machine that every node of a group has a copy of, kept equal by the log. */
 
-import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
+import { demandAppended, demandRecords } from "./append-outcome.ts";
 import type { AppendedAt } from "./append-call.ts";
 import type { Machine } from "./machine.ts";
 import { PromisedCall } from "./promised-call.ts";
@@ -79,7 +79,6 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
     options: CallOptions & { readonly idleMs?: number } = {},
   ): Promise<{ readonly sessionId: number }> {
     const { idleMs = SESSION_IDLE_MS } = options;
-    demandInteger("idleMs", idleMs, 1, Number.MAX_SAFE_INTEGER);
     return { sessionId: await this.openSessionFor(idleMs, options) };
   }
 }
