@@ -38,6 +38,8 @@ const LOOK_MS = 1_000;
 const LOOK_SHARE = 0.25;
 /** To look costs a call to the system. */
 const LOOK_BYTES_MIN = 64 * 1024;
+/** Leaders change, and their clocks differ a little. */
+const LOG_AHEAD_MS_MAX = 30_000;
 /** A member that is behind for longer is not worth the room. */
 const HOLD_MS = 600_000;
 
@@ -53,6 +55,7 @@ export class GroupDuties {
   #lookedBytes = 0;
   /** Since when trims wait for a member that is behind. */
   #heldSince: number | undefined;
+  #clockTrouble: "clockAhead" | "logTimeAhead" | undefined;
   #cancel: () => void = () => undefined;
 
   constructor(init: GroupDutiesInit) {
@@ -65,6 +68,7 @@ export class GroupDuties {
     this.#care = new LeadershipCare(preferredLeaders);
     this.#own = this.#check();
     if (this.#own.isDamaged) this.#tellDamage();
+    init.replica.peers.tellHealth(this.#own);
     this.#lookLater();
   }
 
@@ -93,10 +97,10 @@ export class GroupDuties {
   }
 
   #propose(): void {
-    const { replica, environment, retention, tuning, submit } = this.#init;
+    const { replica, retention, tuning, submit } = this.#init;
     if (this.#isProposing || replica.status().role !== "leader") return;
     const { state } = replica.keeper;
-    const now = environment.wallTime();
+    const now = replica.clock.time();
     const isDue = isMarkerDue(state, tuning.snapshotEveryBytes, { policy: retention, now });
     // One at a time, and none that would find no room: it is due still when that has changed.
     const isPossible = isDue && !replica.keeper.isWritingSnapshot && this.fullDisk() === undefined;
@@ -160,6 +164,7 @@ export class GroupDuties {
       this.#lookLater();
       this.#init.replica.guarded(() => {
         this.#look();
+        this.#lookAtClock();
         this.#init.replica.peers.tellHealth(this.#own);
         this.#takeCare();
         this.#propose();
@@ -192,6 +197,25 @@ export class GroupDuties {
     const { keeper, proposals } = this.#init.replica;
     const newBytes = keeper.state.logBytes - this.#lookedBytes + proposals.pendingBytes;
     return this.#health.hadRoomFor(newBytes);
+  }
+
+  /** Says once what is wrong with the time, and once more when something else is. */
+  #lookAtClock(): void {
+    const { replica, environment, onEvent } = this.#init;
+    const aheadMs = replica.clock.aheadMs();
+    const logAheadMs = replica.keeper.state.time - environment.wallTime();
+    const isLeader = replica.status().role === "leader";
+    const trouble =
+      isLeader && aheadMs > 0
+        ? "clockAhead"
+        : isLeader && logAheadMs > LOG_AHEAD_MS_MAX
+          ? "logTimeAhead"
+          : undefined;
+    const isNew = trouble !== this.#clockTrouble;
+    this.#clockTrouble = trouble;
+    if (trouble === undefined || !isNew) return;
+    const milliseconds = trouble === "clockAhead" ? aheadMs : Math.round(logAheadMs);
+    onEvent({ type: trouble, milliseconds });
   }
 
   #tellDamage(): void {

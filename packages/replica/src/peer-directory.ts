@@ -14,6 +14,8 @@ export interface PeerDirectoryInit {
   /** As the owner of this node knows them. */
   readonly addresses: ReadonlyMap<number, string>;
   readonly link: GroupLink;
+  /** Milliseconds since 1970, to be told to others. */
+  readonly wallTime: () => number;
 }
 
 type Introduction = Extract<Envelope, { readonly kind: "introduction" }>;
@@ -26,6 +28,8 @@ export class PeerDirectory {
   readonly #told = new Map<number, string>();
   readonly #incarnations = new Map<number, number>();
   readonly #reports = new Map<number, HealthReport>();
+  /** What was said last of this node. */
+  #own: HealthReport | undefined;
   #current: ReadonlyMap<number, string> = new Map();
   #configuration: Configuration;
   #logged: ReadonlyMap<number, string> = new Map();
@@ -77,6 +81,7 @@ export class PeerDirectory {
   onPeerUp(nodeId: number): void {
     this.#incarnations.delete(nodeId);
     this.introduce(nodeId, true);
+    if (this.#own !== undefined) this.#sendHealth(nodeId, this.#own);
   }
 
   onIntroduction(from: number, { incarnation, address, isQuestion }: Introduction): void {
@@ -95,13 +100,20 @@ export class PeerDirectory {
   /** Says to the others how this node's disk is; and who it is, to those that have not answered. */
   tellHealth(report: HealthReport): void {
     const { link } = this.#init;
+    this.#own = report;
     for (const nodeId of this.#current.keys()) {
       if (!link.isUp(nodeId)) continue;
       // An introduction may be lost, or forgotten by one who catches up with a removal from before.
       const isUnknown = !this.#incarnations.has(nodeId);
       if (isUnknown || this.#isMember(nodeId)) this.introduce(nodeId, isUnknown);
-      link.send(nodeId, "control", encodeEnvelope({ kind: "health", report }));
+      this.#sendHealth(nodeId, report);
     }
+  }
+
+  #sendHealth(to: number, report: HealthReport): void {
+    const { link, wallTime } = this.#init;
+    const time = Math.max(0, Math.round(wallTime()));
+    link.send(to, "control", encodeEnvelope({ kind: "health", report, wallTime: time }));
   }
 
   /** It was removed; the next life of its disk may have said meanwhile that it is there. */

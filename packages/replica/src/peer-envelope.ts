@@ -9,7 +9,7 @@
  *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
  *              health: 1 if the disk is full, 2 if it is slow, and 4 if the log's base is damaged
  *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
- *              founder's whose group has not begun
+ *              founder's whose group has not begun; health: the sender's clock on the wall
  *     21  f64  offset in the file
  *     29       chunk: the file's bytes from there; introduction: what configuration-codec.ts
  *              writes, as long as the offset says, then the sender's address, UTF-8
@@ -69,7 +69,12 @@ export type Envelope =
       /** Whether the sender asks for one in return. */
       readonly isQuestion: boolean;
     }
-  | { readonly kind: "health"; readonly report: HealthReport }
+  | {
+      readonly kind: "health";
+      readonly report: HealthReport;
+      /** The sender's: milliseconds since 1970. */
+      readonly wallTime: number;
+    }
   /** The receiver needs nothing more. */
   | { readonly kind: "snapshotEnd"; readonly part: SnapshotPart };
 
@@ -92,7 +97,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     const { isFull, isSlow, isDamaged } = envelope.report;
     const index =
       (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0) + (isDamaged ? HEALTH_DAMAGED : 0);
-    return sealed(KIND.health, { index, term: 0, offset: 0 }, NO_BYTES);
+    return sealed(KIND.health, { index, term: envelope.wallTime, offset: 0 }, NO_BYTES);
   }
   const bytes = envelope.kind === "snapshotChunk" ? envelope.bytes : NO_BYTES;
   return sealed(KIND[envelope.kind], envelope.part, bytes);
@@ -141,7 +146,8 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
     case KIND.health: {
       const has = (flag: number): boolean => Math.floor(part.index / flag) % 2 === 1;
       const [isFull, isSlow] = [has(HEALTH_FULL), has(HEALTH_SLOW)];
-      return { kind: "health", report: { isFull, isSlow, isDamaged: has(HEALTH_DAMAGED) } };
+      const report = { isFull, isSlow, isDamaged: has(HEALTH_DAMAGED) };
+      return { kind: "health", report, wallTime: part.term };
     }
     default:
       return undefined;

@@ -22,6 +22,17 @@ export type ReplicaEvent =
    * mends it.
    */
   | { readonly type: "baseDamaged"; readonly index: number }
+  /**
+   * This leader's clock on the wall is ahead of most others', by so much more than it may be: it
+   * stamps records by theirs.
+   */
+  | { readonly type: "clockAhead"; readonly milliseconds: number }
+  /**
+   * The log's time is ahead of this leader's clock: a leader before had one that was far ahead, or
+   * this one's is behind. It stands still until the clock gets there; meanwhile nothing becomes too
+   * old to be retained, and no session expires.
+   */
+  | { readonly type: "logTimeAhead"; readonly milliseconds: number }
   /** A function of the application kept everything else waiting. */
   | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
   /** The process did nothing for so long: a pause, or somebody's long computation. */

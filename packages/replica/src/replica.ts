@@ -30,6 +30,7 @@ import { DiskWatch } from "./disk-watch.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { EntryMemory } from "./entry-memory.ts";
 import type { Environment } from "./environment.ts";
+import { GroupClock } from "./group-clock.ts";
 import { PeerDirectory } from "./peer-directory.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope, laneOf } from "./peer-envelope.ts";
 import { ProposalDesk } from "./proposal-desk.ts";
@@ -50,6 +51,7 @@ export class Replica implements GroupReceiver {
   readonly log: LogStore;
   readonly peers: PeerDirectory;
   readonly disk: DiskWatch;
+  readonly clock: GroupClock;
   readonly #init: ReplicaInit;
   readonly #environment: Environment;
   readonly #link: GroupLink;
@@ -69,6 +71,7 @@ export class Replica implements GroupReceiver {
     this.#environment = environment;
     this.log = log;
     this.disk = new DiskWatch(log, () => environment.now());
+    this.clock = new GroupClock(environment);
     const { machine, onEvent } = init;
     const guarded = this.guarded.bind(this);
     this.keeper = new StateKeeper({ log, snapshots, machine, onEvent, guarded });
@@ -114,7 +117,9 @@ export class Replica implements GroupReceiver {
     this.#link = init.transport.attach(init.groupId, this);
     const { nodeId, incarnation, addresses } = init;
     const link = this.#link;
-    this.peers = new PeerDirectory({ nodeId, incarnation, addresses, link }, configuration);
+    const wallTime = (): number => environment.wallTime();
+    const self = { nodeId, incarnation, addresses, link, wallTime };
+    this.peers = new PeerDirectory(self, configuration);
     this.peers.onState(configuration, this.keeper.state.addresses);
     this.#clock = new CoreClock({
       environment,
@@ -213,6 +218,7 @@ export class Replica implements GroupReceiver {
       this.core.reportUnreachable(nodeId);
       this.#sender.fail(nodeId);
       this.peers.onPeerDown(nodeId);
+      this.clock.forget(nodeId);
       this.#init.onEvent({ type: "peerDown", nodeId });
       this.wantTurn();
     });
@@ -283,6 +289,7 @@ export class Replica implements GroupReceiver {
         return;
       case "health":
         this.peers.onHealth(from, envelope.report);
+        this.clock.onPeer(from, envelope.wallTime);
         return;
       case "snapshotRequest":
         this.#sender.onRequest(from, envelope.part);
@@ -453,7 +460,7 @@ export class Replica implements GroupReceiver {
 
   /** The log's time never goes back, whatever the clock on the wall does. */
   #timestamp(): number {
-    return Math.max(this.keeper.state.time, this.#environment.wallTime());
+    return Math.max(this.keeper.state.time, this.clock.time());
   }
 }
 

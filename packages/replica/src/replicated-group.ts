@@ -38,6 +38,8 @@ export interface GroupStatus {
   /** What can be read: `[firstOffset, nextOffset)`. */
   readonly firstOffset: number;
   readonly nextOffset: number;
+  /** Of the log: that of its newest record, milliseconds since 1970, never going back. */
+  readonly time: number;
   readonly configuration: Configuration;
   /** On a leader: how far each member is. */
   readonly progress: readonly ProgressView[];
@@ -138,6 +140,7 @@ export class ReplicatedGroup {
       firstIndex: core.firstIndex,
       firstOffset: keeper.firstOffset,
       nextOffset: keeper.state.nextOffset,
+      time: keeper.state.time,
       configuration: core.configuration,
       progress: this.replica.progress(),
       pendingBytes: this.replica.proposals.pendingBytes,

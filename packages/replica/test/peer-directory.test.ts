@@ -46,7 +46,8 @@ function directory(): { peers: PeerDirectory; link: Link } {
     [1, "a:1"],
     [2, "b:1"],
   ]);
-  const peers = new PeerDirectory({ nodeId: 1, incarnation: 1, addresses, link }, group(7));
+  const self = { nodeId: 1, incarnation: 1, addresses, link, wallTime: () => 0 };
+  const peers = new PeerDirectory(self, group(7));
   peers.onState(group(7), new Map());
   peers.onIntroduction(3, { ...INTRODUCTION, incarnation: 7, address: "c:1" });
   expect(link.peers.get(3)).toBe("c:1");
