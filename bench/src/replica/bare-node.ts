@@ -8,6 +8,7 @@ import { mkdirSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { crc32 } from "node:zlib";
 import { frameHeader, readFrames } from "../spike/frame.ts";
+import { GroupCommit } from "../spike/group-commit.ts";
 import { SegmentFile } from "../spike/segment-file.ts";
 import { type NodeConfig, readConfig, serveParent } from "./node-process.ts";
 
@@ -15,39 +16,11 @@ const ACK_BYTES = 8;
 const BATCH_BYTES_MAX = 256 * 1024;
 const BATCHES_MAX = 2;
 
-/** Writes what came while the last write was under way, as one. */
-class GroupCommit {
-  readonly #file: SegmentFile;
-  readonly #onSynced: (index: number) => void;
-  #parts: Buffer[] = [];
-  #bytes = 0;
-  #last = 0;
-  #isBusy = false;
-
-  constructor(directory: string, onSynced: (index: number) => void) {
-    mkdirSync(directory, { recursive: true });
-    this.#file = new SegmentFile(directory, "pool");
-    this.#onSynced = onSynced;
-  }
-
-  add(parts: readonly Buffer[], index: number): void {
-    this.#parts.push(...parts);
-    for (const part of parts) this.#bytes += part.length;
-    this.#last = index;
-    if (!this.#isBusy) this.#flush();
-  }
-
-  #flush(): void {
-    const [parts, bytes, last] = [this.#parts, this.#bytes, this.#last];
-    this.#parts = [];
-    this.#bytes = 0;
-    this.#isBusy = true;
-    this.#file.append(parts, bytes, () => {
-      this.#isBusy = false;
-      if (this.#bytes > 0) this.#flush();
-      this.#onSynced(last);
-    });
-  }
+function openCommit(directory: string, onSynced: (index: number) => void): GroupCommit {
+  mkdirSync(directory, { recursive: true });
+  const file = new SegmentFile(directory, "pool");
+  // A leader has gathered a turn already, and a follower what came in one frame.
+  return new GroupCommit({ file, onSynced, gathersTurn: false });
 }
 
 function nobodyListens(_index: number): void {
@@ -56,7 +29,7 @@ function nobodyListens(_index: number): void {
 
 function runFollower({ nodeId, directory, ports }: NodeConfig): void {
   let answer = nobodyListens;
-  const commit = new GroupCommit(directory, (index) => {
+  const commit = openCommit(directory, (index) => {
     answer(index);
   });
   const server = createServer((socket) => {
@@ -97,7 +70,7 @@ class Leader {
   constructor({ directory, ports }: NodeConfig) {
     const others = Object.entries(ports).filter(([id]) => id !== "1");
     this.#synced = [0, ...others.map(() => 0)];
-    this.#commit = new GroupCommit(directory, (index) => {
+    this.#commit = openCommit(directory, (index) => {
       this.#onSynced(0, index);
     });
     this.#sends = others.map(([, port], at) => this.#connect(port, at + 1));

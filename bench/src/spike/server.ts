@@ -6,6 +6,7 @@ import { crc32 } from "node:zlib";
 import { credentials, makeClientConstructor, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ServerDuplexStream, ServiceDefinition } from "@grpc/grpc-js";
 import { FRAME_HEADER_BYTES, frameHeader, readFrames } from "./frame.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { walkContainer } from "./record-batch.ts";
 import { SegmentFile, type SyncKind } from "./segment-file.ts";
 
@@ -40,48 +41,6 @@ const GRPC_OPTIONS = {
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
-/** Gathers what arrives while the disk is busy, and writes it as one. */
-class GroupCommit {
-  readonly #file: SegmentFile;
-  readonly #onSynced: (index: number) => void;
-  #parts: Buffer[] = [];
-  #bytes = 0;
-  #last = 0;
-  #isBusy = false;
-  #isScheduled = false;
-
-  constructor(file: SegmentFile, onSynced: (index: number) => void) {
-    this.#file = file;
-    this.#onSynced = onSynced;
-  }
-
-  add(parts: readonly Buffer[], index: number): void {
-    for (const part of parts) {
-      this.#parts.push(part);
-      this.#bytes += part.length;
-    }
-    this.#last = index;
-    if (this.#isBusy || this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#isScheduled = false;
-    const parts = this.#parts;
-    const bytes = this.#bytes;
-    const last = this.#last;
-    this.#parts = [];
-    this.#bytes = 0;
-    this.#isBusy = true;
-    this.#file.append(parts, bytes, () => {
-      this.#isBusy = false;
-      if (this.#bytes > 0) this.#flush();
-      this.#onSynced(last);
-    });
-  }
-}
-
 function nobodyListens(_index: number): void {
   // The leader has not connected yet.
 }
@@ -95,7 +54,8 @@ function encode(index: number): Buffer {
 function runFollower(config: ServerConfig): void {
   let answer = nobodyListens;
   const file = new SegmentFile(config.dir, config.sync);
-  const commit = new GroupCommit(file, (index) => answer(index));
+  const onSynced = (index: number): void => answer(index);
+  const commit = new GroupCommit({ file, onSynced, gathersTurn: true });
   const onFrame = (header: Buffer, parts: Buffer[]): void => {
     let crc = 0;
     for (const part of parts) crc = crc32(part, crc);
@@ -146,7 +106,8 @@ function runLeader(config: ServerConfig): void {
     });
   };
   const file = new SegmentFile(config.dir, config.sync);
-  const commit = new GroupCommit(file, (index) => onSynced(0, index));
+  const onOwnSynced = (index: number): void => onSynced(0, index);
+  const commit = new GroupCommit({ file, onSynced: onOwnSynced, gathersTurn: true });
   const send = config.followerPorts.map((port, at) =>
     connectFollower(config.peers, port, (index) => onSynced(at + 1, index)),
   );
