@@ -2,3 +2,4 @@ export { assert, InvariantViolation, required, unreachable } from "./assert.ts";
 export { Prng } from "./prng.ts";
 export { holdBytes, releaseBytes, SlabPool, type SlabPoolOptions } from "./slab-pool.ts";
 export { recordSometimes, sometimes, type SometimesRecorder } from "./sometimes.ts";
+export { TimeQueue } from "./time-queue.ts";

@@ -3,11 +3,9 @@
  * two runs that schedule the same things are the same run.
  */
 
-import { assert } from "@quorumlog/std";
+import { assert, TimeQueue } from "@quorumlog/std";
 
 interface ScheduledEvent {
-  readonly atMs: number;
-  readonly sequence: number;
   /** `undefined` once it was called off. */
   run: (() => void) | undefined;
 }
@@ -15,10 +13,8 @@ interface ScheduledEvent {
 /** Times are in milliseconds, and need not be whole. It is the scheduler of the network, too. */
 export class EventQueue {
   #nowMs = 0;
-  #sequence = 0;
   #processed = 0;
-  /** A binary heap: each event is due no later than its two children. */
-  readonly #heap: ScheduledEvent[] = [];
+  readonly #events = new TimeQueue<ScheduledEvent>();
 
   now(): number {
     return this.#nowMs;
@@ -32,10 +28,8 @@ export class EventQueue {
   /** Runs `run` later, after everything that is due at that moment already. */
   after(delayMs: number, run: () => void): () => void {
     assert(delayMs >= 0, "nothing is scheduled in the past");
-    const event: ScheduledEvent = { atMs: this.#nowMs + delayMs, sequence: this.#sequence, run };
-    this.#sequence += 1;
-    this.#heap.push(event);
-    this.#siftUp(this.#heap.length - 1);
+    const event: ScheduledEvent = { run };
+    this.#events.put(this.#nowMs + delayMs, event);
     return () => {
       event.run = undefined;
     };
@@ -43,59 +37,19 @@ export class EventQueue {
 
   /** Runs everything that is due up to then, and moves the time there. */
   runUntil(atMs: number): void {
-    for (let next = this.#heap[0]; next !== undefined && next.atMs <= atMs; next = this.#heap[0])
-      this.#runNext(next);
+    for (let next = this.#events.peek(); next !== undefined && next.at <= atMs;) {
+      this.#events.take();
+      this.#run(next.at, next.item);
+      next = this.#events.peek();
+    }
     this.#nowMs = Math.max(this.#nowMs, atMs);
   }
 
-  #runNext(next: ScheduledEvent): void {
-    const last = this.#heap.pop() as ScheduledEvent;
-    if (this.#heap.length > 0) {
-      this.#heap[0] = last;
-      this.#siftDown();
-    }
-    if (next.run === undefined) return;
-    assert(next.atMs >= this.#nowMs, "time does not go back");
-    this.#nowMs = next.atMs;
+  #run(atMs: number, { run }: ScheduledEvent): void {
+    if (run === undefined) return;
+    assert(atMs >= this.#nowMs, "time does not go back");
+    this.#nowMs = atMs;
     this.#processed += 1;
-    next.run();
+    run();
   }
-
-  #siftUp(start: number): void {
-    const heap = this.#heap;
-    let child = start;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (!isBefore(heap[child] as ScheduledEvent, heap[parent] as ScheduledEvent)) return;
-      swap(heap, child, parent);
-      child = parent;
-    }
-  }
-
-  #siftDown(): void {
-    const heap = this.#heap;
-    let parent = 0;
-    for (;;) {
-      const left = parent * 2 + 1;
-      if (left >= heap.length) return;
-      const right = left + 1;
-      const isRight =
-        right < heap.length &&
-        isBefore(heap[right] as ScheduledEvent, heap[left] as ScheduledEvent);
-      const child = isRight ? right : left;
-      if (!isBefore(heap[child] as ScheduledEvent, heap[parent] as ScheduledEvent)) return;
-      swap(heap, child, parent);
-      parent = child;
-    }
-  }
-}
-
-function isBefore(left: ScheduledEvent, right: ScheduledEvent): boolean {
-  return left.atMs < right.atMs || (left.atMs === right.atMs && left.sequence < right.sequence);
-}
-
-function swap(heap: ScheduledEvent[], i: number, j: number): void {
-  const held = heap[i] as ScheduledEvent;
-  heap[i] = heap[j] as ScheduledEvent;
-  heap[j] = held;
 }
