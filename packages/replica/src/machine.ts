@@ -35,6 +35,10 @@ export interface Machine {
    */
   snapshot(): Iterable<Uint8Array>;
 
-  /** Replaces the state by what `snapshot` gave; nothing at all stands for the empty state. */
+  /**
+   * Replaces the state by what `snapshot` gave; nothing at all stands for the empty state. It runs
+   * to its end in one turn, when a node opens, or was too far behind: with gigabytes, open the
+   * replica in a worker thread.
+   */
   restore(chunks: Iterable<Uint8Array>): void;
 }
