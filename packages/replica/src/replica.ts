@@ -121,10 +121,18 @@ export class Replica implements GroupReceiver {
     const self = { nodeId, incarnation, addresses, link, wallTime };
     this.peers = new PeerDirectory(self, configuration);
     this.peers.onState(configuration, this.keeper.state.addresses);
-    this.#clock = new CoreClock({
-      environment,
-      tickMs: init.timing.tickMs,
-      heartbeatTicks: init.raft.heartbeatTicks,
+    this.#clock = this.#makeClock();
+    this.#maybeFound();
+    this.wantTurn();
+    this.#clock.start();
+  }
+
+  #makeClock(): CoreClock {
+    const { raft, timing } = this.#init;
+    return new CoreClock({
+      environment: this.#environment,
+      tickMs: timing.tickMs,
+      heartbeatTicks: raft.heartbeatTicks,
       isBusy: () => this.#isBusy(),
       onTime: (ticks, passedMs) => {
         this.#onTime(ticks, passedMs);
@@ -133,9 +141,6 @@ export class Replica implements GroupReceiver {
         this.#onTick();
       },
     });
-    this.#maybeFound();
-    this.wantTurn();
-    this.#clock.start();
   }
 
   #makeFetcher(): SnapshotFetcher {

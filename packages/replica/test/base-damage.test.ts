@@ -48,7 +48,12 @@ class Node {
       fileSystem: this.fileSystem,
       environment: FAST,
       ifMissing: "found",
-      tuning: { heartbeatMs: 500, electionMs: 3_000, segmentBytes: 65_536 },
+      tuning: {
+        heartbeatMs: 500,
+        electionMs: 10_000,
+        timeoutMs: 100_000,
+        segmentBytes: 65_536,
+      },
       onEvent: (event) => this.events.push(event),
     });
   }

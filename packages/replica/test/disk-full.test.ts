@@ -61,7 +61,12 @@ test.each([1, 20, 400])(
   async (atOnce) => {
     const cluster = await startCluster({
       diskBytes: 4_000_000,
-      tuning: { segmentBytes: 65_536, snapshotEveryBytes: 65_536, diskReserveBytes: 1_500_000 },
+      tuning: {
+        electionMs: 3_000,
+        segmentBytes: 65_536,
+        snapshotEveryBytes: 65_536,
+        diskReserveBytes: 1_500_000,
+      },
     });
     clusters.push(cluster);
     const leader = await cluster.leader();

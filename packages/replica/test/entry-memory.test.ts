@@ -8,6 +8,7 @@ import { EntryMemory } from "../src/entry-memory.ts";
 import type { Envelope } from "../src/peer-envelope.ts";
 
 const BYTES = 64;
+const HEALTHY = { isFull: false, isSlow: false, isDamaged: false };
 
 class Bench {
   freedCount = 0;
@@ -131,7 +132,7 @@ describe("of a frame", () => {
     ["no entry", frameOf([]), 1],
     ["a question for a part of a snapshot", { kind: "snapshotRequest", part: partOf() }, 1],
     ["the end of a snapshot", { kind: "snapshotEnd", part: partOf() }, 1],
-    ["a report", { kind: "health", report: { isFull: false, isSlow: false, isDamaged: false } }, 1],
+    ["a report", { kind: "health", report: HEALTHY, wallTime: 0 }, 1],
     ["bytes of a snapshot", { kind: "snapshotChunk", part: partOf(), bytes: new Uint8Array(0) }, 0],
   ])("with %s, it is released at once, or never", (_name, envelope, count) => {
     const bench = new Bench();

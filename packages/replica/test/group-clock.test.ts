@@ -84,7 +84,7 @@ test("a leader whose clock is a year ahead stamps by the others', and says so", 
           ...nodeEnvironment,
           wallTime: () => Date.now() + (i === 0 ? YEAR_MS : 0),
         },
-        tuning: { segmentBytes: 65_536 },
+        tuning: { segmentBytes: 65_536, electionMs: 3_000 },
         onEvent: (event) => {
           if (i === 0) events.push(event);
         },

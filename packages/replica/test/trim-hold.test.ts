@@ -25,7 +25,8 @@ async function installing(sessionCount: number): Promise<{
 }> {
   const events: ReplicaEvent[] = [];
   const cluster = await startCluster({
-    tuning: { snapshotBytesPerSecond: 65_536 },
+    // Patient, so that a machine with much else to do elects nobody meanwhile.
+    tuning: { snapshotBytesPerSecond: 65_536, electionMs: 5_000 },
     onEvent: (nodeId, event) => {
       if (nodeId === 4) events.push(event);
     },

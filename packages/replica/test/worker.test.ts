@@ -34,7 +34,7 @@ const run = async () => {
   const { ReplicatedLog, ReplicatedStateMachine } = await import("@quorumlog/replica");
   const options = {
     ...workerData.options,
-    tuning: { segmentBytes: 65_536, snapshotEveryBytes: 65_536 },
+    tuning: { segmentBytes: 65_536, snapshotEveryBytes: 65_536, electionMs: 3_000 },
     onEvent: ({ type, name, milliseconds }) => events.push({ type, name, milliseconds }),
   };
   const group = workerData.kind === "log"
