@@ -22,7 +22,7 @@ test("a disk that fills up is noticed, trimmed, and written to again", async () 
     environment: FAST,
     tuning: {
       heartbeatMs: 500,
-      electionMs: 3_000,
+      electionMs: 10_000,
       segmentBytes: 65_536,
       snapshotEveryBytes: 65_536,
       diskReserveBytes: 1_500_000,
