@@ -15,7 +15,7 @@ const TURN_MS_MAX = 10;
 
 export interface EntryApplierInit {
   readonly core: Pick<RaftCore, "applyConfigurationChange" | "onApplyDone">;
-  readonly keeper: Pick<StateKeeper, "applyNormal" | "applyConfiguration">;
+  readonly keeper: Pick<StateKeeper, "applyNormal" | "applyConfiguration" | "hasRoom">;
   readonly proposals: Pick<ProposalDesk, "isAwaited" | "onApplied">;
   readonly now: () => number;
   readonly onEvent: ReplicaEventListener;
@@ -35,6 +35,11 @@ export class EntryApplier {
   /** Whether there is more than the turns so far had time for. */
   get isBehind(): boolean {
     return this.#works.length > 0;
+  }
+
+  /** Whether the next turn will apply some of it: the state's checkpoint may be too far behind. */
+  get canGoOn(): boolean {
+    return this.isBehind && this.#init.keeper.hasRoom();
   }
 
   /** Goes on with what the last turn left. */
@@ -59,6 +64,7 @@ export class EntryApplier {
   #run(endsAt: number): void {
     for (let work = this.#works[0]; work !== undefined; work = this.#works[0]) {
       while (this.#appliedCount < work.entries.length) {
+        if (endsAt !== Number.POSITIVE_INFINITY && !this.#init.keeper.hasRoom()) return;
         this.#apply(required(work.entries[this.#appliedCount], "a work's entries are dense"));
         this.#appliedCount += 1;
         const isOver = this.#init.now() >= endsAt;

@@ -7,6 +7,7 @@
  */
 
 import { assert } from "@quorumlog/std";
+import type { CheckpointRow } from "./checkpoint.ts";
 import { COMMAND_KIND, type Command, ContainerReader } from "./container.ts";
 import type { Machine } from "./machine.ts";
 import { OffsetIndex } from "./offset-index.ts";
@@ -16,6 +17,9 @@ import { ImageReader, ImageWriter } from "./state-image.ts";
 
 const IMAGE_VERSION = 1;
 const IMAGE_LENGTH_BYTES = 4;
+/** Rows of a checkpoint: one of a session each, and one of all the rest. */
+const SESSION_KEY = "session/";
+const GROUP_KEY = "group";
 
 /** What became of one command. */
 export type CommandResult =
@@ -109,18 +113,51 @@ export class GroupState {
 
   #ownImage(): Buffer {
     const image = new ImageWriter();
+    this.#writeCounters(image);
+    this.sessions.write(image);
+    this.#writePlaces(image);
+    return image.finish();
+  }
+
+  #writeCounters(image: ImageWriter): void {
     image.number(IMAGE_VERSION, this.firstOffset, this.nextOffset, this.time, this.logBytes);
     image.number(this.startIndex, this.#nextSessionId);
     image.list(this.markers, ({ index, offset, logBytes, time }) => {
       image.number(index, offset, logBytes, time);
     });
-    this.sessions.write(image);
+  }
+
+  #writePlaces(image: ImageWriter): void {
     this.offsets.write(image);
     image.list(this.addresses, ([nodeId, address]) => {
       image.number(nodeId);
       image.text(address);
     });
-    return image.finish();
+  }
+
+  /**
+   * What a checkpoint has to keep of this state, without that of the application: what changed
+   * since the last call, or all of it.
+   */
+  takeRows(isWhole: boolean): CheckpointRow[] {
+    const image = new ImageWriter();
+    this.#writeCounters(image);
+    this.#writePlaces(image);
+    const rows: CheckpointRow[] = [{ key: GROUP_KEY, value: image.finish() }];
+    this.sessions.takeRows(isWhole, (sessionId, value) => {
+      rows.push({ key: `${SESSION_KEY}${sessionId}`, value });
+    });
+    return rows;
+  }
+
+  /** Becomes what all rows were taken from; the application's own state is not touched. */
+  restoreRows(rows: ReadonlyMap<string, Uint8Array>): void {
+    const group = rows.get(GROUP_KEY);
+    assert(group !== undefined, "a checkpoint has the counters of its group");
+    const image = new ImageReader(Buffer.from(group));
+    this.#readCounters(image);
+    this.#readPlaces(image);
+    this.sessions.readRows(sessionRows(rows));
   }
 
   /**
@@ -139,6 +176,12 @@ export class GroupState {
   }
 
   #restoreOwn(image: ImageReader): void {
+    this.#readCounters(image);
+    this.sessions.read(image);
+    this.#readPlaces(image);
+  }
+
+  #readCounters(image: ImageReader): void {
     assert(image.number() === IMAGE_VERSION, "a state's image is of a known version");
     this.firstOffset = image.number();
     this.nextOffset = image.number();
@@ -153,7 +196,9 @@ export class GroupState {
       const logBytes = image.number();
       this.markers.push({ index, offset, logBytes, time: image.number() });
     });
-    this.sessions.read(image);
+  }
+
+  #readPlaces(image: ImageReader): void {
     this.offsets.read(image);
     this.addresses.clear();
     image.list(() => {
@@ -246,6 +291,11 @@ export class GroupState {
     this.markers = this.markers.filter(({ index }) => index >= start.index);
     this.offsets.trim({ index: start.index + 1, offset: start.offset });
   }
+}
+
+function* sessionRows(rows: ReadonlyMap<string, Uint8Array>): Generator<[number, Uint8Array]> {
+  for (const [key, row] of rows)
+    if (key.startsWith(SESSION_KEY)) yield [Number(key.slice(SESSION_KEY.length)), row];
 }
 
 function* chain(first: Iterable<Uint8Array>, second: Iterable<Uint8Array>): Generator<Uint8Array> {

@@ -9,6 +9,15 @@ export type {
 } from "./replicated-log.ts";
 export { type ExecuteOptions, ReplicatedStateMachine } from "./replicated-state-machine.ts";
 export type { Machine, RecordBatch } from "./machine.ts";
+export {
+  type Checkpoint,
+  type CheckpointCut,
+  CheckpointError,
+  type CheckpointErrorCode,
+  type CheckpointInit,
+  type CheckpointPosition,
+  type CheckpointRow,
+} from "./checkpoint.ts";
 export { MemoryTable } from "./memory-table.ts";
 export { LogSession, type SessionAppendOptions } from "./log-session.ts";
 export { ReplicaError, type ReplicaErrorCode, type Outcome } from "./replica-error.ts";
@@ -20,3 +29,6 @@ export type { NodeOptions } from "./node-options.ts";
 export type { IfMissing } from "./open-group.ts";
 export type { ReplicaEvent, ReplicaEventListener } from "./replica-event.ts";
 export { type Environment, nodeEnvironment } from "./environment.ts";
+
+// What a package beside this one stands on.
+export { PieceSource } from "./piece-source.ts";

@@ -7,6 +7,7 @@ import {
   type Transport,
   type TransportTls,
 } from "@quorumlog/transport";
+import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts";
 import type { Machine } from "./machine.ts";
@@ -52,6 +53,11 @@ export interface NodeOptions {
   /** Limits and times; see {@link ReplicaTuning} for their defaults. */
   readonly tuning?: Partial<ReplicaTuning>;
   readonly onEvent?: ReplicaEventListener;
+  /**
+   * Keeps the state between snapshots, so that a restart has less to apply: of this node alone, and
+   * as its process likes. Default none. See `LmdbTables` of `@quorumlog/tables`.
+   */
+  readonly checkpoint?: Checkpoint;
   /** Gives up opening, while founders wait for each other. */
   readonly signal?: AbortSignal;
   readonly fileSystem?: FileSystem;
@@ -106,6 +112,7 @@ export async function openNodeParts(
       leaseReads: options.leaseReads === true,
       transport,
       machine,
+      checkpoint: options.checkpoint,
       onEvent: onEvent ?? (() => undefined),
     },
     close,

@@ -13,6 +13,7 @@ import {
 } from "@quorumlog/log";
 import type { Transport } from "@quorumlog/transport";
 import { join } from "node:path";
+import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import type { Member } from "@quorumlog/raft";
 import { FoundedTransport } from "./founded-transport.ts";
@@ -35,6 +36,7 @@ import type { ReplicaEvent } from "./replica-event.ts";
 import type { ReplicaInit } from "./replica-init.ts";
 import { raftOptions, type ReplicaTuning, TICK_MS } from "./replica-options.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
+import type { OpenCheckpoint } from "./state-keeper.ts";
 import { watchedMachine } from "./watched-machine.ts";
 
 /**
@@ -72,6 +74,7 @@ export interface GroupInit extends GroupPlace {
   readonly leaseReads: boolean;
   readonly transport: Transport;
   readonly machine: Machine | undefined;
+  readonly checkpoint?: Checkpoint | undefined;
   readonly onEvent: (event: ReplicaEvent) => void;
   readonly onTurn: () => void;
 }
@@ -147,13 +150,25 @@ export function openGroup(init: GroupInit): OpenGroup {
     release.push(() => {
       transport.detach();
     });
-    const replica = openReplica(init, { environment, log, snapshots, transport });
+    const kept = openCheckpoint(init, {
+      onFailure,
+      onDurable: () => {
+        opening.replica?.wantTurn();
+      },
+    });
+    release.push(() => {
+      kept?.checkpoint.close(() => undefined);
+    });
+    const replica = openReplica(init, { environment, log, snapshots, transport, kept });
     opening.replica = replica;
     return {
       replica,
       close: (onClosed) => {
         snapshots.close();
-        log.close(onClosed);
+        closeCheckpoint(replica, kept, () => {
+          // Last: as long as it is open, nobody else may have this directory.
+          log.close(onClosed);
+        });
       },
     };
   } catch (error) {
@@ -164,7 +179,7 @@ export function openGroup(init: GroupInit): OpenGroup {
 
 function openReplica(
   init: GroupInit,
-  parts: Pick<ReplicaInit, "environment" | "log" | "snapshots" | "transport">,
+  parts: Pick<ReplicaInit, "environment" | "log" | "snapshots" | "transport" | "kept">,
 ): Replica {
   const { machine, onEvent, tuning } = init;
   return new Replica({
@@ -182,6 +197,40 @@ function openReplica(
     onEvent,
     onTurn: init.onTurn,
   });
+}
+
+function openCheckpoint(
+  init: GroupInit,
+  callbacks: { onDurable: () => void; onFailure: (error: Error) => void },
+): OpenCheckpoint | undefined {
+  const { checkpoint, clusterId, groupId, nodeId, identity } = init;
+  if (checkpoint === undefined) return undefined;
+  const position = checkpoint.open({
+    directory: groupDirectory(init.directory, groupId),
+    clusterId,
+    groupId,
+    nodeId,
+    incarnation: identity.incarnation,
+    ...callbacks,
+    onDamaged: (error) => {
+      init.onEvent({ type: "checkpointDamaged", error });
+    },
+  });
+  return { checkpoint, position };
+}
+
+/** With the state as it is now, so that the next start has nothing to apply; unless it failed. */
+function closeCheckpoint(
+  replica: Replica,
+  kept: OpenCheckpoint | undefined,
+  onClosed: () => void,
+): void {
+  if (kept === undefined) {
+    onClosed();
+    return;
+  }
+  if (replica.failure() === undefined) replica.keeper.checkpoint();
+  kept.checkpoint.close(onClosed);
 }
 
 /** For frames of the founding that this node holds to, or of the first one that it learns of. */

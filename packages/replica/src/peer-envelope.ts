@@ -165,6 +165,11 @@ function decodeIntroduction(part: SnapshotPart, bytes: Buffer): Envelope | undef
   return { kind: "introduction", ...said };
 }
 
+/** The transport knows who sent a frame; a message may claim nothing else. */
+export function isFrom(envelope: Envelope, nodeId: number): boolean {
+  return envelope.kind !== "raft" || envelope.message.from === nodeId;
+}
+
 /** Entries and bytes of snapshots may be long; nothing else waits behind them. */
 export function laneOf(envelope: Envelope): Lane {
   if (envelope.kind === "snapshotChunk") return "bulk";

@@ -33,6 +33,8 @@ export type ReplicaEvent =
    * old to be retained, and no session expires.
    */
   | { readonly type: "logTimeAhead"; readonly milliseconds: number }
+  /** What the checkpoint held was damaged: the state came from a snapshot and the log. */
+  | { readonly type: "checkpointDamaged"; readonly error: Error }
   /** A function of the application kept everything else waiting. */
   | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
   /** The process did nothing for so long: a pause, or somebody's long computation. */

@@ -8,6 +8,7 @@ import type { Machine } from "./machine.ts";
 import type { ProposalLimits } from "./proposal-desk.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
+import type { OpenCheckpoint } from "./state-keeper.ts";
 
 export interface ReplicaTiming {
   /** Of the core's clock. */
@@ -31,6 +32,7 @@ export interface ReplicaInit {
   /** By node id; those of the log come on top. */
   readonly addresses: ReadonlyMap<number, string>;
   readonly machine: Machine | undefined;
+  readonly kept?: OpenCheckpoint | undefined;
   readonly onEvent: (event: ReplicaEvent) => void;
   /** After each turn. */
   readonly onTurn: () => void;

@@ -32,7 +32,7 @@ import { EntryMemory } from "./entry-memory.ts";
 import type { Environment } from "./environment.ts";
 import { GroupClock } from "./group-clock.ts";
 import { PeerDirectory } from "./peer-directory.ts";
-import { decodeEnvelope, type Envelope, encodeEnvelope, laneOf } from "./peer-envelope.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope, isFrom, laneOf } from "./peer-envelope.ts";
 import { ProposalDesk } from "./proposal-desk.ts";
 import { RaftStorage } from "./raft-storage.ts";
 import { ReadDesk } from "./read-desk.ts";
@@ -72,9 +72,9 @@ export class Replica implements GroupReceiver {
     this.log = log;
     this.disk = new DiskWatch(log, () => environment.now());
     this.clock = new GroupClock(environment);
-    const { machine, onEvent } = init;
+    const { machine, kept, onEvent } = init;
     const guarded = this.guarded.bind(this);
-    this.keeper = new StateKeeper({ log, snapshots, machine, onEvent, guarded });
+    this.keeper = new StateKeeper({ log, snapshots, machine, kept, onEvent, guarded });
     const { configuration } = this.keeper;
     const isReleased = machine === undefined || machine.copiesRecords === true;
     this.#memory = new EntryMemory(environment.memory, isReleased);
@@ -195,7 +195,7 @@ export class Replica implements GroupReceiver {
     if (!this.isOpen()) return;
     this.guarded(() => {
       const envelope = decodeEnvelope(payload);
-      if (envelope === undefined || !isFrom(envelope, from)) {
+      if (envelope === undefined || !isFrom(envelope, from.nodeId)) {
         this.#init.onEvent({ type: "malformedFrame", from: from.nodeId });
         return;
       }
@@ -356,7 +356,7 @@ export class Replica implements GroupReceiver {
       this.proposals.flush(this.#timestamp());
     }
     this.#init.onTurn();
-    if (core.hasReady() || this.#applier.isBehind) this.wantTurn();
+    if (core.hasReady() || this.#applier.canGoOn) this.wantTurn();
     this.#clock.wake();
   }
 
@@ -439,7 +439,8 @@ export class Replica implements GroupReceiver {
   #isBusy(): boolean {
     const { role, leaderId } = this.core;
     const isLed = role === "leader" || (role === "follower" && leaderId !== undefined);
-    return !isLed || this.core.hasReady() || this.proposals.pendingBytes > 0 || !this.reads.isIdle;
+    const isBehind = this.core.hasReady() || this.#applier.isBehind;
+    return !isLed || isBehind || this.proposals.pendingBytes > 0 || !this.reads.isIdle;
   }
 
   #onTime(ticks: number, passedMs: number): void {
@@ -458,8 +459,9 @@ export class Replica implements GroupReceiver {
       this.#sender.tick(now);
       this.#fetcher.tick(now);
       this.disk.tick();
+      this.keeper.tick(now);
       const isWanted = this.proposals.pendingBytes > 0 || this.reads.hasWishes();
-      if (isWanted || this.core.hasReady()) this.wantTurn();
+      if (isWanted || this.#applier.isBehind || this.core.hasReady()) this.wantTurn();
     });
   }
 
@@ -467,9 +469,4 @@ export class Replica implements GroupReceiver {
   #timestamp(): number {
     return Math.max(this.keeper.state.time, this.clock.time());
   }
-}
-
-/** The transport knows who sent a frame; a message may claim nothing else. */
-function isFrom(envelope: Envelope, { nodeId }: PeerIdentity): boolean {
-  return envelope.kind !== "raft" || envelope.message.from === nodeId;
 }

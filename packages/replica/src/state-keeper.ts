@@ -12,6 +12,8 @@
 import type { LogStore } from "@quorumlog/log";
 import type { Configuration, Entry, Snapshot } from "@quorumlog/raft";
 import { assert, required } from "@quorumlog/std";
+import type { Checkpoint, CheckpointPosition } from "./checkpoint.ts";
+import { Checkpointer, isContinued } from "./checkpointer.ts";
 import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
 import { FOUNDING_INDEX } from "./founding.ts";
 import { type CommandResult, GroupState } from "./group-state.ts";
@@ -26,10 +28,24 @@ export interface StateKeeperInit {
   readonly log: LogStore;
   readonly snapshots: SnapshotStore;
   readonly machine: Machine | undefined;
+  /** Open, and where it says that the state was kept; without one there are snapshots alone. */
+  readonly kept?: OpenCheckpoint | undefined;
   /** Told of snapshots that are damaged, or found no room. */
   readonly onEvent: ReplicaEventListener;
   /** Runs what the disk calls back: what is thrown there has no caller, and ends the node. */
   readonly guarded: (run: () => void) => void;
+}
+
+export interface OpenCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly position: CheckpointPosition | undefined;
+}
+
+/** Where the state stands as the node starts. */
+interface Start {
+  readonly index: number;
+  readonly term: number;
+  readonly configuration: Configuration;
 }
 
 interface SnapshotWish {
@@ -43,8 +59,10 @@ export class StateKeeper {
   readonly #machine: Machine | undefined;
   readonly #onEvent: ReplicaEventListener;
   readonly #guarded: (run: () => void) => void;
+  readonly #checkpointer: Checkpointer | undefined;
   #state: GroupState;
   #appliedIndex: number;
+  #appliedTerm: number;
   #configuration: Configuration;
   /** Is being written. */
   #writing: SnapshotWish | undefined;
@@ -63,7 +81,7 @@ export class StateKeeper {
   #baseOffset = 0;
 
   /**
-   * Restores the newest state that is kept and sound.
+   * Restores the newest state that is kept and sound: that of the checkpoint, or of a snapshot.
    *
    * @throws ReplicaError `FAILED`, SnapshotError
    */
@@ -73,15 +91,15 @@ export class StateKeeper {
     this.#machine = init.machine;
     this.#onEvent = init.onEvent;
     this.#guarded = init.guarded;
-    const base = init.log.base();
     for (const { index, error } of init.snapshots.damaged()) this.#onSnapshotFailed(index, error);
-    const newest = this.#newestUsable();
     this.#state = new GroupState(init.machine);
-    this.#appliedIndex = newest?.index ?? base.index;
-    this.#configuration =
-      newest?.configuration ??
-      required(decodeConfiguration(base.configuration), "the log's base has a configuration");
-    this.#restore(this.#state, newest?.index);
+    const checkpointed = this.#restoreCheckpoint(init.kept);
+    const { index, term, configuration } = checkpointed ?? this.#restoreSnapshot();
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    this.#configuration = configuration;
+    if (init.kept !== undefined)
+      this.#checkpointer = new Checkpointer(init.kept.checkpoint, checkpointed?.index ?? 0);
     this.#baseOffset = this.#offsetAtBase();
   }
 
@@ -123,22 +141,46 @@ export class StateKeeper {
     return this.#writing !== undefined;
   }
 
+  /** Whether more may be applied: the checkpoint is not too far behind. */
+  hasRoom(): boolean {
+    return this.#checkpointer?.hasRoom() ?? true;
+  }
+
+  /** @param now - In milliseconds, of a clock that never goes back. */
+  tick(now: number): void {
+    if (this.#checkpointer?.isDue(now) === true) this.checkpoint();
+  }
+
+  /**
+   * Has the state kept as it is now. Not as long as a reset is under way: the log on the disk does
+   * not reach so far before that is over.
+   */
+  checkpoint(): void {
+    if (this.#checkpointer === undefined || this.#resetCount > 0) return;
+    const configuration = encodeConfiguration(this.#configuration);
+    const position = { index: this.#appliedIndex, term: this.#appliedTerm, configuration };
+    this.#checkpointer.cut(position, this.#state);
+  }
+
   /** Applies a normal entry, the next one. */
   applyNormal(entry: Entry, results: CommandResult[] | undefined): void {
     const { index, term, data } = entry;
-    this.#advance(index);
+    this.#advance(entry);
     if (data.byteLength === 0) return;
-    if (this.#state.apply(index, data, results)) {
+    const isMarker = this.#state.apply(index, data, results);
+    // Behind a checkpoint a marker is applied again whose snapshot was written before.
+    if (isMarker && !this.#snapshots.list().some((kept) => kept.index === index)) {
       const meta = { index, term, configuration: this.#configuration };
       this.#next = { meta, image: this.#state.image() };
       this.#writeNext();
     }
     this.#maybeTrim();
+    if (this.#checkpointer?.isFull() === true) this.checkpoint();
   }
 
   /** Notes a configuration entry, the next one, and the configuration in force behind it. */
   applyConfiguration(entry: Entry, configuration: Configuration): void {
-    this.#advance(entry.index);
+    this.#advance(entry);
     this.#configuration = configuration;
   }
 
@@ -149,13 +191,14 @@ export class StateKeeper {
    * @throws SnapshotError
    */
   install(snapshot: Snapshot, hasFile: boolean): void {
-    const { lastIncludedIndex: index, configuration } = snapshot;
+    const { lastIncludedIndex: index, lastIncludedTerm: term, configuration } = snapshot;
     const state = new GroupState(this.#machine);
     this.#restore(state, hasFile ? index : undefined);
     this.#resetCount += 1;
     this.#forgetWishes(index);
     this.#state = state;
     this.#appliedIndex = index;
+    this.#appliedTerm = term;
     this.#configuration = configuration;
     this.#baseOffset = state.nextOffset;
   }
@@ -167,9 +210,33 @@ export class StateKeeper {
     this.#tidy();
   }
 
-  #advance(index: number): void {
+  #advance({ index, term }: Entry): void {
     assert(index === this.#appliedIndex + 1, "entries are applied in order, each once");
+    assert(term >= this.#appliedTerm, "terms never go back along a log");
     this.#appliedIndex = index;
+    this.#appliedTerm = term;
+  }
+
+  /** @returns `undefined` if there is none that the log goes on from, or it is damaged. */
+  #restoreCheckpoint(kept: OpenCheckpoint | undefined): Start | undefined {
+    const position = kept?.position;
+    if (kept === undefined || position === undefined) return undefined;
+    if (!isContinued(this.#log, position)) return undefined;
+    const rows = kept.checkpoint.load();
+    if (rows === undefined) return undefined;
+    this.#state.restoreRows(rows);
+    const { index, term } = position;
+    const decoded = decodeConfiguration(position.configuration);
+    return { index, term, configuration: required(decoded, "a checkpoint names its members") };
+  }
+
+  #restoreSnapshot(): Start {
+    const newest = this.#newestUsable();
+    this.#restore(this.#state, newest?.index);
+    if (newest !== undefined) return newest;
+    const { index, term, configuration: bytes } = this.#log.base();
+    const decoded = decodeConfiguration(bytes);
+    return { index, term, configuration: required(decoded, "the log's base has a configuration") };
   }
 
   /**

@@ -15,6 +15,7 @@ import { MARKER_DRAFT, trimDraft } from "../../src/leader-duties.ts";
 import type { Machine } from "../../src/machine.ts";
 import type { SnapshotStore, SnapshotStoreInit } from "../../src/snapshot-store.ts";
 import { StateKeeper } from "../../src/state-keeper.ts";
+import type { MemoryCheckpoint } from "./memory-checkpoint.ts";
 import { SnapshotMachine, type Source } from "./snapshots.ts";
 
 const MEMORY = new SlabPool();
@@ -25,6 +26,8 @@ const CONFIGURATION = { ...EMPTY_CONFIGURATION, voters: MEMBERS };
 export interface KeptGroupInit {
   readonly seed?: number;
   readonly machine?: Machine;
+  /** In place of a machine. */
+  readonly checkpoint?: MemoryCheckpoint;
   readonly store?: Partial<SnapshotStoreInit>;
   /** Hears of snapshots that failed, too. */
   readonly onSnapshotFailed?: (index: number) => void;
@@ -58,10 +61,13 @@ export class KeptGroup {
       onFailure: (error) => this.logFailures.push(error),
     });
     this.snapshots = this.disk.open(this.#init.store);
+    const { checkpoint, machine = checkpoint } = this.#init;
+    const position = checkpoint?.open({ onDurable: () => undefined });
     this.keeper = new StateKeeper({
       log: this.log,
       snapshots: this.snapshots,
-      machine: this.#init.machine,
+      machine,
+      kept: checkpoint === undefined ? undefined : { checkpoint, position },
       onEvent: (event) => {
         if (event.type !== "snapshotFailed") return;
         this.failed.push([event.index, event.error]);
@@ -81,6 +87,7 @@ export class KeptGroup {
   /** The machine stops, and starts again. */
   crash(kind: "process" | "power" = "power"): void {
     this.disk.crash(kind);
+    this.#init.checkpoint?.crash();
     this.disk.fileSystem.fault = undefined;
     this.open();
   }
@@ -114,12 +121,11 @@ export class KeptGroup {
     return index;
   }
 
-  record(text = "x"): number {
+  record(text = "x", session = { sessionId: 0, sequence: 0 }): number {
     const records = [Buffer.from(text)];
     return this.commit({
       kind: COMMAND_KIND.records,
-      sessionId: 0,
-      sequence: 0,
+      ...session,
       offset: -1,
       records,
       bytes: commandBytes(records),
