@@ -1,0 +1,29 @@
+/** Tables in memory alone: after a restart their rows come from the last snapshot and the log. */
+
+import type { Codec } from "./codec.ts";
+import { TableSet } from "./table-set.ts";
+import type { Table, Tables } from "./table.ts";
+
+export class MemoryTables implements Tables {
+  readonly #set: TableSet;
+
+  /**
+   * @param names - Of all tables: 1 to 64 letters, digits, `_`, `.` or `-` each.
+   * @throws RangeError
+   */
+  constructor(names: readonly string[]) {
+    this.#set = new TableSet(names);
+  }
+
+  table<Value>(name: string, codec: Codec<Value>): Table<Value> {
+    return this.#set.table(name, codec);
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return this.#set.snapshot();
+  }
+
+  restore(chunks: Iterable<Uint8Array>): void {
+    this.#set.restore(chunks);
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The rows of all tables of a state machine, in memory, and the bytes of their snapshot.
+ *
+ *     of each table, in the order of names:  f64 count of rows, and they, ordered by key
+ *     a row:  u32 bytes of the key, u32 bytes of the value, both
+ *
+ * Nothing in it tells of how the tables came to be: equal rows give equal bytes.
+ */
+
+import { MemoryTable, PieceSource } from "@quorumlog/replica";
+import { assert } from "@quorumlog/std";
+import type { Codec } from "./codec.ts";
+import { rowProblem } from "./row-limits.ts";
+import type { Table } from "./table.ts";
+import { TypedTable } from "./typed-table.ts";
+
+const COUNT_BYTES = 8;
+const LENGTHS_BYTES = 8;
+const NAME = /^[\w.-]{1,64}$/;
+const TABLE_COUNT_MAX = 255;
+
+/** Wants to know of changes. */
+export interface RowWatcher {
+  /** Before a row is changed: what it was. */
+  onChange(place: RowPlace, former: Uint8Array | undefined, bytes: number): void;
+  /** All rows were replaced. */
+  onReplaced(): void;
+}
+
+export interface RowPlace {
+  /** Of the table, from 0 on. */
+  readonly number: number;
+  readonly key: string;
+}
+
+export class TableSet {
+  /** In order. */
+  readonly names: readonly string[];
+  readonly #watcher: RowWatcher | undefined;
+  #tables: readonly MemoryTable[];
+
+  /** @throws RangeError for names that are none, or are not different. */
+  constructor(names: readonly string[], watcher?: RowWatcher) {
+    const wrong = names.find((name) => !NAME.test(name));
+    if (wrong !== undefined) throw new RangeError(`tables: "${wrong}" is not of 1 to 64 [\\w.-]`);
+    if (new Set(names).size !== names.length) throw new RangeError("tables: two have one name");
+    if (names.length > TABLE_COUNT_MAX)
+      throw new RangeError(`tables: ${names.length} are more than ${TABLE_COUNT_MAX}`);
+    this.names = [...names].sort();
+    this.#watcher = watcher;
+    this.#tables = this.emptyTables();
+  }
+
+  /** @throws RangeError */
+  table<Value>(name: string, codec: Codec<Value>): Table<Value> {
+    const number = this.names.indexOf(name);
+    if (number === -1) throw new RangeError(`tables: there is no "${name}"`);
+    return new TypedTable(this, number, codec);
+  }
+
+  rows(number: number): MemoryTable {
+    const table = this.#tables[number];
+    assert(table !== undefined, "a table's number is below their count");
+    return table;
+  }
+
+  /** @throws RangeError before anything is changed. */
+  set(place: RowPlace, value: Uint8Array): void {
+    const { number, key } = place;
+    const problem = rowProblem(key, value);
+    if (problem !== undefined) throw new RangeError(problem);
+    const rows = this.rows(number);
+    this.#watcher?.onChange(place, rows.get(key), value.byteLength);
+    rows.set(key, value);
+  }
+
+  delete(place: RowPlace): boolean {
+    const rows = this.rows(place.number);
+    const former = rows.get(place.key);
+    if (former === undefined) return false;
+    this.#watcher?.onChange(place, former, 0);
+    return rows.delete(place.key);
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return images(this.#tables.map((table) => ({ count: table.size, rows: table.snapshot() })));
+  }
+
+  restore(chunks: Iterable<Uint8Array>): void {
+    const source = new PieceSource(chunks);
+    const tables = this.emptyTables();
+    for (const [number, table] of tables.entries()) {
+      const count = source.take(COUNT_BYTES);
+      if (count === undefined && number === 0) break;
+      assert(count !== undefined, "a snapshot of tables is whole");
+      readRows(source, count.readDoubleLE(0), table);
+    }
+    assert(source.take(1) === undefined, "a snapshot has no tables but those of its machine");
+    assert(source.isAtEnd, "a snapshot of tables is whole");
+    this.replace(tables);
+    this.#watcher?.onReplaced();
+  }
+
+  emptyTables(): MemoryTable[] {
+    return this.names.map(() => new MemoryTable());
+  }
+
+  /** Takes other rows, without a word to the watcher. */
+  replace(tables: readonly MemoryTable[]): void {
+    assert(tables.length === this.names.length, "each table has its rows");
+    this.#tables = tables;
+  }
+}
+
+interface TableImage {
+  readonly count: number;
+  readonly rows: Iterable<Uint8Array>;
+}
+
+function* images(tables: readonly TableImage[]): Generator<Uint8Array> {
+  for (const { count, rows } of tables) {
+    const head = Buffer.alloc(COUNT_BYTES);
+    head.writeDoubleLE(count, 0);
+    yield head;
+    yield* rows;
+  }
+}
+
+function readRows(source: PieceSource, count: number, table: MemoryTable): void {
+  for (let i = 0; i < count; i++) {
+    const lengths = source.take(LENGTHS_BYTES);
+    assert(lengths !== undefined, "a snapshot of tables is whole");
+    const keyBytes = lengths.readUInt32LE(0);
+    const row = source.take(keyBytes + lengths.readUInt32LE(4));
+    assert(row !== undefined, "a snapshot of tables is whole");
+    table.set(row.toString("utf8", 0, keyBytes), row.subarray(keyBytes));
+  }
+}
