@@ -1,6 +1,7 @@
-/** The state machine: put, delete and compare-and-set, on a table in memory. */
+/** The state machine: put, delete and compare-and-set, on a table of either kind. */
 
-import { type Machine, MemoryTable, type RecordBatch } from "@quorumlog/replica";
+import type { Machine, RecordBatch } from "@quorumlog/replica";
+import { rowProblem, type Table, type Tables, textCodec } from "@quorumlog/tables";
 
 export interface Command {
   readonly key: string;
@@ -10,33 +11,48 @@ export interface Command {
   readonly expected?: string | null;
 }
 
+export const TABLE_NAMES: readonly string[] = ["values"];
+
+/** What a command is answered with. */
+export const ANSWER = { mismatch: 0, done: 1, refused: 2 } as const;
+
 export class KeyValueMachine implements Machine {
-  readonly #table = new MemoryTable();
+  readonly #tables: Tables;
+  readonly #values: Table<string>;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    this.#values = tables.table("values", textCodec);
+  }
 
   get(key: string): string | undefined {
-    return this.#table.get(key)?.toString();
+    return this.#values.get(key);
   }
 
   apply({ records }: RecordBatch): Uint8Array[] {
     return records.map((record) => {
-      const isDone = this.#execute(JSON.parse(Buffer.from(record).toString()) as Command);
-      return Buffer.of(isDone ? 1 : 0);
+      return Buffer.of(this.#execute(JSON.parse(Buffer.from(record).toString()) as Command));
     });
   }
 
   snapshot(): Iterable<Uint8Array> {
-    return this.#table.snapshot();
+    return this.#tables.snapshot();
   }
 
   restore(chunks: Iterable<Uint8Array>): void {
-    this.#table.restore(chunks);
+    this.#tables.restore(chunks);
   }
 
-  #execute({ key, value, expected }: Command): boolean {
+  #execute({ key, value, expected }: Command): number {
     const current = this.get(key) ?? null;
-    if (expected !== undefined && expected !== current) return false;
-    if (value === null) this.#table.delete(key);
-    else this.#table.set(key, Buffer.from(value));
-    return true;
+    if (expected !== undefined && expected !== current) return ANSWER.mismatch;
+    if (value === null) {
+      this.#values.delete(key);
+      return ANSWER.done;
+    }
+    // What a table refuses would stop every replica: it is answered.
+    if (rowProblem(key, Buffer.from(value)) !== undefined) return ANSWER.refused;
+    this.#values.set(key, value);
+    return ANSWER.done;
   }
 }
