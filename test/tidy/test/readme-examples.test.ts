@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 test.each([
   ["log", "durable up to 1\nclosed\n"],
   ["transport", "up 2\nfrom 1 hello\nclosed\n"],
+  ["tables", "[ [ 'log', 2 ], [ 'table', 1 ] ]\n"],
   [
     "replica",
     `order 101 is at offset 100
