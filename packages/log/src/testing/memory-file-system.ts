@@ -5,12 +5,16 @@
  *                                          │
  *     crash("power"): some of it is lost, torn or out of order; crash("process"): nothing is
  *
+ * A sync of a file covers its bytes and not its name, one of a directory the names in it and no
+ * others; each covers what was asked for before it, and nothing that came while it was under way.
+ *
  * For each operation a fault can be injected, and a process can be stopped at it. Time is the
  * caller's: callbacks run when it says so, so that a simulator can put them on virtual time.
  */
 
 import { crc32 } from "node:zlib";
 import { assert, type Prng } from "@quorumlog/std";
+import { dirname } from "node:path/posix";
 import type { DirectoryLock, Done, FileSystem, OpenFile } from "../file-system.ts";
 
 /** What a file system is asked to do, for faults and counts. */
@@ -94,6 +98,12 @@ type NameChange =
   | { readonly kind: "link"; readonly path: string; readonly inode: Inode }
   | { readonly kind: "unlink"; readonly path: string };
 
+/** What one call changes in a directory: as a whole, or not at all. */
+interface NameChanges {
+  readonly directory: string;
+  readonly changes: readonly NameChange[];
+}
+
 export class MemoryFileSystem implements FileSystem {
   readonly #prng: Prng;
   readonly #schedule: (run: () => void, event: OperationEvent) => void;
@@ -103,7 +113,7 @@ export class MemoryFileSystem implements FileSystem {
   #durableNames = new Map<string, Inode>();
   #names = new Map<string, Inode>();
   /** Changes of names, not on the disk yet, in order; each rename is one. */
-  #pendingNames: NameChange[][] = [];
+  #pendingNames: NameChanges[] = [];
   #operationCount = 0;
   /** Which life of the process this is: handles and callbacks of a former one are dead. */
   #life = 0;
@@ -127,9 +137,11 @@ export class MemoryFileSystem implements FileSystem {
     this.#life += 1;
     this.#locks.clear();
     if (kind === "process") return;
-    for (const changes of this.#pendingNames) {
-      if (this.#prng.chance(0.5)) break;
-      this.#apply(this.#durableNames, changes);
+    // In a directory nothing is there without what came before; two of them have no order.
+    const cut = new Set<string>();
+    for (const { directory, changes } of this.#pendingNames) {
+      if (this.#prng.chance(0.5)) cut.add(directory);
+      if (!cut.has(directory)) this.#apply(this.#durableNames, changes);
     }
     this.#pendingNames = [];
     this.#names = new Map(this.#durableNames);
@@ -204,14 +216,15 @@ export class MemoryFileSystem implements FileSystem {
 
   syncDirectory(path: string): void {
     this.#begin("syncDirectory", path);
-    this.#syncNames();
+    this.#syncNames(this.#pendingIn(path));
   }
 
   syncDirectoryLater(path: string, done: Done): void {
     const event = this.#event("syncDirectory", path);
     const error = this.fault?.(event);
+    const pending = this.#pendingIn(path);
     this.#answer(event, () => {
-      if (error === undefined) this.#syncNames();
+      if (error === undefined) this.#syncNames(pending);
       done(error);
     });
   }
@@ -317,9 +330,19 @@ export class MemoryFileSystem implements FileSystem {
     return { operation, path, number };
   }
 
-  #change(changes: NameChange[]): void {
+  /** @param changes - All in one directory. */
+  #change(changes: readonly [NameChange, ...NameChange[]]): void {
+    const directory = dirname(changes[0].path);
+    assert(
+      changes.every(({ path }) => dirname(path) === directory),
+      "a file keeps its directory",
+    );
     this.#apply(this.#names, changes);
-    this.#pendingNames.push(changes);
+    this.#pendingNames.push({ directory, changes });
+  }
+
+  #pendingIn(path: string): ReadonlySet<NameChanges> {
+    return new Set(this.#pendingNames.filter(({ directory }) => directory === path));
   }
 
   #apply(names: Map<string, Inode>, changes: readonly NameChange[]): void {
@@ -328,9 +351,11 @@ export class MemoryFileSystem implements FileSystem {
       else names.delete(change.path);
   }
 
-  #syncNames(): void {
-    for (const changes of this.#pendingNames) this.#apply(this.#durableNames, changes);
-    this.#pendingNames = [];
+  #syncNames(pending: ReadonlySet<NameChanges>): void {
+    const isPending = (each: NameChanges): boolean => pending.has(each);
+    for (const each of this.#pendingNames.filter(isPending))
+      this.#apply(this.#durableNames, each.changes);
+    this.#pendingNames = this.#pendingNames.filter((each) => !isPending(each));
   }
 
   #inode(path: string): Inode {
