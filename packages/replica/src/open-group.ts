@@ -99,7 +99,11 @@ export function openNode(place: GroupPlace): NodeIdentity {
   const environment = place.environment ?? nodeEnvironment;
   const found = readNodeIdentity(fileSystem, directory);
   if (found !== undefined) {
-    if (found.clusterId === clusterId && found.nodeId === nodeId) return found;
+    if (found.clusterId === clusterId && found.nodeId === nodeId) {
+      // What was read may have no name on the disk: its sync may have failed in a former life.
+      fileSystem.syncDirectory(directory);
+      return found;
+    }
     throw new ReplicaError(
       "INVALID_ARGUMENT",
       `directory: ${directory} belongs to node ${found.nodeId} of cluster ${found.clusterId}`,
@@ -146,6 +150,7 @@ export function openGroup(init: GroupInit): OpenGroup {
     release.push(() => {
       snapshots.close();
     });
+    syncGroupDirectory(init);
     const transport = foundedTransport(init, onFailure);
     release.push(() => {
       transport.detach();
@@ -231,6 +236,11 @@ function closeCheckpoint(
   }
   if (replica.failure() === undefined) replica.keeper.checkpoint();
   kept.checkpoint.close(onClosed);
+}
+
+/** Its folders are there, and their names may not be on the disk: see `openNode`. */
+function syncGroupDirectory({ directory, groupId, fileSystem = nodeFileSystem }: GroupInit): void {
+  fileSystem.syncDirectory(groupDirectory(directory, groupId));
 }
 
 /** For frames of the founding that this node holds to, or of the first one that it learns of. */

@@ -12,6 +12,7 @@ import {
   withFounding,
   writeNodeIdentity,
 } from "../src/node-directory.ts";
+import { openNode } from "../src/open-group.ts";
 
 const GROUPS = [0, 7, 8];
 const FOUNDERS = [
@@ -51,6 +52,59 @@ test("groups that are opened at once are all there at the next start", async () 
     expect(record?.data.toString()).toBe(`of ${log.status().groupId}`);
     await log.close({ handOver: false });
   }
+});
+
+describe("a start", () => {
+  const place = {
+    directory: "/node",
+    clusterId: IDENTITY.clusterId,
+    nodeId: IDENTITY.nodeId,
+    groupId: 3,
+    ifMissing: "fail",
+  } as const;
+
+  test("keeps what it has found, though the sync of its name had failed", () => {
+    const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+    writeNodeIdentity(fileSystem, "/node", IDENTITY);
+    fileSystem.fault = ({ operation }) =>
+      operation === "syncDirectory" ? new Error("EIO: i/o error") : undefined;
+    const note = (): void => {
+      updateNodeIdentity(fileSystem, "/node", (noted) => ({ ...noted, groupIds: [3, 4] }));
+    };
+    expect(note).toThrow("EIO");
+    fileSystem.fault = undefined;
+    fileSystem.crash("process");
+
+    const found = openNode({ ...place, fileSystem });
+    fileSystem.crash("power");
+
+    expect(found.groupIds).toEqual([3, 4]);
+    expect(readNodeIdentity(fileSystem, "/node")).toEqual(found);
+  });
+
+  test("syncs the names of the folders that it has found", async () => {
+    const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+    const network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
+    const transport = network.transport({ nodeId: 1, incarnation: 0 });
+    const synced = new Set<string>();
+    const parts = { transport, fileSystem, tuning: { segmentBytes: 65_536 } };
+    const open = (ifMissing: "found" | "fail"): Promise<ReplicatedLog> =>
+      ReplicatedLog.open({ ...place, ...parts, peers: { 1: "a:1" }, ifMissing });
+    await (await open("found")).close();
+    fileSystem.fault = ({ operation, path }) => {
+      if (operation === "syncDirectory") synced.add(path);
+      return undefined;
+    };
+
+    await (await open("fail")).close();
+
+    expect([...synced].toSorted()).toEqual([
+      "/node",
+      "/node/group-3",
+      "/node/group-3/log",
+      "/node/group-3/snapshots",
+    ]);
+  });
 });
 
 describe("a directory", () => {
