@@ -76,6 +76,17 @@ export const logStoreContract: readonly LogStoreCase[] = [
     },
   },
   {
+    name: "a vote is durable though its term was there before",
+    run: async (harness) => {
+      const store = harness.open();
+      const undecided = { ...PROMISE, votedFor: undefined };
+      await append(store, { hardState: undecided, entries: [entry(1, 6)] });
+      await append(store, { hardState: PROMISE });
+      await harness.stop();
+      assert.equal(harness.open().hardState().votedFor, PROMISE.votedFor);
+    },
+  },
+  {
     name: "an entry is visible at once, durable later",
     run: async (harness) => {
       const store = harness.open();
