@@ -44,6 +44,9 @@ export class Images {
       // Length, state, and the head of the machine.
       if (count === 3) break;
     }
+    // For what an image may leave out.
+    for (const [nodeId, address] of keeper.state.addresses)
+      sum = crc32(`${nodeId} ${address} `, sum);
     const known = this.#states.get(appliedIndex);
     hold(known === undefined || known === sum, "states are equal at equal indexes", () => {
       return `node ${node.nodeId} has another state than others at index ${appliedIndex}`;

@@ -36,6 +36,9 @@ export class Promises {
       case "AppendEntriesReply":
         if (message.rejected) break;
         promises.term = Math.max(promises.term, message.term);
+        // Written in an earlier term, and answered when that was durable: a later leader may have
+        // replaced it meanwhile, in memory.
+        if (message.term < life.replica.status().currentTerm) break;
         this.#append(node, promises, message.index);
         break;
       default:
@@ -55,6 +58,14 @@ export class Promises {
       return `node ${node.nodeId} voted for ${vote} in term ${currentTerm}, now for ${votedFor}`;
     });
     const [nowTerm, nowIndex] = lastOf(replica);
+    // A group begins behind an entry of the first term, which nobody has heard of yet.
+    hold(nowIndex <= 1 || nowTerm <= currentTerm, "a log is of terms that its node knows", () => {
+      return `node ${node.nodeId} is back in term ${currentTerm}, with an entry of ${nowTerm}`;
+    });
+    const base = replica.log.base();
+    hold(base.index <= 1 || node.hasSnapshot(base), "a log rests on a snapshot", () => {
+      return `node ${node.nodeId} has a log behind ${base.index}, and no snapshot of that`;
+    });
     const isKept = nowTerm > lastTerm || (nowTerm === lastTerm && nowIndex >= lastIndex);
     hold(isKept, "what was acknowledged to a leader is durable", () => {
       const [now, before] = [`${nowTerm}/${nowIndex}`, `${lastTerm}/${lastIndex}`];

@@ -25,6 +25,13 @@ export interface ClientInit {
   readonly recordBytesMax: number;
 }
 
+interface Session {
+  readonly id: number;
+  /** It lasts as long as a run. */
+  readonly isLong: boolean;
+  nextSequence: number;
+}
+
 interface AttemptReport {
   readonly operation: Operation;
   readonly node: SimNode;
@@ -33,6 +40,8 @@ interface AttemptReport {
   readonly isGivenUp: boolean;
 }
 
+/** As the replica documents it. */
+const SESSION_WINDOW = 5;
 const CALL_BYTES_MAX = 12 * 1024;
 const RECORDS_MAX = 20;
 
@@ -42,7 +51,7 @@ export class Client {
   readonly #prng: Prng;
   /** Whom it takes for the leader. */
   #leaderId: number | undefined;
-  #session: { readonly id: number; nextSequence: number } | undefined;
+  #session: Session | undefined;
   #isOpening = false;
   #isStopped = false;
   #underWay = 0;
@@ -189,6 +198,7 @@ export class Client {
       if (!isGivenUp) this.#done(operation, "ok");
       return;
     }
+    this.#demandRemembered(operation, result.status);
     if (isGivenUp) return;
     if (result.status === "mismatch") {
       const { nextOffset } = result;
@@ -203,6 +213,19 @@ export class Client {
       if (operation.hadUnknown || result.status === "too-old") this.#done(operation, "unknown");
       else this.#onNotApplied(operation);
     }
+  }
+
+  /** A session that is used, and the results of its last calls, are not forgotten. */
+  #demandRemembered({ id, sessionId, sequence }: Operation, status: string): void {
+    const session = this.#session;
+    if (session?.id !== sessionId) return;
+    hold(status !== "expired" || !session.isLong, "a session lasts as long as it is used", () => {
+      return `session ${sessionId} has expired for operation ${id}`;
+    });
+    const isRecent = session.nextSequence - sequence <= SESSION_WINDOW;
+    hold(status !== "too-old" || !isRecent, "the last results of a session are kept", () => {
+      return `operation ${id} is ${sequence} of a session that is at ${session.nextSequence}`;
+    });
   }
 
   /** This attempt was in vain; others may not have been. */
@@ -252,7 +275,8 @@ export class Client {
       return;
     }
     this.#isOpening = true;
-    const idleMs = this.#prng.chance(0.3) ? 2_000 : 3_600_000;
+    const isLong = !this.#prng.chance(0.3);
+    const idleMs = isLong ? 3_600_000 : 2_000;
     this.#world.attempts.start({
       node: this.#target(),
       draft: sessionDraft(COMMAND_KIND.openSession, 0, idleMs),
@@ -263,7 +287,7 @@ export class Client {
         const result = end.kind === "ok" ? end.at.result : undefined;
         if (result?.status === "opened") {
           this.#world.demandNewSession(result.sessionId);
-          this.#session = { id: result.sessionId, nextSequence: 1 };
+          this.#session = { id: result.sessionId, isLong, nextSequence: 1 };
         } else this.#leaderId = end.kind === "error" ? end.error.leaderId : undefined;
         this.#later(() => this.#next());
       },

@@ -32,6 +32,7 @@ export class DiskLoss {
       const position = prng.below(prng.chance(0.9) ? used : bytes.length);
       disk.damage(path, position, Uint8Array.of((bytes[position] ?? 0) ^ (1 << prng.below(8))));
       world.damaged.add(nodeId);
+      if (position < disk.provenBytes(path)) world.provable.add(nodeId);
       supervisor.lost.add(nodeId);
       world.story.count("bit flipped");
       world.story.note(() => `node ${nodeId}: a bit of ${path} flips at ${position}`);

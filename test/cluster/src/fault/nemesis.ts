@@ -8,7 +8,7 @@ import {
   trimDraft,
 } from "@quorumlog/replica/testing";
 import type { SimNode } from "../node/sim-node.ts";
-import type { DiskFault } from "../node/simulated-disk.ts";
+import { type DiskFault, SNAPSHOTS } from "../node/simulated-disk.ts";
 import type { World } from "../run/world.ts";
 import { DiskLoss } from "./disk-loss.ts";
 import { NetworkFaults } from "./network-faults.ts";
@@ -17,6 +17,8 @@ import type { Supervisor } from "./supervisor.ts";
 import type { FaultName } from "./swarm.ts";
 
 const OPERATIONS_MAX = 60;
+/** A snapshot takes about as many, and its removal two. */
+const SNAPSHOT_OPERATIONS_MAX = 10;
 
 export class Nemesis {
   readonly #world: World;
@@ -111,6 +113,9 @@ export class Nemesis {
       case "stopAtOperation":
         this.#planDisk(node, "stop");
         break;
+      case "stopAtSnapshot":
+        node.disk.plan("stop", this.#prng.below(SNAPSHOT_OPERATIONS_MAX), SNAPSHOTS);
+        break;
       case "slowDisk": {
         const { disk } = node;
         disk.slowness = prng.pick([10, 50]);
@@ -185,9 +190,8 @@ export class Nemesis {
   }
 
   #submit(node: SimNode, draft: CommandDraft, onOk: () => void): void {
-    const { ledger, attempts } = this.#world;
-    if (draft.kind === COMMAND_KIND.trim)
-      ledger.trimWanted = Math.max(ledger.trimWanted, draft.offset);
+    const { attempts } = this.#world;
+    if (draft.kind === COMMAND_KIND.trim) this.#world.onTrim(draft.offset);
     attempts.start({
       node,
       draft,

@@ -55,6 +55,7 @@ export class Supervisor {
   wipe(node: SimNode): void {
     this.lost.add(node.nodeId);
     this.#world.damaged.delete(node.nodeId);
+    this.#world.provable.delete(node.nodeId);
     this.#world.story.count("disk replaced");
     this.#world.story.note(() => `node ${node.nodeId} gets a new disk`);
     node.wipe();

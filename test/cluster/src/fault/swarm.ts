@@ -28,8 +28,9 @@ const FAULT_CHANCES = {
   shortWrite: 0.3,
   full: 0.2,
   stopAtOperation: 0.5,
+  stopAtSnapshot: 0.5,
   slowDisk: 0.3,
-  bitFlip: 0.3,
+  bitFlip: 0.4,
   wipe: 0.3,
   wallClock: 0.4,
   transfer: 0.5,
@@ -46,6 +47,10 @@ export interface Swarm {
   readonly retention: Retention | undefined;
   /** Of the state machine: what makes snapshots long. */
   readonly ballastBytes: number;
+  /** How many times slower than the log snapshots reach a disk. */
+  readonly snapshotSlowness: number;
+  /** How likely a node ends while it receives or installs a snapshot; less so at other files. */
+  readonly cutChance: number;
   readonly leaseReads: boolean;
   readonly latencyMs: { readonly min: number; readonly max: number };
   readonly clients: readonly {
@@ -67,13 +72,15 @@ export function drawSwarm(prng: Prng): Swarm {
   const founders = prng.pick([3, 3, 3, 4, 5, 5]);
   const names = Object.keys(FAULT_CHANCES) as FaultName[];
   const isCalm = prng.chance(0.03);
-  const hasBallast = prng.chance(0.08);
+  const hasBallast = prng.chance(0.25);
   return {
     founders,
     spares: prng.below(3),
     tuning: drawTuning(prng, hasBallast),
     retention: drawRetention(prng),
-    ballastBytes: hasBallast ? 600 * KIB : 0,
+    ballastBytes: hasBallast ? prng.pick([200, 600]) * KIB : 0,
+    snapshotSlowness: prng.pick([1, 1, 10, 60]),
+    cutChance: isCalm ? 0 : prng.pick([0, 0.5, 0.9]),
     leaseReads: prng.chance(0.3),
     latencyMs: prng.pick([
       { min: 0.1, max: 0.5 },
@@ -90,7 +97,7 @@ export function drawSwarm(prng: Prng): Swarm {
 
 function drawTuning(prng: Prng, hasBallast: boolean): Tuning {
   // Long enough on their way that something happens meanwhile.
-  const rates = hasBallast ? [64, 256, 1_024] : [64, 1_024, 16_384];
+  const rates = hasBallast ? [64, 128, 512] : [64, 1_024, 16_384];
   return parseTuning({
     heartbeatMs: prng.pick([20, 50]),
     electionMs: prng.pick([200, 300]),

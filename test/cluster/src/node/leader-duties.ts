@@ -20,13 +20,13 @@ export interface LeaderDutiesInit {
   readonly tuning: Tuning;
   readonly retention: Retention | undefined;
   readonly disk: SimulatedDisk;
+  /** It asks for a trim up to there. */
+  readonly onTrim: (offset: number) => void;
 }
 
 export class LeaderDuties {
   readonly #init: LeaderDutiesInit;
   readonly #duties: GroupDuties;
-  /** Up to where this node has wanted to trim. */
-  wantedOffset = 0;
 
   constructor(init: LeaderDutiesInit) {
     const { disk, ...rest } = init;
@@ -62,9 +62,9 @@ export class LeaderDuties {
   }
 
   #submit(draft: CommandDraft, onSettled: () => void): void {
-    const { replica, environment, tuning } = this.#init;
-    if (draft.kind === COMMAND_KIND.trim)
-      this.wantedOffset = Math.max(this.wantedOffset, draft.offset);
+    const { replica, environment, tuning, onTrim } = this.#init;
+    // Now: it may be on its way to others when this process ends within its turn.
+    if (draft.kind === COMMAND_KIND.trim) onTrim(draft.offset);
     const deadline = environment.now() + tuning.timeoutMs;
     try {
       const call = { draft, durability: "quorum" as const, deadline, settle: onSettled };

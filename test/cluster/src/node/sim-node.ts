@@ -42,6 +42,8 @@ export interface NodeWatch {
   onMessage(node: SimNode, message: Message): void;
   onEvent(node: SimNode, event: ReplicaEvent): void;
   onTurn(node: SimNode): void;
+  /** Some node asks for a trim up to that offset. */
+  onTrim(offset: number): void;
   /** The replica has stopped: whoever waited has an answer. */
   onStopped(node: SimNode): void;
   /** A leader that stops has another one follow it. */
@@ -58,6 +60,8 @@ export interface SimNodeInit {
   readonly tuning: Tuning;
   readonly retention: Retention | undefined;
   readonly ballastBytes: number;
+  readonly snapshotSlowness: number;
+  readonly cutChance: number;
   readonly leaseReads: boolean;
   readonly watch: NodeWatch;
 }
@@ -99,7 +103,7 @@ export class SimNode {
   constructor(init: SimNodeInit) {
     this.init = init;
     this.nodeId = init.nodeId;
-    this.disk = this.#newDisk();
+    this.disk = this.#newDisk(init);
   }
 
   get address(): string {
@@ -177,9 +181,15 @@ export class SimNode {
 
   /** A new disk in place of the one that there is. */
   wipe(): void {
-    this.disk = this.#newDisk();
+    this.disk = this.#newDisk(this.disk);
     this.diskNumber += 1;
     this.isFounded = false;
+  }
+
+  /** Whether a snapshot of that position is on the disk, whole or damaged. */
+  hasSnapshot({ index, term }: { readonly index: number; readonly term: number }): boolean {
+    const name = [index, term].map((each) => each.toString(16).padStart(16, "0")).join("-");
+    return this.files().some((path) => path.endsWith(`/${name}.snapshot`));
   }
 
   /** Bytes of the log and of snapshots, which must be on the disk. */
@@ -264,6 +274,9 @@ export class SimNode {
         tuning,
         retention: init.retention,
         disk,
+        onTrim: (offset) => {
+          watch.onTrim(offset);
+        },
       }),
       isDiskFaulty: this.#wasStruck(),
       hasFailed: false,
@@ -290,7 +303,7 @@ export class SimNode {
     this.#hasFaultStruck = true;
     if (this.life !== undefined) this.life.isDiskFaulty = true;
     if (fault === "stop") {
-      this.#crashKind = this.init.prng.chance(0.5) ? "power" : "process";
+      this.#crashKind = this.init.prng.chance(0.7) ? "power" : "process";
       this.#gate?.die();
     }
     this.init.watch.onFault(this, fault, event);
@@ -305,9 +318,10 @@ export class SimNode {
     this.#gate = undefined;
   }
 
-  #newDisk(): SimulatedDisk {
+  /** @param like - What it is like: faults may be over when an old one is replaced. */
+  #newDisk(like: Pick<SimulatedDisk, "snapshotSlowness" | "cutChance">): SimulatedDisk {
     const { queue, prng, watch } = this.init;
-    return new SimulatedDisk({
+    const disk = new SimulatedDisk({
       queue,
       prng: prng.fork(),
       onFault: (fault, event) => {
@@ -317,6 +331,9 @@ export class SimNode {
         watch.onSnapshot(this, path, bytes);
       },
     });
+    disk.snapshotSlowness = like.snapshotSlowness;
+    disk.cutChance = like.cutChance;
+    return disk;
   }
 }
 

@@ -20,6 +20,7 @@ const RARE_PATHS: readonly string[] = [
   // Snapshots, trims, members.
   "snapshot installed",
   "snapshot resumed",
+  "ended as a snapshot comes or goes",
   "trim done",
   "follower beyond retention",
   "replaced node is a voter again",

@@ -17,7 +17,7 @@ import { EventQueue } from "../engine/event-queue.ts";
 import type { Story } from "../engine/story.ts";
 import { hold, Violation } from "../engine/violation.ts";
 import type { Swarm } from "../fault/swarm.ts";
-import type { DiskFault } from "../node/simulated-disk.ts";
+import { type DiskFault, SNAPSHOTS } from "../node/simulated-disk.ts";
 import { type CrashKind, namesFile, type NodeWatch, SimNode } from "../node/sim-node.ts";
 import { spoiledMemory } from "../node/spoiled-memory.ts";
 
@@ -38,6 +38,8 @@ export class World implements NodeWatch {
   violation: Violation | undefined;
   /** Whose disk holds damage that was done to it, and may not have been found yet. */
   readonly damaged: Set<number> = new Set<number>();
+  /** Those of them whose damage lies below what the log says itself was synced. */
+  readonly provable: Set<number> = new Set<number>();
   /** Who is back with less than it had promised, as damage passed for a torn write. */
   readonly forgetful: Set<number> = new Set<number>();
   readonly #pausedAt = new Map<number, number>();
@@ -74,6 +76,8 @@ export class World implements NodeWatch {
           tuning: swarm.tuning,
           retention: swarm.retention,
           ballastBytes: swarm.ballastBytes,
+          snapshotSlowness: swarm.snapshotSlowness,
+          cutChance: swarm.cutChance,
           leaseReads: swarm.leaseReads,
           watch: this,
         }),
@@ -167,6 +171,11 @@ export class World implements NodeWatch {
       this.promises.onStarted(node);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
+      this.#caught(() => {
+        hold(!this.provable.has(node.nodeId), "damage below what was synced is noticed", () => {
+          return error.message;
+        });
+      });
       this.forgetful.add(node.nodeId);
     }
   }
@@ -219,6 +228,7 @@ export class World implements NodeWatch {
       case "snapshotInstalled":
         this.story.count("snapshot installed");
         if (this.promises.hasLog(node)) this.story.count("follower beyond retention");
+        node.disk.onInstalled();
         this.#bases.set(node.nodeId, event.index);
         this.story.note(() => `node ${node.nodeId} installs a snapshot of ${event.index}`);
         this.promises.onReset(node);
@@ -243,7 +253,6 @@ export class World implements NodeWatch {
       hold(life.machine.nextOffset === keeper.state.nextOffset, "the machine keeps up", () => {
         return `node ${node.nodeId}: ${life.machine.nextOffset}, not ${keeper.state.nextOffset}`;
       });
-      this.ledger.trimWanted = Math.max(this.ledger.trimWanted, life.duties.wantedOffset);
       hold(keeper.firstOffset <= this.ledger.trimWanted, "only what was trimmed is gone", () => {
         return (
           `node ${node.nodeId} begins at ${keeper.firstOffset}, ` +
@@ -260,6 +269,10 @@ export class World implements NodeWatch {
     this.story.mix(node.nodeId, commitIndex, currentTerm, life.replica.keeper.appliedIndex);
   }
 
+  onTrim(offset: number): void {
+    this.ledger.trimWanted = Math.max(this.ledger.trimWanted, offset);
+  }
+
   onStopped(node: SimNode): void {
     this.#caught(() => {
       this.attempts.demandAnswered(node);
@@ -273,6 +286,8 @@ export class World implements NodeWatch {
 
   onFault(node: SimNode, fault: DiskFault, event: OperationEvent): void {
     this.story.count(`disk: ${fault}`);
+    if (fault === "stop" && event.path.includes(SNAPSHOTS))
+      this.story.count("ended as a snapshot comes or goes");
     this.story.note(() => {
       return `node ${node.nodeId}: ${fault} at ${event.operation} of ${event.path}`;
     });
