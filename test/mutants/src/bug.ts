@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parsePatch, PatchError } from "./patch.ts";
 
 /** What notices bugs, in the order in which it is asked. */
-export const STAGES = ["simulator", "conformance", "unit"] as const;
+export const STAGES = ["simulator", "conformance", "cluster", "unit"] as const;
 
 export type StageName = (typeof STAGES)[number];
 
@@ -20,6 +20,9 @@ export interface Bug {
   readonly patch: string;
 }
 
+/** The last row of the list of pitfalls. */
+export const ROW_MAX = 58;
+
 /** Beside `src` and `dist`. */
 const BUGS = fileURLToPath(new URL("../bugs/", import.meta.url));
 
@@ -27,7 +30,7 @@ const BUGS = fileURLToPath(new URL("../bugs/", import.meta.url));
 export function plantedBugs(): Bug[] {
   return readdirSync(BUGS)
     .filter((name) => name.endsWith(".patch"))
-    .sort()
+    .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
     .map((name) => plantedBug(name, readFileSync(join(BUGS, name), "utf8")));
 }
 
@@ -49,8 +52,8 @@ export function plantedBug(fileName: string, patch: string): Bug {
   const rows = field(patch, "Row")?.split(",").map(Number) ?? [];
   const expected = STAGES.find((stage) => stage === field(patch, "Expect"));
   if (title === undefined) throw new PatchError(`${fileName}: a line "Title: ..." is missing`);
-  if (!rows.every((row) => Number.isInteger(row) && row >= 1 && row <= 46))
-    throw new PatchError(`${fileName}: "Row:" lists rows of the list of pitfalls, 1 to 46`);
+  if (!rows.every((row) => Number.isInteger(row) && row >= 1 && row <= ROW_MAX))
+    throw new PatchError(`${fileName}: "Row:" lists rows of the list of pitfalls, 1 to ${ROW_MAX}`);
   if (expected === undefined)
     throw new PatchError(`${fileName}: "Expect:" is one of ${STAGES.join(", ")}`);
   return { name, title, rows, expected, patch };

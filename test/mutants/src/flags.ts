@@ -1,6 +1,7 @@
 /** What the command line asks for. */
 
 import { availableParallelism } from "node:os";
+import type { SimulatorName } from "./place.ts";
 import { parseShard, type Shard } from "./shard.ts";
 
 export interface Flags {
@@ -9,7 +10,8 @@ export interface Flags {
   /** Only bugs whose name contains one of these; all if there are none. */
   readonly only: readonly string[];
   readonly shard: Shard;
-  readonly seedCount: number;
+  /** For each simulator. */
+  readonly seedCounts: Readonly<Record<SimulatorName, number>>;
   readonly firstSeed: number;
   readonly jobs: number;
   readonly isSimulatorOnly: boolean;
@@ -25,23 +27,26 @@ export class FlagError extends Error {
 }
 
 /** For the project's own bugs, which are many, and for an outsider's. */
-const PLANTED_SEED_COUNT = 400;
-const FOREIGN_SEED_COUNT = 600;
+const PLANTED_SEED_COUNTS = { simulator: 400, cluster: 160 };
+const FOREIGN_SEED_COUNTS = { simulator: 600, cluster: 240 };
 
 export const HELP: string = `\
-Plants known Raft mistakes in copies of the core, and demands that a test notices.
+Plants known mistakes in copies of the core, the log, the transport and the replica, and demands
+that a test notices.
 
 Usage: npm run mutants -- [flags]
 
   --patch FILE   plant this bug in place of the project's own: any unified diff against
-                 packages/raft/src; may be given more than once
+                 the sources of packages/raft, log, transport or replica; may be given more than
+                 once
   --only TEXT    only bugs whose name contains TEXT; may be given more than once
   --shard I/N    only the I-th of N shares
   --seeds N      simulate N seeds at most for each bug
-                 (default ${PLANTED_SEED_COUNT}, with --patch ${FOREIGN_SEED_COUNT})
+                 (default ${countsIn(PLANTED_SEED_COUNTS)}; with --patch
+                 ${countsIn(FOREIGN_SEED_COUNTS)})
   --from S       start at seed S (default 1)
   --jobs N       bugs tried at the same time (default: one for each core, 2 at most)
-  --sim-only     ask the simulator alone
+  --sim-only     ask the simulators alone
   --list         print the bugs, and try none
   --json         print one JSON document; progress goes to the other stream
   --keep         do not remove the copies
@@ -72,12 +77,15 @@ export function parseFlags(argv: readonly string[]): Flags {
     if (value === undefined || value === "") throw new FlagError(`${name} needs a value`);
     values.set(name, [...(values.get(name) ?? []), value]);
   }
-  const seedCount = values.has("--patch") ? FOREIGN_SEED_COUNT : PLANTED_SEED_COUNT;
+  const defaults = values.has("--patch") ? FOREIGN_SEED_COUNTS : PLANTED_SEED_COUNTS;
   return {
     patches: values.get("--patch") ?? [],
     only: values.get("--only") ?? [],
     shard: shardOf(values.get("--shard")?.at(-1) ?? "1/1"),
-    seedCount: countOf(values, "--seeds", seedCount),
+    seedCounts: {
+      simulator: countOf(values, "--seeds", defaults.simulator),
+      cluster: countOf(values, "--seeds", defaults.cluster),
+    },
     firstSeed: countOf(values, "--from", 1),
     jobs: countOf(values, "--jobs", Math.min(2, availableParallelism())),
     isSimulatorOnly: values.has("--sim-only"),
@@ -86,6 +94,10 @@ export function parseFlags(argv: readonly string[]): Flags {
     isJson: values.has("--json"),
     isHelp: values.has("--help"),
   };
+}
+
+function countsIn({ simulator, cluster }: Flags["seedCounts"]): string {
+  return `${simulator} of the core, ${cluster} of whole replicas`;
 }
 
 function shardOf(text: string): Shard {

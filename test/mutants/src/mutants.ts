@@ -24,7 +24,7 @@ export interface Console {
   complain(line: string): void;
 }
 
-/** Of a full run, at least this share must be caught by the simulator alone. */
+/** Of a full run, at least this share must be caught by a simulator alone. */
 const SIMULATOR_SHARE = 2 / 3;
 
 /** @returns the exit code of the process. */
@@ -76,7 +76,7 @@ async function runBugs(bugs: readonly Bug[], flags: Flags, console: Console): Pr
   try {
     const template = await Workspace.template(parent);
     if (!flags.isSimulatorOnly && !hasUnitTests(template.folder))
-      throw new WorkspaceError("the core has no unit tests to ask");
+      throw new WorkspaceError("a package has no unit tests to ask");
     if (flags.keepsCopies) tell(`copies are kept in ${parent}`);
     const outcomes = await tryAll(bugs, { flags, parent, template, tell });
     const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
@@ -103,11 +103,14 @@ interface Run {
 /** Tries as many at a time as there are jobs; the outcomes are in the order of the bugs. */
 async function tryAll(bugs: readonly Bug[], run: Run): Promise<Outcome[]> {
   const { flags, parent, template, tell } = run;
-  const { isSimulatorOnly, keepsCopies, firstSeed, seedCount } = flags;
-  const seeds = { from: firstSeed, to: firstSeed + seedCount };
+  const { isSimulatorOnly, keepsCopies, firstSeed, seedCounts } = flags;
+  const seeds = {
+    simulator: { from: firstSeed, to: firstSeed + seedCounts.simulator },
+    cluster: { from: firstSeed, to: firstSeed + seedCounts.cluster },
+  };
   // One bug alone has all cores to itself.
   const simulators = Math.max(1, Math.floor(flags.jobs / bugs.length));
-  const options = { seeds, simulators, isSimulatorOnly, keepsCopies };
+  const options = { firstSeed, seeds, simulators, isSimulatorOnly, keepsCopies };
   const laboratory = new Laboratory({ parent, template, options });
   const outcomes: Outcome[] = [];
   let next = 0;
@@ -138,7 +141,7 @@ function report(
   else for (const line of ["", ...reportLines(outcomes, seconds)]) console.print(line);
   const isFull = flags.patches.length === 0 && flags.only.length === 0 && flags.shard.count === 1;
   const isShort = isFull && bySimulator < outcomes.length * SIMULATOR_SHARE;
-  if (isShort) tell("FAILED: the simulator alone has to catch two thirds of them");
+  if (isShort) tell("FAILED: the simulators alone have to catch two thirds of them");
   tell(`${passed} passed, ${failed} failed`);
   return failed > 0 || isShort ? 1 : 0;
 }

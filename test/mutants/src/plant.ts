@@ -1,32 +1,51 @@
-/** Plants a bug: applies a patch to a copy of the core's sources. */
+/** Plants a bug: applies a patch to a copy of the project's sources. */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { applyHunks } from "./apply-hunks.ts";
 import { type FilePatch, parsePatch, PatchError } from "./patch.ts";
+import { type Place, PLACES, sourcesOf } from "./place.ts";
 
-const SOURCES = "packages/raft/src/";
+/** A file that a patch changes. */
+interface Target {
+  readonly place: Place;
+  /** From the root of the repository. */
+  readonly path: string;
+}
 
 /**
- * @param folder - The copy of `packages/raft/src`.
+ * @param folder - The copy of the repository.
+ * @returns the packages that have changed.
  * @throws {@link PatchError} that names the file; the copy is then of no use.
  */
-export function plant(patch: string, folder: string): void {
+export function plant(patch: string, folder: string): Place[] {
+  const places = new Set<Place>();
   for (const file of parsePatch(patch)) {
-    const source = file.oldPath === undefined ? undefined : target(file.oldPath, folder);
-    const destination = file.newPath === undefined ? undefined : target(file.newPath, folder);
-    const shown = source ?? destination ?? "";
-    if (source !== undefined && !existsSync(join(folder, source)))
-      throw new PatchError(`${SOURCES}${source}: there is no such file`);
-    if (source === undefined && existsSync(join(folder, shown)))
-      throw new PatchError(`${SOURCES}${shown}: exists already`);
-    const text = source === undefined ? "" : readFileSync(join(folder, source), "utf8");
-    const changed = changedText(text, file, shown);
-    if (source !== undefined && source !== destination) rmSync(join(folder, source));
-    if (destination === undefined) continue;
-    mkdirSync(dirname(join(folder, destination)), { recursive: true });
-    writeFileSync(join(folder, destination), changed);
+    const source = file.oldPath === undefined ? undefined : targetOf(file.oldPath, folder);
+    const destination = file.newPath === undefined ? undefined : targetOf(file.newPath, folder);
+    for (const each of [source, destination]) if (each !== undefined) places.add(each.place);
+    replace(file, source?.path, destination?.path, folder);
   }
+  return PLACES.filter((place) => places.has(place));
+}
+
+function replace(
+  file: FilePatch,
+  source: string | undefined,
+  destination: string | undefined,
+  folder: string,
+): void {
+  const shown = source ?? destination ?? "";
+  if (source !== undefined && !existsSync(join(folder, source)))
+    throw new PatchError(`${source}: there is no such file`);
+  if (source === undefined && existsSync(join(folder, shown)))
+    throw new PatchError(`${shown}: exists already`);
+  const text = source === undefined ? "" : readFileSync(join(folder, source), "utf8");
+  const changed = changedText(text, file, shown);
+  if (source !== undefined && source !== destination) rmSync(join(folder, source));
+  if (destination === undefined) return;
+  mkdirSync(dirname(join(folder, destination)), { recursive: true });
+  writeFileSync(join(folder, destination), changed);
 }
 
 function changedText(text: string, file: FilePatch, shown: string): string {
@@ -34,27 +53,38 @@ function changedText(text: string, file: FilePatch, shown: string): string {
     return applyHunks(text, file.hunks);
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
-    throw new PatchError(`${SOURCES}${shown}: ${error.message}`, { cause: error });
+    throw new PatchError(`${shown}: ${error.message}`, { cause: error });
   }
 }
 
 /**
- * The path within the core's sources. A patch may name it from the root of the repository or from
- * that folder, with or without the `a/` and `b/` of git.
+ * The file that a path means. A patch may name it from the root of the repository, or from the
+ * sources of a package if no other package has such a file, with or without the `a/` and `b/` of
+ * git.
  */
-function target(path: string, folder: string): string {
+function targetOf(path: string, folder: string): Target {
   if (path.split("/").includes("..")) throw outside(path);
-  const at = path.indexOf(SOURCES);
-  if (at >= 0) return path.slice(at + SOURCES.length);
+  for (const place of PLACES) {
+    const at = path.indexOf(sourcesOf(place));
+    if (at >= 0) return { place, path: path.slice(at) };
+  }
   const stripped = path.replace(/^(?:\.|[^/]*)\//, "");
   const names = [path, stripped].map((name) => name.replace(/^(?:raft\/)?src\//, ""));
-  const known = names.find((name) => existsSync(join(folder, name)));
-  if (known !== undefined) return known;
+  for (const name of names) {
+    const known = PLACES.map((place) => ({ place, path: sourcesOf(place) + name })).filter((each) =>
+      existsSync(join(folder, each.path)),
+    );
+    const [only, other] = known;
+    if (other !== undefined)
+      throw new PatchError(`${path} may be ${known.map((each) => each.path).join(" or ")}`);
+    if (only !== undefined) return only;
+  }
   const fresh = /^[ab]\//.test(path) ? names[1] : names[0];
   if (fresh === undefined || /^(?:\/|packages\/|test\/)/.test(fresh)) throw outside(path);
-  return fresh;
+  return { place: "raft", path: sourcesOf("raft") + fresh };
 }
 
 function outside(path: string): PatchError {
-  return new PatchError(`${path} is not in ${SOURCES}`);
+  const [first, ...others] = PLACES.map(sourcesOf).toReversed();
+  return new PatchError(`${path} is not in ${others.toReversed().join(", ")} or ${first}`);
 }

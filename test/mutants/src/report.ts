@@ -1,6 +1,7 @@
 /** What is printed: a line as each trial ends, and a table when all have. */
 
-import type { Bug } from "./bug.ts";
+import type { Bug, StageName } from "./bug.ts";
+import { SIMULATORS } from "./place.ts";
 import type { Outcome } from "./trial.ts";
 
 export interface Tally {
@@ -14,7 +15,7 @@ export function tallyOf(outcomes: readonly Outcome[]): Tally {
   return {
     passed: caught.length,
     failed: outcomes.length - caught.length,
-    bySimulator: caught.filter(({ stage }) => stage === "simulator").length,
+    bySimulator: caught.filter(({ stage }) => isSimulator(stage)).length,
   };
 }
 
@@ -46,7 +47,7 @@ export function reportLines(outcomes: readonly Outcome[], seconds: number): stri
     ...stories,
     ...(stories.length > 0 ? [""] : []),
     `${outcomes.length} bugs in ${Math.round(seconds)} s, ${passed} caught`,
-    `caught by the simulator alone: ${bySimulator} of ${outcomes.length}`,
+    `caught by a simulator alone: ${bySimulator} of ${outcomes.length}`,
   ];
 }
 
@@ -85,8 +86,12 @@ function withoutPatch({ name, title, rows, expected }: Bug): Omit<Bug, "patch"> 
 }
 
 function caughtBy({ bug, stage }: Outcome): string {
-  const isLate = bug.expected === "simulator" && stage !== "simulator";
+  const isLate = isSimulator(bug.expected) && !isSimulator(stage);
   return `${stage}${isLate ? " (not the simulator)" : ""}`;
+}
+
+function isSimulator(stage: StageName | undefined): boolean {
+  return SIMULATORS.some((name) => name === stage);
 }
 
 function wordFor({ verdict, detail }: Outcome): string {

@@ -8,7 +8,10 @@
  */
 
 import { writeSync } from "node:fs";
-import { runSeed } from "@quorumlog/simulation";
+import { runSeed as runReplicas } from "@quorumlog/cluster-simulation";
+import { runSeed as runCores } from "@quorumlog/simulation";
+import type { SimulatorName } from "./place.ts";
+import type { SeedRange } from "./stage.ts";
 
 /** What a driver got to. */
 export interface SeedReport {
@@ -20,13 +23,15 @@ export interface SeedReport {
 
 const STDOUT = 1;
 
-/** The program of a process that runs the seeds `[from, to)`. */
-export function driverProgram(from: number, to: number): string {
-  return `import { driveSeeds } from "@quorumlog/mutants"; driveSeeds(${from}, ${to});`;
+/** The program of a process that runs seeds of a simulator. */
+export function driverProgram(simulator: SimulatorName, { from, to }: SeedRange): string {
+  const call = `driveSeeds("${simulator}", { from: ${from}, to: ${to} })`;
+  return `import { driveSeeds } from "@quorumlog/mutants"; ${call};`;
 }
 
 /** Runs seeds until one fails; the exit code says whether one did. */
-export function driveSeeds(from: number, to: number): void {
+export function driveSeeds(simulator: SimulatorName, { from, to }: SeedRange): void {
+  const runSeed = simulator === "cluster" ? runReplicas : runCores;
   for (let seed = from; seed < to; seed++) {
     tell({ seed });
     const { failure } = runSeed(seed);

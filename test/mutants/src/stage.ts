@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { StageName } from "./bug.ts";
 import { type Finished, runNode } from "./command.ts";
+import { type Place, PLACES, type SimulatorName } from "./place.ts";
 import { driverProgram, readSeedReport } from "./seed-driver.ts";
 
 /** What a stage noticed. */
@@ -11,7 +12,7 @@ export interface Finding {
   readonly stage: StageName;
   /** The check that failed, in a few words. */
   readonly detail: string;
-  /** Simulator only: the seed that fails; `undefined` if it did not get as far as a seed. */
+  /** Simulators only: the seed that fails; `undefined` if it did not get as far as a seed. */
   readonly seed: number | undefined;
   /**
    * Whether it is sure to come again: an invariant that broke under a seed is. A process that died,
@@ -26,7 +27,7 @@ export interface SeedRange {
   readonly to: number;
 }
 
-/** A seed takes less than a second. */
+/** A seed takes less than a second, of whole replicas a few at most. */
 const SEED_SECONDS = 60;
 const CONFORMANCE_SECONDS = 120;
 const UNIT_SECONDS = 150;
@@ -37,8 +38,12 @@ const COMPILING_TEST = "packages/raft/test/readme.test.ts";
 const DETAIL_LENGTH_MAX = 60;
 
 /** @returns `undefined` if no seed of the range fails. */
-export async function simulate(folder: string, range: SeedRange): Promise<Finding | undefined> {
-  const program = driverProgram(range.from, range.to);
+export async function simulate(
+  folder: string,
+  simulator: SimulatorName,
+  range: SeedRange,
+): Promise<Finding | undefined> {
+  const program = driverProgram(simulator, range);
   const result = await runNode(["--input-type=module", "--eval", program], {
     cwd: folder,
     silenceSeconds: SEED_SECONDS,
@@ -46,7 +51,7 @@ export async function simulate(folder: string, range: SeedRange): Promise<Findin
   if (result.exitCode === 0) return undefined;
   const { seed, invariant } = readSeedReport(result.stdout);
   const detail = short(invariant ?? ending(result));
-  return { stage: "simulator", detail, seed, isCertain: invariant !== undefined };
+  return { stage: simulator, detail, seed, isCertain: invariant !== undefined };
 }
 
 /** @returns `undefined` if all of the project's scenarios come out as recorded. */
@@ -59,10 +64,13 @@ export async function replayScenarios(folder: string): Promise<Finding | undefin
   return { stage: "conformance", detail, seed: undefined, isCertain: false };
 }
 
-/** @returns `undefined` if all unit tests of the core pass. */
-export async function runUnitTests(folder: string): Promise<Finding | undefined> {
+/** @returns `undefined` if all unit tests of the packages pass. */
+export async function runUnitTests(
+  folder: string,
+  places: readonly Place[],
+): Promise<Finding | undefined> {
   const argv = ["node_modules/vitest/vitest.mjs", "run", "--maxWorkers", "1", "--bail", "1"];
-  const result = await runNode([...argv, "--exclude", COMPILING_TEST, "packages/raft/test"], {
+  const result = await runNode([...argv, "--exclude", COMPILING_TEST, ...places.map(testsOf)], {
     cwd: folder,
     silenceSeconds: UNIT_SECONDS,
   });
@@ -74,10 +82,16 @@ export async function runUnitTests(folder: string): Promise<Finding | undefined>
   return { stage: "unit", detail: short(detail), seed: undefined, isCertain: false };
 }
 
-/** Whether there are unit tests at all: none would notice nothing. */
+/** Whether there are unit tests of each package: none would notice nothing. */
 export function hasUnitTests(folder: string): boolean {
-  const names = readdirSync(join(folder, "packages/raft/test"), { recursive: true });
-  return names.some((name) => String(name).endsWith(".test.ts"));
+  return PLACES.every((place) => {
+    const names = readdirSync(join(folder, testsOf(place)), { recursive: true });
+    return names.some((name) => String(name).endsWith(".test.ts"));
+  });
+}
+
+function testsOf(place: Place): string {
+  return `packages/${place}/test`;
 }
 
 /** For a process that ended without a report: what ended it, or else the last thing it said. */

@@ -9,8 +9,10 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { required } from "@quorumlog/std";
 import type { Bug, StageName } from "./bug.ts";
 import { PatchError } from "./patch.ts";
+import { type Place, simulatorsFor, type SimulatorName } from "./place.ts";
 import { plant } from "./plant.ts";
 import { type Finding, replayScenarios, runUnitTests, type SeedRange, simulate } from "./stage.ts";
 import type { Workspace } from "./workspace.ts";
@@ -27,7 +29,8 @@ export interface Outcome {
 }
 
 export interface TrialOptions {
-  readonly seeds: SeedRange;
+  readonly firstSeed: number;
+  readonly seeds: Readonly<Record<SimulatorName, SeedRange>>;
   /** Processes that share the seeds of one bug. */
   readonly simulators: number;
   /** Leave the scenarios and unit tests out. */
@@ -39,6 +42,7 @@ export interface TrialOptions {
 /** Ranges of seeds grow by this factor: early ones start soon, late ones start few processes. */
 const GROWTH = 3;
 const FIRST_RANGE = 8;
+const UNLIKELY_SEED_COUNT = 32;
 
 export class Laboratory {
   readonly #parent: string;
@@ -75,14 +79,15 @@ export class Laboratory {
   }
 
   async #tryIn(workspace: Workspace, bug: Bug): Promise<Result> {
+    let places: readonly Place[];
     try {
-      plant(bug.patch, workspace.sources);
+      places = plant(bug.patch, workspace.folder);
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
       const advice = bug.expected === undefined ? "" : "refresh it. ";
       return broken(`does not apply: ${advice}${error.message}`);
     }
-    const { problems } = await workspace.build(["packages/raft"]);
+    const { problems } = await workspace.build(places.map((place) => `packages/${place}`));
     // Those of the project are held to compile. An outsider's may be careless of types: what
     // matters is what runs.
     if (problems !== undefined && bug.expected !== undefined)
@@ -90,21 +95,20 @@ export class Laboratory {
     if (problems !== undefined && isUnreadable(problems))
       return broken(`does not compile: ${problems}`);
 
-    const found = await this.#firstFinding(workspace);
+    const found = await this.#firstFinding(workspace, places, bug.expected);
     if (found === undefined) {
       const detail = problems === undefined ? "" : `only the compiler complains: ${problems}`;
       return { verdict: "survived", stage: undefined, detail, seedsNeeded: undefined };
     }
     const { range } = found;
-    const finding = found.finding.isCertain
-      ? found.finding
-      : await ask(workspace.folder, found.finding, range ?? this.#options.seeds);
+    const question = { finding: found.finding, places, range };
+    const finding = found.finding.isCertain ? found.finding : await ask(workspace.folder, question);
     if (finding === undefined) {
       const { stage, seed, detail } = found.finding;
       const where = seed === undefined ? "" : ` at seed ${seed}`;
       return broken(`the ${stage} failed${where} once and not again: ${detail}`);
     }
-    const control = await this.#control(finding, range);
+    const control = await this.#control({ finding, places, range });
     if (control !== undefined) {
       const where = control.seed === undefined ? "" : ` at seed ${control.seed}`;
       return broken(`the ${finding.stage} fails${where} without the bug, too: ${control.detail}`);
@@ -113,47 +117,77 @@ export class Laboratory {
       verdict: "caught",
       stage: finding.stage,
       detail: finding.detail,
-      seedsNeeded: seedsNeeded(finding, range, this.#options.seeds),
+      seedsNeeded: seedsNeeded(finding, range, this.#options.firstSeed),
     };
   }
 
   async #firstFinding(
-    workspace: Workspace,
+    { folder }: Workspace,
+    places: readonly Place[],
+    expected: StageName | undefined,
   ): Promise<{ finding: Finding; range: SeedRange | undefined } | undefined> {
-    const { folder } = workspace;
-    for (const range of growingRanges(this.#options.seeds)) {
+    for (const simulator of simulatorsFor(places)) {
+      const { from, to } = this.#options.seeds[simulator];
+      // Replicas take long: where nobody expects them to notice, a few seeds have to do.
+      const isUnlikely = simulator === "cluster" && expected === "unit";
+      const all = { from, to: isUnlikely ? Math.min(to, from + UNLIKELY_SEED_COUNT) : to };
+      const found = await this.#simulate(folder, simulator, all);
+      if (found !== undefined) return found;
+    }
+    if (this.#options.isSimulatorOnly) return undefined;
+    const finding =
+      (places.includes("raft") ? await replayScenarios(folder) : undefined) ??
+      (await runUnitTests(folder, places));
+    return finding === undefined ? undefined : { finding, range: undefined };
+  }
+
+  async #simulate(
+    folder: string,
+    simulator: SimulatorName,
+    all: SeedRange,
+  ): Promise<{ finding: Finding; range: SeedRange } | undefined> {
+    for (const range of growingRanges(all)) {
       const shares = evenRanges(range, this.#options.simulators);
-      const findings = await Promise.all(shares.map((share) => simulate(folder, share)));
+      const findings = await Promise.all(shares.map((share) => simulate(folder, simulator, share)));
       // The first share that failed has the lowest seed, however they were shared out.
       const at = findings.findIndex((finding) => finding !== undefined);
       const finding = findings[at];
       if (finding !== undefined) return { finding, range: shares[at] ?? range };
     }
-    if (this.#options.isSimulatorOnly) return undefined;
-    const finding = (await replayScenarios(folder)) ?? (await runUnitTests(folder));
-    return finding === undefined ? undefined : { finding, range: undefined };
+    return undefined;
   }
 
-  #control(finding: Finding, range: SeedRange | undefined): Promise<Finding | undefined> {
-    const seeds = seedsOf(finding, range ?? this.#options.seeds);
-    const key = `${finding.stage} ${seeds.from}-${seeds.to}`;
+  #control(question: Question): Promise<Finding | undefined> {
+    const { finding, places } = question;
+    const seeds = seedsOf(question);
+    const asked = seeds === undefined ? places.join() : `${seeds.from}-${seeds.to}`;
+    const key = `${finding.stage} ${asked}`;
     const known = this.#controls.get(key);
     if (known !== undefined) return known;
-    const control = ask(this.#template.folder, finding, seeds);
+    const control = ask(this.#template.folder, question);
     this.#controls.set(key, control);
     return control;
   }
 }
 
+/** What was found, and where it was looked for. */
+interface Question {
+  readonly finding: Finding;
+  readonly places: readonly Place[];
+  /** Of a simulator. */
+  readonly range: SeedRange | undefined;
+}
+
 /** Asks the stage that found something once more, and for nothing else. */
-function ask(folder: string, finding: Finding, range: SeedRange): Promise<Finding | undefined> {
-  if (finding.stage === "conformance") return replayScenarios(folder);
-  if (finding.stage === "unit") return runUnitTests(folder);
-  return simulate(folder, seedsOf(finding, range));
+function ask(folder: string, question: Question): Promise<Finding | undefined> {
+  const { stage } = question.finding;
+  if (stage === "conformance") return replayScenarios(folder);
+  if (stage === "unit") return runUnitTests(folder, question.places);
+  return simulate(folder, stage, required(seedsOf(question), "a simulator runs seeds"));
 }
 
 /** The seed that failed; all of them if it is not known. */
-function seedsOf({ seed }: Finding, range: SeedRange): SeedRange {
+function seedsOf({ finding: { seed }, range }: Question): SeedRange | undefined {
   return seed === undefined ? range : { from: seed, to: seed + 1 };
 }
 
@@ -171,10 +205,10 @@ function isUnreadable(problems: string): boolean {
 function seedsNeeded(
   finding: Finding,
   range: SeedRange | undefined,
-  all: SeedRange,
+  first: number,
 ): number | undefined {
   if (range === undefined) return undefined;
-  return (finding.seed ?? range.to - 1) - all.from + 1;
+  return (finding.seed ?? range.to - 1) - first + 1;
 }
 
 /** Splits a range into ranges of growing length. */

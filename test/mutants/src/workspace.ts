@@ -11,6 +11,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   symlinkSync,
 } from "node:fs";
@@ -23,14 +24,20 @@ import { ending } from "./stage.ts";
 
 const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** What the tests of the core need; `dist` and build records are made anew. */
+/** What the tests need; `dist` and build records are made anew. */
 const FOLDERS = [
   "packages/std",
   "packages/raft",
+  "packages/log",
+  "packages/transport",
+  "packages/replica",
   "test/simulation",
   "test/conformance",
+  "test/cluster",
   "test/mutants",
 ];
+/** What tests compare the sources with. */
+const SPECIFICATIONS = "proto";
 const FILES = ["package.json", "tsconfig.base.json", "tsconfig.test.json", "vitest.config.ts"];
 
 const SCOPE = "@quorumlog";
@@ -53,11 +60,6 @@ export class Workspace {
     this.folder = folder;
   }
 
-  /** The copy of `packages/raft/src`. */
-  get sources(): string {
-    return join(this.folder, "packages/raft/src");
-  }
-
   /** Copies the checkout as it is on disk, and builds that. */
   static async template(parent: string): Promise<Workspace> {
     const workspace = new Workspace(join(parent, "unchanged"));
@@ -66,6 +68,7 @@ export class Workspace {
     for (const file of FILES) cpSync(join(PROJECT, file), join(folder, file));
     for (const path of FOLDERS)
       cpSync(join(PROJECT, path), join(folder, path), { recursive: true, filter: isSource });
+    cpSync(join(PROJECT, SPECIFICATIONS), join(folder, SPECIFICATIONS), { recursive: true });
     linkModules(folder);
     const { problems } = await workspace.build(FOLDERS);
     if (problems !== undefined)
@@ -100,12 +103,13 @@ export class Workspace {
   /** Else a bug would be planted in one place and looked for in another. */
   #assertSelfContained(): void {
     const inside = realpathSync(this.folder) + sep;
-    for (const folder of FOLDERS.slice(1)) {
+    for (const folder of FOLDERS) {
       const from = createRequire(join(this.folder, folder, "package.json"));
-      for (const name of ["std", "raft"]) {
-        const resolved = realpathSync(from.resolve(`${SCOPE}/${name}`));
+      for (const name of manifestOf(this.folder, folder).dependencies) {
+        if (!name.startsWith(`${SCOPE}/`)) continue;
+        const resolved = realpathSync(from.resolve(name));
         if (!resolved.startsWith(inside))
-          throw new WorkspaceError(`seen from ${folder}, ${SCOPE}/${name} is ${resolved}`);
+          throw new WorkspaceError(`seen from ${folder}, ${name} is ${resolved}`);
       }
     }
   }
@@ -133,6 +137,13 @@ function linkModules(folder: string): void {
     const own = join(PROJECT, path, "node_modules");
     if (existsSync(own)) symlinkSync(own, join(folder, path, "node_modules"));
     // Relative, so that a copy of the copy leads to itself.
-    symlinkSync(join("..", "..", path), join(modules, SCOPE, basename(path)));
+    symlinkSync(join("..", "..", path), join(modules, manifestOf(folder, path).name));
   }
+}
+
+function manifestOf(root: string, path: string): { name: string; dependencies: string[] } {
+  const { name, dependencies = {} } = JSON.parse(
+    readFileSync(join(root, path, "package.json"), "utf8"),
+  ) as { name: string; dependencies?: Readonly<Record<string, string>> };
+  return { name, dependencies: Object.keys(dependencies) };
 }

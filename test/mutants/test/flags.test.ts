@@ -40,7 +40,8 @@ test("a range is shared out evenly, in order", () => {
 test("flags that may be given more than once add up, others are overruled", () => {
   const flags = parseFlags(["--patch", "a", "--patch=b", "--seeds", "5", "--seeds=7", "--json"]);
 
-  expect(flags).toMatchObject({ patches: ["a", "b"], seedCount: 7, isJson: true, firstSeed: 1 });
+  expect(flags).toMatchObject({ patches: ["a", "b"], isJson: true, firstSeed: 1 });
+  expect(flags.seedCounts).toEqual({ simulator: 7, cluster: 7 });
   expect(flags.shard).toEqual({ number: 1, count: 1 });
 });
 

@@ -38,7 +38,7 @@ test("the table has a line for each bug, and the sums follow", () => {
     07-x: does not apply: refresh it
 
     4 bugs in 61 s, 2 caught
-    caught by the simulator alone: 1 of 4"
+    caught by a simulator alone: 1 of 4"
   `);
 });
 

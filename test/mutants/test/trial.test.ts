@@ -33,7 +33,8 @@ test("a trial that goes wrong is broken, and the next one goes on", async () => 
     },
   } as unknown as Workspace;
   const options = {
-    seeds: { from: 1, to: 2 },
+    firstSeed: 1,
+    seeds: { simulator: { from: 1, to: 2 }, cluster: { from: 1, to: 2 } },
     simulators: 1,
     isSimulatorOnly: true,
     keepsCopies: false,
