@@ -268,6 +268,18 @@ describe("a snapshot", () => {
     expect(Buffer.concat([...image]).toString("hex")).toBe(before);
   });
 
+  test("answers what a session may repeat", () => {
+    const whole = new Applied();
+    whole.apply([OPEN]);
+    const sequences = Array.from({ length: SESSION_WINDOW }, (_, i) => i + 1);
+    const calls = sequences.map((sequence) => records(["a"], { sessionId: 1, sequence }));
+    whole.apply(calls);
+    const restored = new Applied();
+    restored.state.restore([...whole.state.image()]);
+
+    expect(restored.apply(calls)).toEqual(sequences.map((_, i) => appended(i, 1, true)));
+  });
+
   test("of nothing is the empty state", () => {
     const machine = new Counter();
     machine.count = 5;

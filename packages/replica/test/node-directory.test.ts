@@ -82,6 +82,13 @@ describe("a start", () => {
     expect(readNodeIdentity(fileSystem, "/node")).toEqual(found);
   });
 
+  test("on a disk that is empty, and should not be, is refused, and leaves no trace", () => {
+    const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+
+    expect(() => openNode({ ...place, fileSystem })).toThrow("/node is empty");
+    expect(fileSystem.list("/node")).toBeUndefined();
+  });
+
   test("syncs the names of the folders that it has found", async () => {
     const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
     const network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
