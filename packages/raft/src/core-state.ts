@@ -12,6 +12,7 @@ import type { LogPosition } from "./entry.ts";
 import type { RaftEvent, RaftObserver } from "./events.ts";
 import type { Incarnation, LogIndex, NodeId, Term, Ticks } from "./ids.ts";
 import type { LogStorage } from "./log-storage.ts";
+import type { Loss } from "./loss.ts";
 import type { Message } from "./message.ts";
 import type { RaftOptions } from "./options.ts";
 import { RaftLog } from "./raft-log.ts";
@@ -35,6 +36,8 @@ export interface RaftCoreInit {
    * lives of one: else an answer to a read of a former life passes for one of this.
    */
   readonly seed: number;
+  /** What crashes of the host may have cost this log; `undefined` if there was none. */
+  readonly loss?: Loss | undefined;
   readonly observer?: RaftObserver;
 }
 
@@ -73,6 +76,10 @@ export class CoreState {
    */
   matchedInTerm: LogIndex = 0;
 
+  loss: Loss | undefined;
+  /** The driver has to note that this node is not suspect any more. */
+  isLossNews: boolean = false;
+
   /** Ticks since this node started. */
   now: Ticks = 0;
   /** Since the last sign of a leader (follower), campaign (candidate) or quorum check (leader). */
@@ -101,6 +108,7 @@ export class CoreState {
     this.incarnation = init.incarnation;
     this.options = init.options;
     this.observer = init.observer;
+    this.loss = init.loss;
     this.prng = new Prng(init.seed);
     const { applyingBytesMax } = init.options;
     this.log = new RaftLog({ storage: init.storage, applyingBytesMax, observer: init.observer });
@@ -169,6 +177,11 @@ export class CoreState {
     return findMember(this.configuration, this.id)?.incarnation === this.incarnation;
   }
 
+  /** Whether this log may lack what it has acknowledged: see Loss. */
+  isSuspect(): boolean {
+    return this.loss?.isSuspect === true;
+  }
+
   /** The life of `id` that this node would speak to. */
   incarnationOf(id: NodeId): Incarnation {
     if (id === this.id) return this.incarnation;
@@ -191,6 +204,7 @@ export class CoreState {
   checkInvariants(): void {
     this.log.checkInvariants();
     const { role } = this;
+    assert(role.kind === "follower" || !this.isSuspect(), "who is suspect does not campaign");
     switch (role.kind) {
       case "follower":
         assert(this.leaderId !== this.id, "a follower does not follow itself");

@@ -7,6 +7,8 @@ export type DropReason =
   | "misaddressed"
   /** Meant for, or sent by, an earlier life of a node's disk. */
   | "stale-incarnation"
+  /** An answer of a follower from before it may have lost what it acknowledged: see Loss. */
+  | "stale-loss"
   /** An answer from a node that is not in this node's configuration. */
   | "not-a-member"
   /** From a term that has passed. */
@@ -25,6 +27,7 @@ export function noDrops(): Record<DropReason, number> {
     malformed: 0,
     misaddressed: 0,
     "stale-incarnation": 0,
+    "stale-loss": 0,
     "not-a-member": 0,
     "stale-term": 0,
     contradiction: 0,

@@ -75,7 +75,7 @@ export function campaign(core: CoreState, kind: CampaignKind): void {
 
 /** Whether this node may lead: a voter, in this life of its disk, with its log in place. */
 export function isPromotable(core: CoreState): boolean {
-  return core.isVoter() && !core.log.hasPendingSnapshot();
+  return core.isVoter() && !core.log.hasPendingSnapshot() && !core.isSuspect();
 }
 
 function runCampaign(core: CoreState, kind: CampaignKind): void {
@@ -161,6 +161,9 @@ export function onVoteRequest(core: CoreState, message: RequestVote | RequestPre
 
 /** One vote per term, first come, first served (§5.2). A later pre-vote costs nothing. */
 function canVote(core: CoreState, message: RequestVote | RequestPreVote): boolean {
+  // Whoever lacks what it acknowledged would elect one who lacks it, too. That it has promised
+  // this vote before is no reason: its log was longer then.
+  if (core.isSuspect()) return false;
   if (core.votedFor === message.from) return true;
   if (core.votedFor === undefined && core.leaderId === undefined) return true;
   return message.type === "RequestPreVote" && message.term > core.currentTerm;

@@ -105,6 +105,10 @@ export type RaftEvent =
   | { readonly type: "snapshotRecovered"; readonly peer: ProgressView }
   | { readonly type: "snapshotReported"; readonly peer: ProgressView; readonly failed: boolean }
   | { readonly type: "peerUnreachable"; readonly peer: ProgressView }
+  /** A follower's host has cost it what it had acknowledged: it starts over. */
+  | { readonly type: "followerLost"; readonly peer: ProgressView; readonly count: number }
+  /** This node holds again what it may have acknowledged. */
+  | { readonly type: "suspicionCleared"; readonly count: number; readonly by: NodeId }
   | { readonly type: "leaderGone"; readonly leaderId: NodeId }
   | {
       readonly type: "snapshotRestoring";
@@ -159,7 +163,7 @@ export type RaftEvent =
       readonly type: "transferAborted";
       readonly transferee: NodeId;
       readonly term: Term;
-      readonly reason: "timeout" | "superseded" | "removed" | "stepped-down";
+      readonly reason: "timeout" | "superseded" | "removed" | "suspect" | "stepped-down";
     }
   | {
       readonly type: "timeoutNowSent";

@@ -7,6 +7,7 @@ import type { LogIndex } from "./ids.ts";
 import { switchConfiguration } from "./membership.ts";
 import type {
   AppendEntries,
+  AppendEntriesReply,
   Heartbeat,
   HeartbeatReply,
   InstallSnapshot,
@@ -50,9 +51,11 @@ export function onAppendEntries(core: CoreState, message: AppendEntries): DropRe
 export function onHeartbeat(core: CoreState, message: Heartbeat): DropReason | undefined {
   // The leader never tells more than it saw acknowledged, so either this node lost its log or the
   // sender is broken. To follow it would be to commit what is not there.
-  if (message.leaderCommit > core.log.lastIndex()) return "contradiction";
-  core.log.commitTo(message.leaderCommit);
-  const reply: HeartbeatReply = {
+  const leaderCommit = knownCommit(core, message);
+  if (leaderCommit > core.log.lastIndex()) return "contradiction";
+  core.log.commitTo(leaderCommit);
+  maybeClear(core, message);
+  const reply: HeartbeatReply = withLoss(core, {
     type: "HeartbeatReply",
     from: core.id,
     to: message.from,
@@ -60,12 +63,38 @@ export function onHeartbeat(core: CoreState, message: Heartbeat): DropReason | u
     toIncarnation: message.fromIncarnation,
     term: core.currentTerm,
     round: message.round,
-  };
+  });
   // A lease rests on this answer. A restart keeps the promise in it only if it finds a term on the
   // disk, so that of the first life waits for one.
   if (core.options.leaseReads && core.isFirstLife) core.sendAfterAppend(reply);
   else core.send(reply);
   return undefined;
+}
+
+/**
+ * How far the leader's commit index speaks of this log. A leader that does not know yet what this
+ * node has lost tells what a former life acknowledged; here something else may stand there.
+ */
+function knownCommit(core: CoreState, message: Heartbeat): LogIndex {
+  if (message.loss?.count === core.loss?.count) return message.leaderCommit;
+  sometimes("heartbeat of a leader that does not know of a loss");
+  return Math.min(message.leaderCommit, core.matchedInTerm);
+}
+
+/** The leader has seen this log reach the end that its own had when it learned of the loss. */
+function maybeClear(core: CoreState, message: Heartbeat): void {
+  const { loss } = core;
+  if (loss?.isSuspect !== true || message.loss?.count !== loss.count) return;
+  if (message.loss.isSuspect) return;
+  sometimes("suspect cleared");
+  core.loss = { count: loss.count, isSuspect: false };
+  core.isLossNews = true;
+  core.emit({ type: "suspicionCleared", count: loss.count, by: message.from });
+}
+
+/** Most nodes have had no loss, and their answers do not speak of any. */
+function withLoss<T extends AppendEntriesReply | HeartbeatReply>(core: CoreState, reply: T): T {
+  return core.loss === undefined ? reply : { ...reply, loss: core.loss };
 }
 
 export function onInstallSnapshot(
@@ -119,7 +148,7 @@ function restore(core: CoreState, message: InstallSnapshot): boolean {
 
 /** Tells the leader that this log matches its own up to `index`, once that is durable. */
 function acknowledge(core: CoreState, message: Message, index: LogIndex): void {
-  core.sendAfterAppend({
+  const reply: AppendEntriesReply = {
     type: "AppendEntriesReply",
     from: core.id,
     to: message.from,
@@ -130,7 +159,8 @@ function acknowledge(core: CoreState, message: Message, index: LogIndex): void {
     index,
     hintIndex: 0,
     hintTerm: 0,
-  });
+  };
+  core.sendAfterAppend(withLoss(core, reply));
 }
 
 /** Tells a leader of a term that has passed that it has: it steps down on seeing the new one. */
@@ -153,7 +183,7 @@ function reject(core: CoreState, message: AppendEntries): void {
     });
   const index = Math.min(prev.index, core.log.lastIndex());
   const hint = core.log.findConflictByTerm({ index, term: prev.term });
-  core.sendAfterAppend({
+  const reply: AppendEntriesReply = {
     type: "AppendEntriesReply",
     from: core.id,
     to: message.from,
@@ -164,5 +194,6 @@ function reject(core: CoreState, message: AppendEntries): void {
     index: prev.index,
     hintIndex: hint.index,
     hintTerm: hint.term,
-  });
+  };
+  core.sendAfterAppend(withLoss(core, reply));
 }

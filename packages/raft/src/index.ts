@@ -22,6 +22,7 @@ export { type Entry, entryBytes, type EntryKind, type LogPosition } from "./entr
 export type { RaftEvent, RaftEventType, RaftObserver } from "./events.ts";
 export type { Incarnation, LogIndex, NodeId, Term, Ticks } from "./ids.ts";
 export type { InitialState, LogStorage } from "./log-storage.ts";
+export type { Loss } from "./loss.ts";
 export { MemoryLogStorage } from "./memory-log-storage.ts";
 export type {
   AppendEntries,

@@ -5,6 +5,7 @@ import { maybeCommit } from "./commit.ts";
 import type { CoreState } from "./core-state.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { NodeId, Ticks } from "./ids.ts";
+import type { Loss } from "./loss.ts";
 import { maybeAutoLeave } from "./membership.ts";
 import type { AppendEntriesReply, HeartbeatReply } from "./message.ts";
 import type { Progress } from "./progress.ts";
@@ -46,6 +47,7 @@ export function onAppendEntriesReply(
   if (progress === undefined) return "not-a-member";
   // Nobody holds more of this leader's log than there is.
   if (!message.rejected && message.index > core.log.lastIndex()) return "contradiction";
+  if (!heedLoss(core, leader, progress, message.loss)) return "stale-loss";
   progress.recentActive = true;
   if (message.rejected) onRejected(core, progress, message);
   else onAccepted(core, leader, { progress, message });
@@ -110,6 +112,7 @@ export function onHeartbeatReply(
   const progress = leader.tracker.get(message.from);
   if (progress === undefined) return "not-a-member";
   if (message.round > leader.reads.round) return "contradiction";
+  if (!heedLoss(core, leader, progress, message.loss)) return "stale-loss";
   progress.recentActive = true;
   progress.resumeFlow();
   // Behind: it may have lost what was in flight. Probing: only an append's answer ends that.
@@ -118,6 +121,36 @@ export function onHeartbeatReply(
   progress.ackedRound = Math.max(progress.ackedRound, message.round);
   confirmReads(core, leader);
   return undefined;
+}
+
+/**
+ * Takes note of what the follower's host has cost it. Each of its answers says so: one that knows
+ * of less is from before, and would pass for an acknowledgement of what is lost.
+ *
+ * @returns false if the answer is from before.
+ */
+function heedLoss(
+  core: CoreState,
+  leader: Leader,
+  progress: Progress,
+  loss: Loss | undefined,
+): boolean {
+  const count = loss?.count ?? 0;
+  if (loss === undefined || count < progress.lossCount) return count === progress.lossCount;
+  if (count > progress.lossCount) {
+    sometimes("follower lost what it acknowledged");
+    progress.becomeLost(loss, core.log.lastIndex());
+    if (core.observer !== undefined)
+      core.emit({ type: "followerLost", peer: progress.view(), count });
+    if (leader.transfer?.transferee === progress.id && progress.isSuspect) {
+      abortTransfer(core, leader, "suspect");
+      maybeAutoLeave(core);
+    }
+  } else if (progress.isSuspect && !loss.isSuspect) {
+    progress.trust();
+    if (maybeCommit(core, leader)) broadcastAppend(core, leader);
+  }
+  return true;
 }
 
 /** A message to the follower was lost for sure, so what is in flight may be, too. */

@@ -9,6 +9,7 @@ import { configurationProblem } from "./configuration.ts";
 import { decodeConfigurationChange } from "./configuration-change.ts";
 import type { Entry } from "./entry.ts";
 import { isCount } from "./ids.ts";
+import type { Loss } from "./loss.ts";
 import type { AppendEntries, InstallSnapshot, Message, MessageHeader } from "./message.ts";
 
 /** The first problem, as a sentence; `undefined` for a sound message. */
@@ -34,12 +35,15 @@ function bodyProblem(message: Message): string | undefined {
       if (!isCount(message.index, 0)) return "index is not a count";
       if (!isCount(message.hintIndex, 0)) return "hintIndex is not a count";
       if (!isCount(message.hintTerm, 0)) return "hintTerm is not a count";
-      return isFlag(message.rejected) ? undefined : "rejected is not a flag";
+      if (!isFlag(message.rejected)) return "rejected is not a flag";
+      return lossProblem(message.loss);
     case "Heartbeat":
       if (!isCount(message.leaderCommit, 0)) return "leaderCommit is not a count";
-      return isCount(message.round, 0) ? undefined : "round is not a count";
+      if (!isCount(message.round, 0)) return "round is not a count";
+      return lossProblem(message.loss);
     case "HeartbeatReply":
-      return isCount(message.round, 0) ? undefined : "round is not a count";
+      if (!isCount(message.round, 0)) return "round is not a count";
+      return lossProblem(message.loss);
     case "RequestVote":
       if (!isFlag(message.isTransfer)) return "isTransfer is not a flag";
       return lastLogProblem(message);
@@ -71,6 +75,12 @@ function isRecord(value: unknown): boolean {
 
 function isFlag(value: unknown): boolean {
   return typeof value === "boolean";
+}
+
+function lossProblem(loss: Loss | undefined): string | undefined {
+  if (loss === undefined) return undefined;
+  if (!isRecord(loss) || !isCount(loss.count, 1)) return "a loss is not counted";
+  return isFlag(loss.isSuspect) ? undefined : "isSuspect is not a flag";
 }
 
 function positionProblem(position: { index: number; term: number }): string | undefined {

@@ -9,6 +9,7 @@
 
 import type { Entry } from "./entry.ts";
 import type { Incarnation, LogIndex, NodeId, Term } from "./ids.ts";
+import type { Loss } from "./loss.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface MessageHeader {
@@ -36,6 +37,8 @@ export interface AppendEntriesReply extends MessageHeader {
   /** Rejected only: where the logs may still agree, as far as the follower can tell; else 0. */
   readonly hintIndex: LogIndex;
   readonly hintTerm: Term;
+  /** The follower's, if it has had any. */
+  readonly loss?: Loss;
 }
 
 export interface Heartbeat extends MessageHeader {
@@ -44,12 +47,16 @@ export interface Heartbeat extends MessageHeader {
   readonly leaderCommit: LogIndex;
   /** Rises with each broadcast of a leader's term; with the term it is unique (etcd #20418). */
   readonly round: number;
+  /** What the leader knows of the follower's loss: not suspect there is not suspect any more. */
+  readonly loss?: Loss;
 }
 
 export interface HeartbeatReply extends MessageHeader {
   readonly type: "HeartbeatReply";
   /** The round that is answered. */
   readonly round: number;
+  /** The follower's, if it has had any. */
+  readonly loss?: Loss;
 }
 
 export interface RequestPreVote extends MessageHeader {

@@ -66,7 +66,7 @@ export class ProgressTracker {
 
   /** The highest index that a quorum holds durably. Says nothing of its term: see maybeCommit. */
   committedIndex(): LogIndex {
-    return quorumIndex(this.#configuration, this.#matchIndex);
+    return quorumIndex(this.#configuration, this.#countedIndex);
   }
 
   /** The highest heartbeat round that a quorum answered. */
@@ -74,7 +74,11 @@ export class ProgressTracker {
     return quorumIndex(this.#configuration, this.#ackedRound);
   }
 
-  /** Whether a quorum was heard from since this was last asked; starts the next period. */
+  /**
+   * Whether a quorum was heard from since this was last asked; starts the next period. Who is
+   * suspect is heard, too: it keeps its term, so it proves that nobody else was elected, and a
+   * leader that left it for that would leave it without anybody to catch up with.
+   */
   takeQuorumActive(self: NodeId): boolean {
     const active = (id: NodeId): boolean => this.#byId.get(id)?.recentActive === true;
     const isActive = voteResult(this.#configuration, active) === "won";
@@ -82,6 +86,6 @@ export class ProgressTracker {
     return isActive;
   }
 
-  readonly #matchIndex = (id: NodeId): LogIndex => this.#byId.get(id)?.matchIndex ?? 0;
+  readonly #countedIndex = (id: NodeId): LogIndex => this.#byId.get(id)?.countedIndex ?? 0;
   readonly #ackedRound = (id: NodeId): number => this.#byId.get(id)?.ackedRound ?? 0;
 }

@@ -12,13 +12,15 @@
  * `replicate` pipelines up to the inflight limits, advancing `nextIndex` before the reply.
  * `snapshot` sends nothing: the log no longer holds what the follower lacks.
  *
- * Invariants: `matchIndex < nextIndex`; `matchIndex` never decreases within a leader's term.
+ * Invariants: `matchIndex < nextIndex`; `matchIndex` never decreases within a leader's term, but
+ * for a follower whose host has cost it what it acknowledged: see loss.ts.
  * Not here: who counts towards a quorum (quorum.ts), and when to send (replication.ts).
  */
 
 import { assert } from "@quorumlog/std";
 import type { Incarnation, LogIndex, NodeId } from "./ids.ts";
 import { type InflightLimits, Inflights } from "./inflights.ts";
+import type { Loss } from "./loss.ts";
 
 export type ProgressState = "probe" | "replicate" | "snapshot";
 
@@ -35,6 +37,8 @@ export interface ProgressView {
   readonly recentActive: boolean;
   readonly inflightCount: number;
   readonly inflightFull: boolean;
+  /** It may lack what it has acknowledged, and counts for nothing until it has caught up. */
+  readonly isSuspect: boolean;
 }
 
 export class Progress {
@@ -54,6 +58,11 @@ export class Progress {
   #sentCommit: LogIndex = 0;
   #pendingSnapshotIndex: LogIndex = 0;
   #flowPaused = false;
+  /** As the follower counts them; answers that know of fewer are from a former life of its log. */
+  #lossCount = 0;
+  #isSuspect = false;
+  /** Where the leader's log ended when it learned of the last loss. */
+  #missingUpTo: LogIndex = 0;
 
   constructor(init: {
     id: NodeId;
@@ -78,6 +87,46 @@ export class Progress {
 
   get nextIndex(): LogIndex {
     return this.#nextIndex;
+  }
+
+  /** What a quorum may count on: nothing of a follower that is suspect. */
+  get countedIndex(): LogIndex {
+    return this.#isSuspect ? 0 : this.#matchIndex;
+  }
+
+  get isSuspect(): boolean {
+    return this.#isSuspect;
+  }
+
+  get lossCount(): number {
+    return this.#lossCount;
+  }
+
+  /** What the follower is to be told; `undefined` if it has had no loss. */
+  knownLoss(): Loss | undefined {
+    if (this.#lossCount === 0) return undefined;
+    const isSuspect = this.#isSuspect && this.#matchIndex < this.#missingUpTo;
+    return { count: this.#lossCount, isSuspect };
+  }
+
+  /**
+   * The follower may have lost what it acknowledged: nothing is known of its log any more.
+   *
+   * @param lastIndex - Of the leader. Whatever it acknowledged and may be committed is before that.
+   */
+  becomeLost(loss: Loss, lastIndex: LogIndex): void {
+    assert(loss.count > this.#lossCount, "losses are counted upwards");
+    this.#lossCount = loss.count;
+    this.#isSuspect = loss.isSuspect;
+    this.#missingUpTo = lastIndex;
+    this.#reset("probe");
+    this.#matchIndex = 0;
+    this.#sentCommit = 0;
+  }
+
+  /** The follower has noted that it caught up. */
+  trust(): void {
+    this.#isSuspect = false;
   }
 
   /** Whether sending has to wait for a reply, a heartbeat, or a snapshot. */
@@ -186,6 +235,7 @@ export class Progress {
       recentActive: this.recentActive,
       inflightCount: this.inflights.count,
       inflightFull: this.inflights.isFull(),
+      isSuspect: this.#isSuspect,
     };
   }
 

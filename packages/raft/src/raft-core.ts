@@ -226,7 +226,8 @@ export class RaftCore {
    * see `Status.transferee`, and who leads then.
    *
    * @returns false if nothing will come of it: no leader is known, or this is the leader, and
-   *   `transferee` is no voter. A follower leaves that to its leader, which may know better.
+   *   `transferee` is no voter or suspect. A follower leaves that to its leader, who may know
+   *   better.
    */
   transferLeadership(transferee: NodeId): boolean {
     const core = this.#core;
@@ -350,6 +351,7 @@ export class RaftCore {
       appliedIndex: core.log.appliedIndex,
       configuration: core.configuration,
       transferee: leader?.transfer?.transferee,
+      loss: core.loss,
       uncommittedBytes: leader?.uncommittedBytes ?? 0,
     };
   }

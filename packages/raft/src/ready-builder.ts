@@ -35,6 +35,7 @@ export class ReadyBuilder {
       core.readStates.length > 0 ||
       core.droppedReads.length > 0 ||
       core.parkedOutcomes.length > 0 ||
+      core.isLossNews ||
       core.log.hasNextUnstableEntries() ||
       core.log.hasNextCommitted(this.#allowsUnstable()) ||
       core.log.nextSnapshot() !== undefined ||
@@ -51,6 +52,7 @@ export class ReadyBuilder {
       readStates: core.readStates,
       droppedReads: core.droppedReads,
       parked: core.parkedOutcomes,
+      loss: core.isLossNews ? core.loss : undefined,
       messages: core.messages,
       append: this.#takeAppend(),
       apply: this.#takeApply(),
@@ -58,6 +60,7 @@ export class ReadyBuilder {
     core.readStates = [];
     core.droppedReads = [];
     core.parkedOutcomes = [];
+    core.isLossNews = false;
     core.messages = [];
     core.emit({ type: "readyTaken" });
     return ready;

@@ -14,6 +14,7 @@
 import type { Configuration } from "./configuration.ts";
 import type { Entry, LogPosition } from "./entry.ts";
 import type { LogIndex, NodeId, Term } from "./ids.ts";
+import type { Loss } from "./loss.ts";
 import type { Message } from "./message.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -101,6 +102,11 @@ export interface Ready {
   /** Contexts of reads that this node will not answer; ask again. */
   readonly droppedReads: readonly number[];
   readonly parked: readonly ParkedOutcome[];
+  /**
+   * This node is not suspect any more: to be noted on the disk. Nothing waits for that, as a node
+   * that is started without the note is only suspect once more. `undefined` if unchanged.
+   */
+  readonly loss: Loss | undefined;
   readonly messages: readonly Message[];
   readonly append: AppendWork | undefined;
   readonly apply: ApplyWork | undefined;
@@ -116,5 +122,7 @@ export interface Status extends SoftState, HardState {
   readonly appliedIndex: LogIndex;
   readonly configuration: Configuration;
   readonly transferee: NodeId | undefined;
+  /** What crashes of the host may have cost this log; `undefined` if there was none. */
+  readonly loss: Loss | undefined;
   readonly uncommittedBytes: number;
 }

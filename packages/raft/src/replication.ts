@@ -6,6 +6,7 @@ import { sometimes } from "@quorumlog/std";
 import type { CoreState } from "./core-state.ts";
 import { type Entry, payloadBytes } from "./entry.ts";
 import type { LogIndex, Term } from "./ids.ts";
+import type { Heartbeat } from "./message.ts";
 import type { Progress } from "./progress.ts";
 import type { Leader } from "./role.ts";
 
@@ -110,7 +111,8 @@ export function broadcastHeartbeat(core: CoreState, leader: Leader): void {
     }
     // Never beyond what the follower is known to hold: its log may differ after that.
     const leaderCommit = Math.min(progress.matchIndex, core.log.commitIndex);
-    core.send({
+    const loss = progress.knownLoss();
+    const heartbeat: Heartbeat = {
       type: "Heartbeat",
       from: core.id,
       to: progress.id,
@@ -119,7 +121,8 @@ export function broadcastHeartbeat(core: CoreState, leader: Leader): void {
       term: core.currentTerm,
       leaderCommit,
       round,
-    });
+    };
+    core.send(loss === undefined ? heartbeat : { ...heartbeat, loss });
     progress.sentCommit(leaderCommit);
   }
 }

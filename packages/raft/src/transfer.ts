@@ -12,11 +12,12 @@ import type { Leader } from "./role.ts";
  * Starts to move leadership to `transferee`: bring it up to date, then have it campaign. Ends when
  * this node hears of a later term, or after one election timeout.
  *
- * @returns false if `transferee` is no voter.
+ * @returns false if `transferee` is no voter, or is suspect.
  */
 export function startTransfer(core: CoreState, leader: Leader, transferee: NodeId): boolean {
   const progress = leader.tracker.get(transferee);
   if (progress === undefined || !isVoter(core.configuration, transferee)) return false;
+  if (progress.isSuspect) return false;
   if (leader.transfer?.transferee === transferee) return true;
   if (leader.transfer !== undefined) abortTransfer(core, leader, "superseded");
   if (transferee === core.id) return true;
@@ -40,7 +41,7 @@ export function continueTransfer(core: CoreState, leader: Leader, from: NodeId):
 export function abortTransfer(
   core: CoreState,
   leader: Leader,
-  reason: "timeout" | "superseded" | "removed",
+  reason: "timeout" | "superseded" | "removed" | "suspect",
 ): void {
   const { transfer } = leader;
   if (transfer === undefined) return;

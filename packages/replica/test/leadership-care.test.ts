@@ -19,6 +19,7 @@ function member(id: number, more: Partial<ProgressView> = {}): ProgressView {
     isPaused: false,
     pendingSnapshotIndex: 0,
     recentActive: true,
+    isSuspect: false,
     inflightCount: 0,
     inflightFull: false,
     ...more,

@@ -12,6 +12,7 @@ import {
   type HardState,
   type Incarnation,
   type LogIndex,
+  type Loss,
   MemoryLogStorage,
   type Message,
   type NodeId,
@@ -44,6 +45,7 @@ export interface NodeInit {
   readonly hardState?: Partial<HardState>;
   readonly appliedIndex?: LogIndex;
   readonly seed?: number;
+  readonly loss?: Loss;
 }
 
 /** The algorithm of the paper: what goes beyond it is switched on where a test is about it. */
@@ -56,7 +58,7 @@ const PLAIN: Partial<RaftOptions> = {
 
 export class TestNode {
   readonly id: NodeId;
-  readonly storage: MemoryLogStorage;
+  storage: MemoryLogStorage;
   readonly options: RaftOptions;
   core: RaftCore;
   readonly events: RaftEvent[] = [];
@@ -70,11 +72,14 @@ export class TestNode {
   #appliedIndex: LogIndex;
   readonly #incarnation: Incarnation;
   #seed: number;
+  /** As the disk has it. */
+  loss: Loss | undefined;
 
   constructor(init: NodeInit = {}) {
     this.id = init.id ?? 1;
     this.#incarnation = init.incarnation ?? 0;
     this.#seed = init.seed ?? this.id;
+    this.loss = init.loss;
     this.options = parseRaftOptions({ ...PLAIN, ...init.options });
     this.storage = new MemoryLogStorage(
       init.snapshot === undefined ? {} : { snapshot: init.snapshot },
@@ -141,6 +146,7 @@ export class TestNode {
   take(): Ready | undefined {
     const ready = this.core.takeReady();
     if (ready === undefined) return undefined;
+    if (ready.loss !== undefined) this.loss = ready.loss;
     this.readStates.push(...ready.readStates);
     this.droppedReads.push(...ready.droppedReads);
     this.parked.push(...ready.parked);
@@ -229,6 +235,24 @@ export class TestNode {
     this.core = this.#start();
   }
 
+  /**
+   * The host loses power, and with it the entries from `index` on, though the node had said that it
+   * holds them. The process comes back, and knows that it may have happened.
+   */
+  loseFrom(index: LogIndex): void {
+    const kept = this.entries().filter((entry) => entry.index < index);
+    const { hardState, configuration } = this.storage.initialState();
+    const snapshot = this.storage.snapshot();
+    this.storage = new MemoryLogStorage(snapshot === undefined ? {} : { snapshot });
+    this.storage.setConfiguration(configuration);
+    this.storage.append(kept);
+    const commitIndex = Math.min(hardState.commitIndex, index - 1);
+    this.storage.setHardState({ ...hardState, commitIndex });
+    this.#appliedIndex = Math.min(this.#appliedIndex, index - 1);
+    this.loss = { count: (this.loss?.count ?? 0) + 1, isSuspect: true };
+    this.restart();
+  }
+
   #start(): RaftCore {
     return new RaftCore({
       id: this.id,
@@ -237,6 +261,7 @@ export class TestNode {
       storage: this.storage,
       appliedIndex: this.#appliedIndex,
       seed: this.#seed,
+      loss: this.loss,
       observer: (event) => this.events.push(event),
     });
   }
