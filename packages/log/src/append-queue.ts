@@ -8,12 +8,23 @@
  * One write is under way at a time, so the order on the disk is that of the calls; a segment is
  * sealed by the write that fills it, and the next one is begun by the write after. After a failure
  * nothing is called any more.
+ *
+ * In flush mode `async`, a write of entries alone is answered before it is synced: that follows in
+ * the background. A promise, a base, a segment's end and its beginning are synced first.
  */
 
 import { assert } from "@quorumlog/std";
+import type { AsyncFlush } from "./async-flush.ts";
+import { BackgroundSync, type WrittenPoint } from "./background-sync.ts";
 import { FrameWriter, SCRATCH_BYTES } from "./frame-writer.ts";
 import type { HardState, LogBase, LogEntry, LogPosition } from "./log-entry.ts";
-import { type LogState, MARK_BYTES, stateBytes, type StreamPosition } from "./log-mark.ts";
+import {
+  isBefore,
+  type LogState,
+  MARK_BYTES,
+  stateBytes,
+  type StreamPosition,
+} from "./log-mark.ts";
 import { type Segment, TRAILER_BYTES } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 
@@ -38,6 +49,13 @@ export interface AppendQueueInit {
   /** What the stream held from `index` on is replaced by what is encoded next. */
   readonly onRewrite: (index: number) => void;
   readonly onFailure: (error: Error, file: string) => void;
+  /** `undefined`: everything is synced before it is answered. */
+  readonly flush: AsyncFlush | undefined;
+  /**
+   * The entries up to there are on the disk, but for what is queued to rewrite them. Of no interest
+   * without `flush`: each answer says it.
+   */
+  readonly onSynced: (lastIndex: number) => void;
 }
 
 /**
@@ -77,6 +95,9 @@ export class AppendQueue {
   #syncedThrough: StreamPosition;
   /** Something is committed or synced that no mark says. */
   #hasNews = true;
+  /** A mark is to be written when everything is synced. */
+  #isMarkDue = false;
+  readonly #background: BackgroundSync | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(init: AppendQueueInit) {
@@ -86,6 +107,14 @@ export class AppendQueue {
     this.#base = init.base;
     this.#last = init.last;
     this.#syncedThrough = { segmentId: init.active.id, offset: init.active.end };
+    const { flush } = init;
+    if (flush === undefined) return;
+    this.#background = new BackgroundSync({
+      flush,
+      onSynced: (point, error) => {
+        this.#onBackgroundSynced(point, error);
+      },
+    });
   }
 
   get active(): Segment {
@@ -93,6 +122,7 @@ export class AppendQueue {
   }
 
   push(item: StreamItem): void {
+    this.#isMarkDue = false;
     this.#items.push(item);
     if (!this.#isBusy) this.#flush();
   }
@@ -100,30 +130,37 @@ export class AppendQueue {
   /** Writes a mark, if there is something new to say and nothing else to write. */
   mark(): void {
     if (this.#isBusy || this.#isStopped || !this.#hasNews) return;
+    if (this.#background?.isClean === false) {
+      // It is to say that everything before it is on the disk.
+      this.#isMarkDue = true;
+      this.#background.request();
+      return;
+    }
     if (this.#active.isSealed) this.#active = this.#init.next.take();
     const writer = new FrameWriter(this.#active, this.#scratch);
     if (!writer.hasRoom(MARK_BYTES)) {
       // The next segment begins with what a mark would say, at the next call.
       if (this.#init.next.isReady())
-        this.#write({ writer, trailer: writer.footer(), finished: [] });
+        this.#write({ writer, trailer: writer.footer(), finished: [], isSynced: true });
       return;
     }
     this.#hasNews = false;
     this.#begin(writer);
     this.#addMark(writer);
-    this.#write({ writer, trailer: undefined, finished: [] });
+    this.#write({ writer, trailer: undefined, finished: [], isSynced: true });
   }
 
   /** Calls back when nothing is queued or under way; nothing may be pushed after that. */
   drain(onIdle: () => void): void {
-    if (this.#isBusy) this.#onIdle = onIdle;
-    else onIdle();
+    this.#onIdle = onIdle;
+    if (!this.#isBusy) this.#becomeIdle();
   }
 
   /** Nothing is written or called back from here on. */
   stop(): void {
     this.#isStopped = true;
     this.#items = [];
+    this.#background?.stop();
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
     this.#isBusy = false;
@@ -132,7 +169,8 @@ export class AppendQueue {
 
   #flush(): void {
     assert(!this.#isBusy, "one write is under way at a time");
-    if (this.#isStopped) return;
+    // The sync that is under way comes back here.
+    if (this.#isStopped || this.#background?.isBehind === true) return;
     if (this.#active.isSealed) this.#active = this.#init.next.take();
     const writer = new FrameWriter(this.#active, this.#scratch);
     const { finished, isFull } = this.#encode(writer);
@@ -145,7 +183,8 @@ export class AppendQueue {
       return;
     }
     const trailer = isSealing ? writer.footer() : undefined;
-    this.#write({ writer, trailer, finished });
+    const isSynced = this.#background === undefined || isSealing || writer.hasState;
+    this.#write({ writer, trailer, finished, isSynced });
   }
 
   /** The commit index moved, which need not be written; or there is no place to write. */
@@ -195,7 +234,7 @@ export class AppendQueue {
       this.#begin(writer);
       // Only with room for it: a segment that is sealed before it must not forget what it replaces.
       if (!writer.hasRoom(first.data.byteLength)) return false;
-      if (first.index <= this.#last.index) this.#init.onRewrite(first.index);
+      if (first.index <= this.#last.index) this.#rewrite(first.index);
     }
     for (; this.#cursor < entries.length; this.#cursor++) {
       const entry = entries[this.#cursor] as LogEntry;
@@ -227,7 +266,7 @@ export class AppendQueue {
       };
       if (!writer.hasRoom(stateBytes(state))) return false;
       if (isReset) {
-        this.#init.onRewrite(state.base.index + 1);
+        this.#rewrite(state.base.index + 1);
         this.#last = { term: state.base.term, index: state.base.index };
       }
       writer.state(state, this.#last);
@@ -247,6 +286,11 @@ export class AppendQueue {
     writer.state(state, this.#last);
   }
 
+  #rewrite(index: number): void {
+    this.#background?.onRewrite(index);
+    this.#init.onRewrite(index);
+  }
+
   #addMark(writer: FrameWriter): void {
     const { commitIndex } = this.#hardState;
     writer.mark({ commitIndex, syncedThrough: this.#syncedThrough }, this.#last);
@@ -256,8 +300,10 @@ export class AppendQueue {
     readonly writer: FrameWriter;
     readonly trailer: Buffer | undefined;
     readonly finished: readonly StreamItem[];
+    /** Whether it has to be on the disk before it is answered. */
+    readonly isSynced: boolean;
   }): void {
-    const { writer, trailer, finished } = work;
+    const { writer, trailer, finished, isSynced } = work;
     const segment = this.#active;
     const { file, header } = segment;
     this.#isBusy = true;
@@ -272,6 +318,10 @@ export class AppendQueue {
     };
     file.write(writer.finish(), writer.position, (error) => {
       if (this.#hasFailed(error)) return;
+      if (!isSynced) {
+        this.#onWritten(finished, writer.bytes);
+        return;
+      }
       if (trailer === undefined) {
         sync();
         return;
@@ -284,16 +334,62 @@ export class AppendQueue {
 
   #onSynced(finished: readonly StreamItem[]): void {
     this.#syncedThrough = { segmentId: this.#active.id, offset: this.#active.end };
+    this.#background?.onCovered();
+    const { index } = this.#last;
+    this.#answer(finished);
+    if (this.#background !== undefined) this.#init.onSynced(index);
+    this.#goOn();
+  }
+
+  /** Flush mode `async`: the kernel has it, and the disk will. */
+  #onWritten(finished: readonly StreamItem[], bytes: number): void {
+    const { file, id, end } = this.#active;
+    const position = { segmentId: id, offset: end };
+    this.#background?.onWritten({ file, position, lastIndex: this.#last.index }, bytes);
+    this.#answer(finished);
+    this.#goOn();
+  }
+
+  #onBackgroundSynced({ position, lastIndex }: WrittenPoint, error: Error | undefined): void {
+    if (error !== undefined && !this.#isStopped) {
+      this.stop();
+      this.#init.onFailure(error, this.#active.file.path);
+    }
+    if (!this.#isStopped && isBefore(this.#syncedThrough, position)) {
+      this.#syncedThrough = position;
+      this.#hasNews = true;
+      this.#init.onSynced(lastIndex);
+    }
+    // What is being written goes on by itself.
+    if (this.#isBusy) return;
+    const isMarkDue = this.#isMarkDue && this.#background?.isClean === true;
+    if (this.#items.length > 0) this.#flush();
+    else if (isMarkDue) this.mark();
+    else this.#becomeIdle();
+  }
+
+  #answer(finished: readonly StreamItem[]): void {
     for (const { onDurable } of finished) if (!this.#isStopped) onDurable();
+  }
+
+  #goOn(): void {
     this.#isBusy = false;
     if (this.#items.length > 0) this.#flush();
     else this.#becomeIdle();
   }
 
   #becomeIdle(): void {
+    if (this.#onIdle === undefined || this.#isUnsynced()) return;
     const onIdle = this.#onIdle;
     this.#onIdle = undefined;
-    onIdle?.();
+    onIdle();
+  }
+
+  /** Something has to be synced first, or is being synced: it comes back when that is done. */
+  #isUnsynced(): boolean {
+    if (this.#background === undefined) return false;
+    if (!this.#isStopped) this.#background.request();
+    return this.#background.isUnderWay;
   }
 
   #hasFailed(error: Error | undefined): boolean {

@@ -27,6 +27,7 @@ export class FrameWriter {
   #cut = 0;
   #fill = 0;
   #bytes = 0;
+  #hasState = false;
 
   /** @param scratch - Belongs to the writer until what it encoded is written. */
   constructor(segment: Segment, scratch: Buffer) {
@@ -44,6 +45,11 @@ export class FrameWriter {
     return this.#bytes;
   }
 
+  /** Whether it says more than what entries there are: a promise, or where the log begins. */
+  get hasState(): boolean {
+    return this.#hasState;
+  }
+
   /** Whether a frame fits in with so many bytes, and what must follow it in this segment. */
   hasRoom(payloadBytes: number): boolean {
     const { table, header } = this.#segment;
@@ -59,6 +65,7 @@ export class FrameWriter {
   }
 
   state(state: LogState, last: LogPosition): void {
+    this.#hasState = true;
     if (state.isReset) this.#segment.table.clear();
     this.#frame(FRAME_KIND.state, last, encodeState(state));
   }

@@ -63,7 +63,9 @@ export interface LogStore {
    * @param batch - Entries and their data belong to the log from here on. What is of a slab stays
    *   held by the caller until `onDurable`.
    * @param onDurable - Called once the batch and everything before it is on the disk, in the order
-   *   of the calls; never after a failure. A batch that moves the commit index alone waits for no
+   *   of the calls; never after a failure. In flush mode `async`, a batch of entries alone has only
+   *   reached the kernel by then, and outlives the process but not the machine: `syncedIndex`, in
+   *   the status, says what is on the disk. A batch that moves the commit index alone waits for no
    *   disk: if nothing is under way, it is answered before this returns. May append; if the log may
    *   be closing, ask `isOpen()` first.
    * @throws LogError `LOG_TOO_LARGE` before anything is appended; `LOG_CLOSED`

@@ -9,6 +9,7 @@
 import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 import { AppendQueue } from "./append-queue.ts";
+import type { AsyncFlush } from "./async-flush.ts";
 import { claimDirectory, demandConfigurationFits, type LogPlace } from "./create-log.ts";
 import { EntryTable } from "./entry-table.ts";
 import type { DirectoryLock } from "./file-system.ts";
@@ -27,6 +28,8 @@ import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
 export interface SegmentLogInit extends LogPlace {
   /** Something of the disk has failed: the node has to stop. Called once. */
   readonly onFailure: (error: LogError) => void;
+  /** Default: everything is synced before it is said to be durable. */
+  readonly flush?: AsyncFlush | undefined;
 }
 
 const EMPTY_TABLE_BYTES = new EntryTable().encodedBytes;
@@ -119,6 +122,10 @@ export class SegmentLogStore implements LogStore {
       onFailure: (cause, file) => {
         this.#fail(new LogError("LOG_FAILED", "the log cannot be written", { file, cause }));
       },
+      flush: init.flush,
+      onSynced: (index) => {
+        this.#syncedIndex = this.#beforeRewrites(index);
+      },
     });
     this.#dropTrimmed(state.base.index);
     if (next === undefined) this.#makeNext();
@@ -207,7 +214,7 @@ export class SegmentLogStore implements LogStore {
       onDurable: () => {
         this.#pendingBytes -= bytes;
         if (rewritten !== undefined) this.#rewrites.shift();
-        if (entries.length > 0 || isReset) this.#onSynced(last);
+        if (entries.length > 0 || isReset) this.#onWritten(last);
         if (isReset) this.#dropTrimmed(reset.index);
         if (this.#state !== "failed") onDurable();
       },
@@ -238,10 +245,15 @@ export class SegmentLogStore implements LogStore {
     return first !== undefined && first.index <= this.lastIndex() ? first.index : undefined;
   }
 
-  /** What is queued may rewrite what was synced just now: it stays in memory until it did. */
-  #onSynced(last: number): void {
-    this.#syncedIndex = Math.min(last, ...this.#rewrites.map((index) => index - 1));
-    this.#tail.release(this.#syncedIndex);
+  #onWritten(last: number): void {
+    const index = this.#beforeRewrites(last);
+    if (this.#init.flush === undefined) this.#syncedIndex = index;
+    this.#tail.release(index);
+  }
+
+  /** What is queued may rewrite what was written just now: it stays in memory until it did. */
+  #beforeRewrites(last: number): number {
+    return Math.min(last, ...this.#rewrites.map((index) => index - 1));
   }
 
   trim(base: LogBase, onDurable: () => void): void {

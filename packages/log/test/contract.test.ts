@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Prng } from "@quorumlog/std";
 import { describe, onTestFinished, test } from "vitest";
 import {
+  type AsyncFlush,
   createLog,
   type FileSystem,
   type LogStore,
@@ -23,6 +24,17 @@ function inMemory(): LogStoreHarness {
     fileSystem.crash("power");
     return Promise.resolve();
   });
+}
+
+/** Flush mode `async`: what was answered outlives the process. */
+function flushedLater(): LogStoreHarness {
+  const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+  const stop = (): Promise<void> => {
+    fileSystem.crash("process");
+    return Promise.resolve();
+  };
+  const flush = { intervalMs: 60_000, bytes: 1_000_000, after: () => () => undefined };
+  return harness({ fileSystem, directory: "/log" }, stop, flush);
 }
 
 /** Stopped in order. */
@@ -45,6 +57,7 @@ function closed(store: LogStore): Promise<void> {
 function harness(
   place: { readonly fileSystem: FileSystem; readonly directory: string },
   stop: (store: LogStore) => Promise<void>,
+  flush?: AsyncFlush,
 ): LogStoreHarness {
   const options = parseLogOptions({ segmentBytes: 65_536 });
   const common = { ...place, identity: IDENTITY, options };
@@ -52,6 +65,7 @@ function harness(
   const open = (): SegmentLogStore =>
     SegmentLogStore.open({
       ...common,
+      flush,
       onFailure: (error) => {
         throw error;
       },
@@ -65,6 +79,10 @@ function harness(
 
 describe("in memory", () => {
   test.each(logStoreContract)("$name", ({ run }) => run(inMemory()));
+});
+
+describe("in memory, synced later, with the end of the process", () => {
+  test.each(logStoreContract)("$name", ({ run }) => run(flushedLater()));
 });
 
 describe("on a disk", () => {

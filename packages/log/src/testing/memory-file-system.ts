@@ -65,15 +65,29 @@ class Inode {
   /** As the process sees it. */
   current: Uint8Array = new Uint8Array(0);
   pending: Write[] = [];
+  /** Writes that are not pending any more. */
+  #settledCount = 0;
+
+  /** Of all writes so far: what a sync that begins now covers. */
+  get writeCount(): number {
+    return this.#settledCount + this.pending.length;
+  }
 
   write(position: number, bytes: Uint8Array): void {
     this.current = overwrite(this.current, position, bytes);
     this.pending.push({ position, bytes: Uint8Array.from(bytes) });
   }
 
-  sync(count: number): void {
-    for (const { position, bytes } of this.pending.splice(0, count))
+  sync(writeCount: number): void {
+    for (const { position, bytes } of this.settle(writeCount))
       this.durable = overwrite(this.durable, position, bytes);
+  }
+
+  /** The writes up to `writeCount` that no sync has covered: several may be under way. */
+  settle(writeCount: number): Write[] {
+    const settled = this.pending.splice(0, Math.max(0, writeCount - this.#settledCount));
+    this.#settledCount += settled.length;
+    return settled;
   }
 
   /** Of what was not synced any sectors may have reached the disk, in any order. */
@@ -89,7 +103,7 @@ class Inode {
         at = end;
       }
     }
-    this.pending = [];
+    this.settle(this.writeCount);
     this.current = Uint8Array.from(this.durable);
   }
 }
@@ -278,7 +292,7 @@ export class MemoryFileSystem implements FileSystem {
       },
       syncNow: () => {
         begin("sync");
-        inode.sync(inode.pending.length);
+        inode.sync(inode.writeCount);
       },
       write: (parts, position, done) => {
         if (this.#life !== life) return;
@@ -295,11 +309,11 @@ export class MemoryFileSystem implements FileSystem {
         if (this.#life !== life) return;
         const event = this.#event("sync", path);
         const error = this.fault?.(event);
-        const count = inode.pending.length;
+        const count = inode.writeCount;
         this.#answer(event, () => {
           if (error === undefined) inode.sync(count);
           // What a sync failed to write counts as clean: no later one writes it (ATC '20).
-          else inode.pending.splice(0, count);
+          else inode.settle(count);
           done(error);
         });
       },

@@ -3,6 +3,7 @@
 import { Prng } from "@quorumlog/std";
 import {
   type AppendBatch,
+  type AsyncFlush,
   createLog,
   type HardState,
   type LogBase,
@@ -26,13 +27,21 @@ export class Machine {
   readonly fileSystem: MemoryFileSystem;
   readonly options: LogOptions;
   readonly #jobs: (() => void)[] = [];
+  readonly #timers = new Set<() => void>();
+  /** Syncs that the disk does not answer; `undefined`: it answers all. */
+  #heldSyncs: (() => void)[] | undefined;
+  /** For logs that are opened from now on. */
+  flush: AsyncFlush | undefined;
   failure: LogError | undefined;
 
   constructor(seed = 1, options: Record<string, unknown> = {}) {
     this.options = parseLogOptions({ segmentBytes: 65_536, tailBytesMax: 4_096, ...options });
     this.fileSystem = new MemoryFileSystem({
       prng: new Prng(seed),
-      schedule: (run) => this.#jobs.push(run),
+      schedule: (run, { operation }) => {
+        const isHeld = operation === "sync" && this.#heldSyncs !== undefined;
+        (isHeld ? this.#heldSyncs : this.#jobs)?.push(run);
+      },
     });
   }
 
@@ -50,10 +59,40 @@ export class Machine {
       directory: DIRECTORY,
       identity,
       options,
+      flush: this.flush,
       onFailure: (error) => {
         this.failure = error;
       },
     });
+  }
+
+  /** Has logs sync behind their answers, after so many bytes or when {@link ring} is called. */
+  flushLater(bytes: number): void {
+    this.flush = {
+      intervalMs: 1_000,
+      bytes,
+      after: (_delayMs, run) => {
+        this.#timers.add(run);
+        return () => this.#timers.delete(run);
+      },
+    };
+  }
+
+  holdSyncs(): void {
+    this.#heldSyncs = [];
+  }
+
+  releaseSyncs(): void {
+    this.#jobs.push(...(this.#heldSyncs ?? []));
+    this.#heldSyncs = undefined;
+  }
+
+  /** Time is up for whatever waits for it. */
+  ring(): void {
+    for (const run of this.#timers) {
+      this.#timers.delete(run);
+      run();
+    }
   }
 
   /** Runs one callback that is due; returns false if there is none. */
@@ -71,6 +110,7 @@ export class Machine {
   crash(kind: "process" | "power"): void {
     this.fileSystem.crash(kind);
     this.#jobs.length = 0;
+    this.#timers.clear();
   }
 
   files(): string[] {

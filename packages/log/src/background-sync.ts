@@ -1,0 +1,117 @@
+/**
+ * Syncs what was written behind the back of whoever writes on.
+ *
+ *     written ──> unsynced ──── bytes, or time ────> sync under way ──> synced
+ *                     ^                                    │
+ *                     └──── what is written meanwhile ─────┘
+ *
+ * One sync is under way at a time. All that is unsynced is in one file: a segment is sealed by a
+ * write that is synced before anything else is written.
+ */
+
+import { assert } from "@quorumlog/std";
+import type { AsyncFlush } from "./async-flush.ts";
+import type { OpenFile } from "./file-system.ts";
+import type { StreamPosition } from "./log-mark.ts";
+
+/** How far the stream was written at some time. */
+export interface WrittenPoint {
+  readonly file: OpenFile;
+  readonly position: StreamPosition;
+  /** The last entry before it, as far as nothing rewrote it since. */
+  readonly lastIndex: number;
+}
+
+export interface BackgroundSyncInit {
+  readonly flush: AsyncFlush;
+  /** Everything before the point is on the disk; or it is not known what is, after an error. */
+  readonly onSynced: (point: WrittenPoint, error: Error | undefined) => void;
+}
+
+export class BackgroundSync {
+  readonly #init: BackgroundSyncInit;
+  /** Up to where it was written, if that is further than any sync covers. */
+  #unsynced: WrittenPoint | undefined;
+  #unsyncedBytes = 0;
+  #underWay: WrittenPoint | undefined;
+  #isDue = false;
+  #isStopped = false;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(init: BackgroundSyncInit) {
+    this.#init = init;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined;
+  }
+
+  /** Nothing is unsynced. */
+  get isClean(): boolean {
+    return this.#unsynced === undefined && this.#underWay === undefined;
+  }
+
+  /** The disk does not keep up: to write more would put more at risk than was asked for. */
+  get isBehind(): boolean {
+    return this.isUnderWay && this.#unsyncedBytes >= this.#init.flush.bytes;
+  }
+
+  /** `bytes` more were written, up to `point`. */
+  onWritten(point: WrittenPoint, bytes: number): void {
+    const { flush } = this.#init;
+    this.#unsynced = point;
+    this.#unsyncedBytes += bytes;
+    if (this.#unsyncedBytes >= flush.bytes) this.request();
+    else
+      this.#cancelTimer ??= flush.after(flush.intervalMs, () => {
+        this.#cancelTimer = undefined;
+        if (!this.#isStopped) this.request();
+      });
+  }
+
+  /** Somebody else has synced everything that was written. */
+  onCovered(): void {
+    this.#forget();
+  }
+
+  /** What was written from `index` on is replaced by what is written next. */
+  onRewrite(index: number): void {
+    const point = this.#underWay;
+    if (point === undefined || point.lastIndex < index) return;
+    this.#underWay = { ...point, lastIndex: index - 1 };
+  }
+
+  /** Syncs what is unsynced, once nothing else is being synced. */
+  request(): void {
+    this.#isDue = true;
+    this.#maybeBegin();
+  }
+
+  /** Begins nothing from here on. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#forget();
+  }
+
+  #maybeBegin(): void {
+    const point = this.#unsynced;
+    if (this.isUnderWay || point === undefined) return;
+    assert(!this.#isStopped, "nothing is synced after the end");
+    this.#forget();
+    this.#underWay = point;
+    point.file.sync((error) => {
+      const reached = this.#underWay ?? point;
+      this.#underWay = undefined;
+      if (error === undefined && this.#isDue) this.#maybeBegin();
+      this.#init.onSynced(reached, error);
+    });
+  }
+
+  #forget(): void {
+    this.#unsynced = undefined;
+    this.#unsyncedBytes = 0;
+    this.#isDue = false;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+}
