@@ -2,8 +2,8 @@
  * Flush mode `async`: what was written is said to be durable, and synced soon after.
  *
  * Until then it survives the end of the process, not that of the machine. Whoever opens such a log
- * has to know whether the machine went down in between, as the log does not: see
- * docs/storage.md. What is *promised* by a term, a vote, a trim or a reset is synced first here, too.
+ * has to know whether the machine went down in between, as the log does not: see docs/storage.md.
+ * What is *promised* by a term, a vote, a trim or a reset is synced first here, too.
  */
 
 /** When a sync is due: after so long, or after so much, whichever is first. */

@@ -6,7 +6,8 @@ import type { ReplicaError } from "./replica-error.ts";
 
 /**
  * What is waited for: `quorum`, synced on a majority and applied here; `leader`, synced here;
- * `async`, in the memory of this leader.
+ * `async`, in the memory of this leader. In flush mode `async`, what is called synced here has been
+ * written, and is synced soon after.
  */
 export type Durability = "quorum" | "leader" | "async";
 

@@ -4,6 +4,7 @@
  * The simulator gives it virtual ones, and so runs the very code that serves.
  */
 
+import { readFileSync } from "node:fs";
 import { SlabPool } from "@quorumlog/std";
 
 export interface Environment {
@@ -23,12 +24,20 @@ export interface Environment {
   /** Runs `run` when the inputs of this turn are taken in, and never before this returns. */
   soon(run: () => void): void;
 
+  /**
+   * Which boot of the machine this is: another one says that what was written and not synced may be
+   * lost. `undefined` where that cannot be known, which counts as another one each time.
+   */
+  bootId(): string | undefined;
+
   /** An integer in `[0, 2^32)`, not for secrets. */
   random(): number;
 
   /** For what is proposed and received; groups of a process share it. */
   readonly memory: SlabPool;
 }
+
+const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
 
 /** The process itself. */
 export const nodeEnvironment: Environment = {
@@ -42,6 +51,14 @@ export const nodeEnvironment: Environment = {
   },
   soon(run) {
     setImmediate(run);
+  },
+  bootId() {
+    try {
+      return readFileSync(BOOT_ID_PATH, "utf8").trim();
+    } catch {
+      // Not Linux, or nothing is mounted there: then it is not known.
+      return undefined;
+    }
   },
   random: () => Math.floor(Math.random() * 2 ** 32),
   memory: new SlabPool(),

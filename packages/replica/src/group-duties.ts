@@ -18,6 +18,7 @@ import { type HealthReport, NodeHealth } from "./node-health.ts";
 import type { Replica } from "./replica.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
 import type { ReplicaTuning } from "./replica-options.ts";
+import { SuspicionWatch } from "./suspicion-watch.ts";
 
 export interface GroupDutiesInit {
   readonly nodeId: number;
@@ -47,6 +48,7 @@ export class GroupDuties {
   readonly #init: GroupDutiesInit;
   readonly #health: NodeHealth;
   readonly #care: LeadershipCare;
+  readonly #suspicion = new SuspicionWatch();
   #own: HealthReport;
   #isProposing = false;
   /** Of the log, when it was last looked at whether anything is due. */
@@ -167,6 +169,7 @@ export class GroupDuties {
         this.#lookAtClock();
         this.#init.replica.peers.tellHealth(this.#own);
         this.#takeCare();
+        this.#lookForSuspects();
         this.#propose();
       });
     });
@@ -188,7 +191,8 @@ export class GroupDuties {
     const { hasBaseSnapshot, snapshotBytes, state } = replica.keeper;
     this.#lookedBytes = state.logBytes;
     const lagMs = replica.disk.lagMs();
-    const signs = { freeBytes: freeBytes(), lagMs, snapshotBytes, hasBaseSnapshot };
+    const isSuspect = replica.status().loss?.isSuspect === true;
+    const signs = { freeBytes: freeBytes(), lagMs, snapshotBytes, hasBaseSnapshot, isSuspect };
     return this.#health.check(environment.now(), signs);
   }
 
@@ -221,6 +225,15 @@ export class GroupDuties {
   #tellDamage(): void {
     const { index } = this.#init.replica.log.base();
     this.#init.onEvent({ type: "baseDamaged", index });
+  }
+
+  #lookForSuspects(): void {
+    const { replica, nodeId, onEvent } = this.#init;
+    const { leaderId, configuration } = replica.status();
+    const { healthReports: reports } = replica.peers;
+    const own = this.#own;
+    const nodeIds = this.#suspicion.look({ nodeId, leaderId, configuration, own, reports });
+    if (nodeIds !== undefined) onEvent({ type: "majoritySuspect", nodeIds });
   }
 
   #takeCare(): void {

@@ -24,6 +24,7 @@ export { ReplicaError, type ReplicaErrorCode, type Outcome } from "./replica-err
 export { ReplicaOptionsError, type ReplicaTuning } from "./replica-options.ts";
 export type { CallOptions, GroupStatus } from "./replicated-group.ts";
 export type { Durability } from "./append-call.ts";
+export type { AsyncFlushOptions, Flush } from "./flush-mode.ts";
 export type { LogRecord, ReadResult } from "./record-reader.ts";
 export type { NodeOptions } from "./node-options.ts";
 export type { IfMissing } from "./open-group.ts";

@@ -74,12 +74,12 @@ export class LeadershipCare {
   }
 }
 
-/** A voter that is here, up to date, and well. */
+/** A voter that is here, up to date, and well. One that is suspect may not lead. */
 function isReady(member: ProgressView, { nodeId, commitIndex, reports }: LeaderView): boolean {
-  const { id, isLearner, recentActive, state, matchIndex } = member;
+  const { id, isLearner, recentActive, isSuspect, state, matchIndex } = member;
   const report = reports.get(id);
   const isWell = report !== undefined && !report.isFull && !isUnfit(report);
-  const isThere = id !== nodeId && !isLearner && recentActive;
+  const isThere = id !== nodeId && !isLearner && recentActive && !isSuspect;
   return isThere && isWell && state === "replicate" && matchIndex >= commitIndex;
 }
 

@@ -2,13 +2,15 @@
  * A message of the consensus core as one frame of the transport. Little endian.
  *
  *      0  u32  checksum          CRC-32 of the rest of the head
- *      4  u8   version, 1
+ *      4  u8   version: 1, or 2 if the fields of the type end with a loss
  *      5  u8   type
  *      6  u16  zero
  *      8  u32  headBytes         where the data begin
  *     12  u64  from, then to, fromIncarnation, toIncarnation, term
  *     52       the fields of the type; of AppendEntries, a row for each entry at their end
  *              the data of the entries, one after another, or those of a snapshot
+ *
+ * A loss is u64 count, u8 isSuspect; of Heartbeat and of the two replies, if there is one at all.
  *
  * A row is u32 length, u32 checksum, u32 kind, u64 term; the index follows from `prevLogIndex`. The
  * checksum of an entry is the one that its log keeps, so it is summed once on its way from the one
@@ -21,6 +23,7 @@ import type {
   Entry,
   EntryKind,
   InstallSnapshot,
+  Loss,
   Message,
   MessageType,
   Snapshot,
@@ -30,6 +33,8 @@ import { asBuffer, ByteReader, ByteWriter } from "./byte-order.ts";
 import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
 
 const VERSION = 1;
+const VERSION_WITH_LOSS = 2;
+const LOSS_BYTES = 9;
 const FIELDS_AT = 52;
 const ROW_BYTES = 20;
 const COPY_BYTES_MAX = 4_096;
@@ -89,8 +94,9 @@ export function encodeMessage(message: Message): Uint8Array[] {
       ? encodeConfiguration(message.snapshot.configuration)
       : undefined;
   const rowBytes = message.type === "AppendEntries" ? message.entries.length * ROW_BYTES : 0;
+  const lossBytes = lossOf(message) === undefined ? 0 : LOSS_BYTES;
   const headBytes =
-    FIELDS_AT + FIELD_BYTES[message.type] + rowBytes + (configuration?.byteLength ?? 0);
+    FIELDS_AT + FIELD_BYTES[message.type] + rowBytes + (configuration?.byteLength ?? 0) + lossBytes;
   const data = dataOf(message);
   let copiedBytes = 0;
   for (const each of data) if (each.byteLength <= COPY_BYTES_MAX) copiedBytes += each.byteLength;
@@ -125,7 +131,8 @@ function partsOf(shared: Buffer, headBytes: number, data: readonly Uint8Array[])
 function writeHead(message: Message, configuration: Uint8Array | undefined, head: Buffer): void {
   const writer = new ByteWriter(head);
   writer.uint32(0);
-  writer.uint8(VERSION);
+  const loss = lossOf(message);
+  writer.uint8(loss === undefined ? VERSION : VERSION_WITH_LOSS);
   writer.uint8(TYPE_NUMBERS.get(message.type) ?? 0);
   writer.uint16(0);
   writer.uint32(head.length);
@@ -135,7 +142,15 @@ function writeHead(message: Message, configuration: Uint8Array | undefined, head
   writer.uint64(message.toIncarnation);
   writer.uint64(message.term);
   writeFields(writer, message, configuration);
+  if (loss !== undefined) {
+    writer.uint64(loss.count);
+    writer.flag(loss.isSuspect);
+  }
   head.writeUInt32LE(crc32(head.subarray(4)), 0);
+}
+
+function lossOf(message: Message): Loss | undefined {
+  return "loss" in message ? message.loss : undefined;
 }
 
 function writeFields(
@@ -231,12 +246,15 @@ export function decodeMessage(payload: Uint8Array): Message | undefined {
   const headBytes = bytes.readUInt32LE(8);
   if (headBytes < FIELDS_AT || headBytes > bytes.length) return undefined;
   if (crc32(bytes.subarray(4, headBytes)) !== bytes.readUInt32LE(0)) return undefined;
-  if (bytes.readUInt8(4) !== VERSION || bytes.readUInt16LE(6) !== 0) return undefined;
+  const version = bytes.readUInt8(4);
+  const isKnown = version === VERSION || version === VERSION_WITH_LOSS;
+  if (!isKnown || bytes.readUInt16LE(6) !== 0) return undefined;
   const type = TYPES[bytes.readUInt8(5)];
   if (type === undefined) return undefined;
   const fields = new ByteReader(bytes.subarray(12, headBytes));
   const data = new ByteReader(bytes.subarray(headBytes));
-  const message = readMessage(type, fields, data);
+  const read = readMessage(type, fields, data);
+  const message = version === VERSION_WITH_LOSS ? withLoss(read, fields) : read;
   return fields.isWhole && data.isWhole ? message : undefined;
 }
 
@@ -283,6 +301,18 @@ function readMessage(type: MessageType, fields: ByteReader, data: ByteReader): M
       return { ...header, type, transferee: fields.uint64() };
     default:
       return unreachable(type);
+  }
+}
+
+/** Only these three speak of a loss. */
+function withLoss(message: Message | undefined, fields: ByteReader): Message | undefined {
+  switch (message?.type) {
+    case "Heartbeat":
+    case "HeartbeatReply":
+    case "AppendEntriesReply":
+      return { ...message, loss: { count: fields.uint64(), isSuspect: fields.flag() } };
+    default:
+      return undefined;
   }
 }
 

@@ -4,6 +4,7 @@
  *     node.json            cluster, node, which life of the disk this is, and who founded what
  *     group-<id>/log       segment files
  *     group-<id>/snapshots
+ *     group-<id>/flush.json  whether what was acknowledged may be lost: see flush-note.ts
  */
 
 import type { FileSystem } from "@quorumlog/log";
@@ -11,6 +12,7 @@ import type { Member } from "@quorumlog/raft";
 import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 import { FOUNDER_INCARNATION, foundingDigest } from "./founding.ts";
+import { readNote, writeNote } from "./note-file.ts";
 import { ReplicaError } from "./replica-error.ts";
 
 export interface NodeIdentity {
@@ -34,7 +36,6 @@ export interface GroupFounding {
 
 const FILE_NAME = "node.json";
 const FORMAT = 1;
-const FILE_BYTES_MAX = 1_048_576;
 const DIGEST = /^[0-9a-f]{16}$/;
 
 export function groupDirectory(directory: string, groupId: number): string {
@@ -50,18 +51,12 @@ export function readNodeIdentity(
   fileSystem: FileSystem,
   directory: string,
 ): NodeIdentity | undefined {
-  if (fileSystem.list(directory)?.includes(FILE_NAME) !== true) return undefined;
+  const text = readNote(fileSystem, directory, FILE_NAME);
+  if (text === undefined) return undefined;
+  const identity = parseIdentity(text);
+  if (identity !== undefined) return identity;
   const path = join(directory, FILE_NAME);
-  const file = fileSystem.open(path, "read");
-  try {
-    const bytes = Buffer.alloc(Math.min(file.size(), FILE_BYTES_MAX));
-    file.readNow(bytes, 0);
-    const identity = parseIdentity(bytes.toString("utf8"));
-    if (identity !== undefined) return identity;
-    throw new ReplicaError("FAILED", `${path} does not say whose directory this is: restore it`);
-  } finally {
-    file.close();
-  }
+  throw new ReplicaError("FAILED", `${path} does not say whose directory this is: restore it`);
 }
 
 /** Makes the directory a node's, or notes what is new about it: as a whole, or not at all. */
@@ -70,19 +65,8 @@ export function writeNodeIdentity(
   directory: string,
   identity: NodeIdentity,
 ): void {
-  fileSystem.makeDirectory(directory);
-  const path = join(directory, FILE_NAME);
-  const draft = `${path}.new`;
-  if (fileSystem.list(directory)?.includes(`${FILE_NAME}.new`) === true) fileSystem.remove(draft);
-  const file = fileSystem.create(draft);
-  try {
-    file.writeNow(Buffer.from(`${JSON.stringify({ format: FORMAT, ...identity })}\n`), 0);
-    file.syncNow();
-  } finally {
-    file.close();
-  }
-  fileSystem.rename(draft, path);
-  fileSystem.syncDirectory(directory);
+  const text = `${JSON.stringify({ format: FORMAT, ...identity })}\n`;
+  writeNote(fileSystem, { directory, name: FILE_NAME }, text);
 }
 
 /**

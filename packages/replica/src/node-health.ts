@@ -11,6 +11,8 @@ export interface HealthReport {
   readonly isSlow: boolean;
   /** The snapshot that its log begins behind is damaged: it can bring up no new node. */
   readonly isDamaged: boolean;
+  /** It may lack what it has acknowledged, and does not vote. */
+  readonly isSuspect: boolean;
 }
 
 /** What a node sees of itself. */
@@ -21,6 +23,7 @@ export interface HealthSigns {
   /** Of its newest snapshot: the next one is about as large, and is there before that one goes. */
   readonly snapshotBytes: number;
   readonly hasBaseSnapshot: boolean;
+  readonly isSuspect: boolean;
 }
 
 export interface HealthLimits {
@@ -53,7 +56,8 @@ export class NodeHealth {
     this.#roomBytes = signs.freeBytes - bytesNeeded;
     if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
     const isDamaged = !signs.hasBaseSnapshot;
-    return { isFull: this.#isFull, isSlow: now < this.#slowUntil, isDamaged };
+    const { isSuspect } = signs;
+    return { isFull: this.#isFull, isSlow: now < this.#slowUntil, isDamaged, isSuspect };
   }
 
   /** Whether so many bytes, written since the last check, have left the reserve alone. */

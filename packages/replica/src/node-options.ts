@@ -9,6 +9,7 @@ import {
 } from "@quorumlog/transport";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
+import { type Flush, parseFlush } from "./flush-mode.ts";
 import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts";
 import type { Machine } from "./machine.ts";
 import type { NodeIdentity } from "./node-directory.ts";
@@ -50,6 +51,17 @@ export interface NodeOptions {
    * default false.
    */
   readonly leaseReads?: boolean;
+  /**
+   * Whether entries are synced before they are acknowledged, or soon after: see {@link Flush}. The
+   * same on all nodes; default `sync`.
+   */
+  readonly flush?: Flush;
+  /**
+   * Accepts that what a crash of the host may have cost this node is lost: it votes and counts
+   * without it. Only for when a majority of the voters is suspect and nobody is elected; not to be
+   * left in place. Default false.
+   */
+  readonly acceptLoss?: boolean;
   /** Limits and times; see {@link ReplicaTuning} for their defaults. */
   readonly tuning?: Partial<ReplicaTuning>;
   readonly onEvent?: ReplicaEventListener;
@@ -78,6 +90,7 @@ export async function openNodeParts(
 ): Promise<NodeParts> {
   const { directory, clusterId, nodeId, groupId = 0, ifMissing = "fail", onEvent } = options;
   const tuning = parseTuning(options.tuning);
+  const flush = parseFlush(options.flush);
   const addresses = addressesOf(options);
   const environment = options.environment ?? nodeEnvironment;
   const fileSystem = options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem };
@@ -110,6 +123,8 @@ export async function openNodeParts(
       tuning,
       preferredLeaders: preferredOf(options),
       leaseReads: options.leaseReads === true,
+      flush,
+      acceptLoss: options.acceptLoss === true,
       transport,
       machine,
       checkpoint: options.checkpoint,

@@ -11,11 +11,14 @@ import {
   parseLogOptions,
   SegmentLogStore,
 } from "@quorumlog/log";
+import { InvariantViolation } from "@quorumlog/std";
 import type { Transport } from "@quorumlog/transport";
 import { join } from "node:path";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import type { Member } from "@quorumlog/raft";
+import type { FlushMode } from "./flush-mode.ts";
+import { FlushNote } from "./flush-note.ts";
 import { FoundedTransport } from "./founded-transport.ts";
 import { FOUNDER_INCARNATION, foundingBase, foundingDigest, joiningBase } from "./founding.ts";
 import type { FoundingResult } from "./founding-agreement.ts";
@@ -72,6 +75,10 @@ export interface GroupInit extends GroupPlace {
   /** Best first. */
   readonly preferredLeaders: readonly number[];
   readonly leaseReads: boolean;
+  /** Default: everything is synced before it is acknowledged. */
+  readonly flush?: FlushMode;
+  /** What a crash of the host may have cost is lost: this node takes part without it. */
+  readonly acceptLoss?: boolean;
   readonly transport: Transport;
   readonly machine: Machine | undefined;
   readonly checkpoint?: Checkpoint | undefined;
@@ -128,9 +135,12 @@ export function openNode(place: GroupPlace): NodeIdentity {
 export function openGroup(init: GroupInit): OpenGroup {
   const environment = init.environment ?? nodeEnvironment;
   // Set before this returns, and a failure is told of only after that.
-  const opening: { replica: Replica | undefined } = { replica: undefined };
+  const opening: { replica?: Replica; note?: FlushNote } = {};
+  let hasFailed = false;
   const onFailure = (error: Error): void => {
+    hasFailed = true;
     opening.replica?.fail(error);
+    attempt(() => opening.note?.onFailed());
   };
   // What is open already is let go of if the rest fails, the last first.
   const release: (() => void)[] = [];
@@ -164,7 +174,9 @@ export function openGroup(init: GroupInit): OpenGroup {
     release.push(() => {
       kept?.checkpoint.close(() => undefined);
     });
-    const replica = openReplica(init, { environment, log, snapshots, transport, kept });
+    const note = openNote(init, environment);
+    opening.note = note;
+    const replica = openReplica(init, { environment, log, snapshots, transport, kept, note });
     opening.replica = replica;
     return {
       replica,
@@ -172,7 +184,10 @@ export function openGroup(init: GroupInit): OpenGroup {
         snapshots.close();
         closeCheckpoint(replica, kept, () => {
           // Last: as long as it is open, nobody else may have this directory.
-          log.close(onClosed);
+          log.close(() => {
+            if (!hasFailed) attempt(() => note.onClosed());
+            onClosed();
+          });
         });
       },
     };
@@ -182,13 +197,47 @@ export function openGroup(init: GroupInit): OpenGroup {
   }
 }
 
+/** Without the note, the node is taken for suspect next time: to catch up once more is no harm. */
+function attempt(toNote: () => void): void {
+  try {
+    toNote();
+  } catch (error) {
+    if (error instanceof InvariantViolation) throw error;
+  }
+}
+
+/** Finds out what the host may have cost, and says so. */
+function openNote(init: GroupInit, environment: Environment): FlushNote {
+  const { directory, groupId, flush, acceptLoss, onEvent } = init;
+  const note = new FlushNote({
+    fileSystem: init.fileSystem ?? nodeFileSystem,
+    directory: groupDirectory(directory, groupId),
+    bootId: environment.bootId(),
+    isAsync: flush?.mode === "async",
+    acceptLoss: acceptLoss === true,
+  });
+  if (note.isLossAccepted) onEvent({ type: "lossAccepted" });
+  if (note.loss?.isSuspect === true) onEvent({ type: "suspect" });
+  return note;
+}
+
 function openReplica(
   init: GroupInit,
-  parts: Pick<ReplicaInit, "environment" | "log" | "snapshots" | "transport" | "kept">,
+  parts: Pick<ReplicaInit, "environment" | "log" | "snapshots" | "transport" | "kept"> & {
+    readonly note: FlushNote;
+  },
 ): Replica {
   const { machine, onEvent, tuning } = init;
+  const { note } = parts;
   return new Replica({
     ...parts,
+    flushNote: {
+      loss: note.loss,
+      onCleared: (loss) => {
+        note.onCleared(loss);
+        onEvent({ type: "suspicionCleared" });
+      },
+    },
     nodeId: init.nodeId,
     incarnation: init.identity.incarnation,
     groupId: init.groupId,
@@ -286,7 +335,11 @@ function openLog(
       return noteDigest(init, { ...noted, groupIds });
     });
   }
-  return SegmentLogStore.open({ ...place, onFailure });
+  const { flush } = init;
+  if (flush?.mode !== "async") return SegmentLogStore.open({ ...place, onFailure });
+  const { intervalMs, bytes } = flush;
+  const after = (delayMs: number, run: () => void): (() => void) => environment.after(delayMs, run);
+  return SegmentLogStore.open({ ...place, onFailure, flush: { intervalMs, bytes, after } });
 }
 
 /** Makes the group's log; a crash may have come between that and the note that it was made. */

@@ -7,7 +7,8 @@
  *
  *      1  u32  others: CRC-32 of all that follows
  *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
- *              health: 1 if the disk is full, 2 if it is slow, and 4 if the log's base is damaged
+ *              health: 1 if the disk is full, 2 if it is slow, 4 if the log's base is damaged, and
+ *              8 if the node is suspect
  *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
  *              founder's whose group has not begun; health: the sender's clock on the wall
  *     21  f64  offset in the file
@@ -33,6 +34,7 @@ const KIND = {
 const HEALTH_FULL = 1;
 const HEALTH_SLOW = 2;
 const HEALTH_DAMAGED = 4;
+const HEALTH_SUSPECT = 8;
 const INTRODUCTION_QUESTION = 1;
 const INTRODUCTION_FOUNDING = 2;
 const INTRODUCTION_BYTES_MAX = 65_536;
@@ -94,9 +96,9 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
   }
   if (envelope.kind === "health") {
-    const { isFull, isSlow, isDamaged } = envelope.report;
-    const index =
-      (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0) + (isDamaged ? HEALTH_DAMAGED : 0);
+    const { isFull, isSlow, isDamaged, isSuspect } = envelope.report;
+    let index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
+    index += (isDamaged ? HEALTH_DAMAGED : 0) + (isSuspect ? HEALTH_SUSPECT : 0);
     return sealed(KIND.health, { index, term: envelope.wallTime, offset: 0 }, NO_BYTES);
   }
   const bytes = envelope.kind === "snapshotChunk" ? envelope.bytes : NO_BYTES;
@@ -146,7 +148,12 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
     case KIND.health: {
       const has = (flag: number): boolean => Math.floor(part.index / flag) % 2 === 1;
       const [isFull, isSlow] = [has(HEALTH_FULL), has(HEALTH_SLOW)];
-      const report = { isFull, isSlow, isDamaged: has(HEALTH_DAMAGED) };
+      const report = {
+        isFull,
+        isSlow,
+        isDamaged: has(HEALTH_DAMAGED),
+        isSuspect: has(HEALTH_SUSPECT),
+      };
       return { kind: "health", report, wallTime: part.term };
     }
     default:

@@ -35,6 +35,15 @@ export type ReplicaEvent =
   | { readonly type: "logTimeAhead"; readonly milliseconds: number }
   /** What the checkpoint held was damaged: the state came from a snapshot and the log. */
   | { readonly type: "checkpointDamaged"; readonly error: Error }
+  /**
+   * The host went down with entries unsynced that this node had acknowledged: it neither votes nor
+   * counts until it has caught up with a leader, and then says so.
+   */
+  | { readonly type: "suspect" | "suspicionCleared" }
+  /** It takes part again without having caught up, as its owner said: what was lost stays lost. */
+  | { readonly type: "lossAccepted" }
+  /** So many voters are suspect that nobody can be elected: an owner has to accept the loss. */
+  | { readonly type: "majoritySuspect"; readonly nodeIds: readonly number[] }
   /** A function of the application kept everything else waiting. */
   | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
   /** The process did nothing for so long: a pause, or somebody's long computation. */

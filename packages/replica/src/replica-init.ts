@@ -4,6 +4,7 @@ import type { LogStore } from "@quorumlog/log";
 import type { RaftOptions } from "@quorumlog/raft";
 import type { Transport } from "@quorumlog/transport";
 import type { Environment } from "./environment.ts";
+import type { FlushNote } from "./flush-note.ts";
 import type { Machine } from "./machine.ts";
 import type { ProposalLimits } from "./proposal-desk.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
@@ -25,6 +26,7 @@ export interface ReplicaInit {
   readonly timing: ReplicaTiming;
   readonly limits: ProposalLimits;
   readonly snapshotBytesPerSecond: number;
+  readonly flushNote: Pick<FlushNote, "loss" | "onCleared">;
   readonly environment: Environment;
   readonly log: LogStore;
   readonly snapshots: SnapshotStore;

@@ -85,6 +85,7 @@ export class Replica implements GroupReceiver {
       storage: new RaftStorage({ log, snapshots, configuration, memory: this.#memory }),
       appliedIndex: this.keeper.appliedIndex,
       seed: environment.random(),
+      loss: init.flushNote.loss,
     });
     this.proposals = new ProposalDesk(this.core, init.limits, this.#memory);
     const { core, keeper, proposals } = this;
@@ -362,6 +363,7 @@ export class Replica implements GroupReceiver {
 
   #handle(ready: Ready): void {
     this.#report(ready);
+    if (ready.loss !== undefined) this.#init.flushNote.onCleared(ready.loss);
     for (const message of ready.messages) this.#sendMessage(message);
     if (ready.append?.snapshot !== undefined) this.#install(ready.append.snapshot);
     if (ready.append !== undefined) this.#append(ready.append);

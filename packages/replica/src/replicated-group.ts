@@ -41,6 +41,9 @@ export interface GroupStatus {
   /** Of the log: that of its newest record, milliseconds since 1970, never going back. */
   readonly time: number;
   readonly configuration: Configuration;
+  readonly flush: "sync" | "async";
+  /** It may lack what it has acknowledged, and neither votes nor counts until it has caught up. */
+  readonly isSuspect: boolean;
   /** On a leader: how far each member is. */
   readonly progress: readonly ProgressView[];
   /** Of calls that wait or are under way. */
@@ -142,6 +145,8 @@ export class ReplicatedGroup {
       nextOffset: keeper.state.nextOffset,
       time: keeper.state.time,
       configuration: core.configuration,
+      flush: this.#init.flush?.mode ?? "sync",
+      isSuspect: core.loss?.isSuspect === true,
       progress: this.replica.progress(),
       pendingBytes: this.replica.proposals.pendingBytes,
       logBytes: log.bytes,
@@ -382,8 +387,8 @@ export class ReplicatedGroup {
     if (role !== "leader") return;
     const heirs = this.replica
       .progress()
-      .filter(({ id, isLearner, recentActive }) => {
-        return recentActive && !isLearner && id !== this.#init.nodeId;
+      .filter(({ id, isLearner, recentActive, isSuspect }) => {
+        return recentActive && !isLearner && !isSuspect && id !== this.#init.nodeId;
       })
       .toSorted((a, b) => b.matchIndex - a.matchIndex);
     const heir = heirs[0];

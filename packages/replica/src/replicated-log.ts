@@ -36,6 +36,11 @@ export interface AppendOptions extends CallOptions {
 export interface AppendAck {
   /** What was reached; more may be reached later, or not. */
   readonly durability: Durability;
+  /**
+   * How well, on the nodes that `durability` names: on their disks; in their kernels, and on their
+   * disks soon after (flush mode `async`); or in the memory of the leader's process alone.
+   */
+  readonly reached: "synced" | "written" | "memory";
   /** Of the first record; `undefined` below `quorum`. */
   readonly offset: number | undefined;
   /** Of the records of this call. */
@@ -68,6 +73,8 @@ const TAIL_WAIT_MS = 60_000;
 export class ReplicatedLog extends ReplicatedGroup {
   readonly #reader: RecordReader;
   readonly #callBytesMax: number;
+  /** By whatever is acknowledged as durable. */
+  readonly #reached: "synced" | "written";
 
   private constructor(
     init: NodeParts["init"],
@@ -76,6 +83,7 @@ export class ReplicatedLog extends ReplicatedGroup {
   ) {
     super(init, retention, onClose);
     this.#callBytesMax = init.tuning.callBytesMax;
+    this.#reached = init.flush?.mode === "async" ? "written" : "synced";
     this.#reader = new RecordReader(this.replica.log, this.replica.keeper);
   }
 
@@ -140,10 +148,22 @@ export class ReplicatedLog extends ReplicatedGroup {
       if (place.sessionId !== 0 && durability !== "quorum")
         throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
       const draft = recordsDraft(records, place, expectedOffset ?? -1);
-      const call = new PromisedCall({ draft, durability, resolve, reject, answer: ackOf });
+      const call = new PromisedCall({ draft, durability, resolve, reject, answer: this.#answer });
       this.submit(call, options);
     });
   }
+
+  /** One for all calls. */
+  readonly #answer = (at: AppendedAt, call: PromisedCall<AppendAck>): AppendAck => {
+    const { index, term } = at;
+    const { draft, durability } = call;
+    const count = draft.records.length;
+    const reached = durability === "async" ? "memory" : this.#reached;
+    if (durability !== "quorum")
+      return { durability, reached, offset: undefined, count, index, term, isDuplicate: false };
+    const { offset, isDuplicate } = demandAppended(at.result, draft.offset);
+    return { durability, reached, offset, count, index, term, isDuplicate };
+  };
 
   /**
    * Reads what is committed and applied here, from an offset on. Linearizable after
@@ -199,13 +219,4 @@ export class ReplicatedLog extends ReplicatedGroup {
       if (!(error instanceof ReplicaError) || error.code !== "TIMEOUT") throw error;
     }
   }
-}
-
-function ackOf(at: AppendedAt, { draft, durability }: PromisedCall<AppendAck>): AppendAck {
-  const { index, term } = at;
-  const count = draft.records.length;
-  if (durability !== "quorum")
-    return { durability, offset: undefined, count, index, term, isDuplicate: false };
-  const { offset, isDuplicate } = demandAppended(at.result, draft.offset);
-  return { durability, offset, count, index, term, isDuplicate };
 }

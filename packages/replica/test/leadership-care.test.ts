@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { LeadershipCare, type LeaderView } from "../src/leadership-care.ts";
 import { type HealthReport, NodeHealth } from "../src/node-health.ts";
 
-const WELL: HealthReport = { isFull: false, isSlow: false, isDamaged: false };
+const WELL: HealthReport = { isFull: false, isSlow: false, isDamaged: false, isSuspect: false };
 const SLOW: HealthReport = { ...WELL, isSlow: true };
 const FULL: HealthReport = { ...WELL, isFull: true };
 const DAMAGED: HealthReport = { ...WELL, isDamaged: true };
@@ -92,6 +92,7 @@ describe("a leader", () => {
     ["is behind", [member(1, { matchIndex: 9 })], WELL],
     ["is a learner", [member(1, { isLearner: true })], WELL],
     ["was not heard of", [member(1, { recentActive: false })], WELL],
+    ["is suspect", [member(1, { isSuspect: true })], WELL],
     ["gets a snapshot", [member(1, { state: "snapshot" as const })], WELL],
     ["has a full disk", [member(1)], FULL],
     ["has a slow disk", [member(1)], SLOW],
@@ -105,7 +106,13 @@ describe("a leader", () => {
 
 describe("a node", () => {
   const limits = { reserveBytes: 1_000, slowMs: 500 };
-  const signs = { freeBytes: 2_000, lagMs: 0, snapshotBytes: 0, hasBaseSnapshot: true };
+  const signs = {
+    freeBytes: 2_000,
+    lagMs: 0,
+    snapshotBytes: 0,
+    hasBaseSnapshot: true,
+    isSuspect: false,
+  };
 
   test("is full below its reserve, and has to have some more room to be well again", () => {
     const health = new NodeHealth(limits);

@@ -19,6 +19,7 @@ test("a heartbeat that knows of more than the log has stops the node, with what 
     soon: (run) => {
       time.after(0, run);
     },
+    bootId: () => undefined,
     random: () => prng.uint32(),
     memory: new SlabPool(),
   };

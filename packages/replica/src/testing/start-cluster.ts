@@ -12,6 +12,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Environment, nodeEnvironment } from "../environment.ts";
+import type { Flush } from "../flush-mode.ts";
 import type { NodeOptions } from "../node-options.ts";
 import type { IfMissing } from "../open-group.ts";
 import type { ReplicaEvent } from "../replica-event.ts";
@@ -31,6 +32,7 @@ export interface ClusterOptions {
   readonly tuning?: Partial<ReplicaTuning>;
   readonly preferredLeaders?: readonly number[];
   readonly leaseReads?: boolean;
+  readonly flush?: Flush;
   /** Time of the replicas; default that of the process. */
   readonly environment?: Environment;
   readonly retention?: LogOptions["retention"];
@@ -48,6 +50,8 @@ interface Node {
   readonly nodeId: number;
   readonly directory: string;
   fileSystem: FileSystem;
+  /** How often its machine was booted. */
+  bootCount: number;
   log: ReplicatedLog | undefined;
   transport: Transport | undefined;
 }
@@ -113,17 +117,37 @@ export class TestCluster {
     await log.close({ handOver: false });
   }
 
+  /** Ends a node by a loss of power: what its disk in memory has not synced may be gone. */
+  async losePower(nodeId: number): Promise<void> {
+    const node = this.#node(nodeId);
+    const { log, transport, fileSystem } = node;
+    demand(log !== undefined, `node ${nodeId} does not run`);
+    demand(fileSystem instanceof MemoryFileSystem, "the power of this machine stays on");
+    node.log = undefined;
+    node.transport = undefined;
+    node.bootCount += 1;
+    fileSystem.crash("power");
+    if (transport !== undefined) await closeTransport(transport);
+    // Its disk answers nothing any more, so closing never ends; but it sends nothing from here.
+    void log.close({ handOver: false });
+  }
+
   /**
    * Starts a node again that was killed, on what its disk holds.
    *
    * @param ifMissing - For a disk that was wiped; default `fail`.
+   * @param options - `acceptLoss`: as that of `NodeOptions`.
    */
-  async restart(nodeId: number, ifMissing: IfMissing = "fail"): Promise<ReplicatedLog> {
+  async restart(
+    nodeId: number,
+    ifMissing: IfMissing = "fail",
+    options: { readonly acceptLoss?: boolean } = {},
+  ): Promise<ReplicatedLog> {
     const node = this.#node(nodeId);
     demand(node.log === undefined, `node ${nodeId} runs`);
     await this.#listen(node);
     try {
-      return await this.#open(node, ifMissing);
+      return await this.#open(node, ifMissing, options);
     } catch (error) {
       if (node.transport !== undefined) await closeTransport(node.transport);
       node.transport = undefined;
@@ -175,6 +199,7 @@ export class TestCluster {
       nodeId,
       directory: join(this.#directory ?? "/", `node-${nodeId}`),
       fileSystem: isOnDisk ? nodeFileSystem : this.#memory(nodeId),
+      bootCount: 1,
       log: undefined,
       transport: undefined,
     };
@@ -208,11 +233,15 @@ export class TestCluster {
     node.transport = transport;
   }
 
-  async #open(node: Node, ifMissing: IfMissing): Promise<ReplicatedLog> {
+  async #open(
+    node: Node,
+    ifMissing: IfMissing,
+    { acceptLoss = false }: { readonly acceptLoss?: boolean } = {},
+  ): Promise<ReplicatedLog> {
     const { nodeId, directory, fileSystem, transport } = node;
     demand(transport !== undefined, `node ${nodeId} has no network`);
     const { tuning, retention, onEvent, preferredLeaders = [], leaseReads = false } = this.#options;
-    const { environment = nodeEnvironment } = this.#options;
+    const { environment = nodeEnvironment, flush = "sync" } = this.#options;
     const options: NodeOptions = {
       directory,
       clusterId: CLUSTER_ID,
@@ -224,7 +253,9 @@ export class TestCluster {
       fileSystem,
       preferredLeaders,
       leaseReads,
-      environment,
+      flush,
+      acceptLoss,
+      environment: bootedAs(environment, node),
       tuning: { segmentBytes: SEGMENT_BYTES, ...tuning },
       onEvent: (event) => onEvent?.(nodeId, event),
     };
@@ -254,6 +285,21 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   const cluster = await TestCluster.start(options);
   await cluster.leader();
   return cluster;
+}
+
+/** Each machine is booted by itself, whatever they share. */
+function bootedAs(shared: Environment, { nodeId, bootCount }: Node): Environment {
+  return {
+    now: () => shared.now(),
+    wallTime: () => shared.wallTime(),
+    after: (delayMs, run) => shared.after(delayMs, run),
+    soon: (run) => {
+      shared.soon(run);
+    },
+    bootId: () => `boot ${bootCount} of machine ${nodeId}`,
+    random: () => shared.random(),
+    memory: shared.memory,
+  };
 }
 
 function closeTransport(transport: Transport): Promise<void> {

@@ -231,6 +231,7 @@ export class FoundingWorld {
       soon: (run) => {
         after(0, run);
       },
+      bootId: () => undefined,
       random: () => prng.uint32(),
       memory: this.#memory,
     };

@@ -56,7 +56,9 @@ export class LeaderDuties {
     if (replica.status().role !== "leader") return undefined;
     const heirs = replica
       .progress()
-      .filter(({ id, isLearner, recentActive }) => recentActive && !isLearner && id !== nodeId)
+      .filter(({ id, isLearner, recentActive, isSuspect }) => {
+        return recentActive && !isLearner && !isSuspect && id !== nodeId;
+      })
       .toSorted((a, b) => b.matchIndex - a.matchIndex);
     return heirs[0]?.id;
   }

@@ -96,6 +96,8 @@ export class SimNode {
   /** Something is on the disk that must not be lost. */
   isFounded = false;
   #lifeCount = 0;
+  /** Of the machine: each loss of power is followed by one. */
+  #bootCount = 1;
   #gate: Gate | undefined;
   #crashKind: CrashKind = "process";
   #hasFaultStruck = false;
@@ -211,7 +213,8 @@ export class SimNode {
   #open(gate: Gate, ifMissing: "found" | "join" | "fail"): Life {
     const { init, nodeId, clock, disk } = this;
     const { queue, watch, tuning } = init;
-    const environment = virtualEnvironment({ queue, gate, clock, prng: init.prng.fork() });
+    const bootId = `boot ${this.#bootCount}`;
+    const environment = virtualEnvironment({ queue, gate, clock, prng: init.prng.fork(), bootId });
     const place = {
       directory: this.directory,
       clusterId: CLUSTER_ID,

@@ -21,10 +21,12 @@ export interface VirtualEnvironmentInit {
   readonly gate: Gate;
   readonly clock: WallClock;
   readonly prng: Prng;
+  /** Of the machine. */
+  readonly bootId: string;
 }
 
 export function virtualEnvironment(init: VirtualEnvironmentInit): Environment {
-  const { queue, gate, clock, prng } = init;
+  const { queue, gate, clock, prng, bootId } = init;
   const bootedAt = queue.now() - prng.fraction() * 1e6;
   return {
     now: () => queue.now() - bootedAt,
@@ -44,6 +46,7 @@ export function virtualEnvironment(init: VirtualEnvironmentInit): Environment {
     soon(run) {
       queue.after(prng.fraction() * TURN_MS_MAX, () => gate.run(run));
     },
+    bootId: () => bootId,
     random: () => prng.uint32(),
     memory: spoiledMemory(),
   };

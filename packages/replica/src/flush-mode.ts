@@ -1,0 +1,54 @@
+/** When what was appended is synced: before it is acknowledged, or soon after. */
+
+import { ReplicaOptionsError } from "./replica-options.ts";
+
+/**
+ * `sync` (the default): an entry is synced before a node acknowledges it. What was acknowledged
+ * survives the loss of any minority, and of the power of all.
+ *
+ * `async`: a node acknowledges an entry that its kernel has, and syncs it soon after; known from
+ * RocketMQ as ASYNC_FLUSH. What was acknowledged survives the end of any process, and the loss of
+ * power of a minority; if a majority loses power at once, what it had not synced is lost.
+ */
+export type Flush = "sync" | "async" | AsyncFlushOptions;
+
+export interface AsyncFlushOptions {
+  readonly mode: "async";
+  /** Between a write and its sync, at most, in ms. In `[1, 60000]`, default 500. */
+  readonly intervalMs?: number;
+  /** Written and not synced before a sync begins. In `[4 KiB, 1 GiB]`, default 8 MiB. */
+  readonly bytes?: number;
+}
+
+/** What an application said, with nothing left open. */
+export type FlushMode =
+  | { readonly mode: "sync" }
+  | { readonly mode: "async"; readonly intervalMs: number; readonly bytes: number };
+
+const KIB = 1024;
+const BOUNDS = {
+  intervalMs: { min: 1, max: 60_000, fallback: 500 },
+  bytes: { min: 4 * KIB, max: 1024 * 1024 * KIB, fallback: 8 * 1024 * KIB },
+} as const;
+
+/** @throws ReplicaOptionsError */
+export function parseFlush(input: Flush = "sync"): FlushMode {
+  if (input === "sync") return { mode: "sync" };
+  const given: Readonly<Record<string, unknown>> =
+    input === "async" ? { mode: input } : { ...input };
+  const problems = Object.keys(given)
+    .filter((key) => key !== "mode" && !(key in BOUNDS))
+    .map((key) => `flush.${key}: unknown option`);
+  if (given["mode"] !== "async") problems.push('flush: neither "sync" nor "async"');
+  const read = (key: keyof typeof BOUNDS): number => {
+    const { min, max, fallback } = BOUNDS[key];
+    const value = given[key] ?? fallback;
+    if (Number.isInteger(value) && Number(value) >= min && Number(value) <= max)
+      return Number(value);
+    problems.push(`flush.${key}: ${JSON.stringify(value)} is not an integer in [${min}, ${max}]`);
+    return fallback;
+  };
+  const mode = { mode: "async" as const, intervalMs: read("intervalMs"), bytes: read("bytes") };
+  if (problems.length > 0) throw new ReplicaOptionsError(problems);
+  return mode;
+}

@@ -1,0 +1,127 @@
+// Goal: in flush mode `async` a group keeps what it acknowledged when a minority loses power, and
+// says what is the matter when a majority has.
+
+import { describe, expect, test } from "vitest";
+import type { ReplicatedLog } from "../src/index.ts";
+import type { ReplicaEvent } from "../src/replica-event.ts";
+import { startCluster } from "../src/testing/index.ts";
+
+/** Nothing is synced by itself for a minute. */
+const FLUSH = { mode: "async", intervalMs: 60_000 } as const;
+const TEXTS = Array.from({ length: 20 }, (_, i) => `record ${i}`);
+
+function texts(log: ReplicatedLog): string[] {
+  return log.read(0).records.map(({ data }) => Buffer.from(data).toString());
+}
+
+async function appendAll(leader: ReplicatedLog): Promise<void> {
+  for (const text of TEXTS) await leader.append(Buffer.from(text));
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+describe("an acknowledgement", () => {
+  test("says what was reached, in each mode", async () => {
+    await using synced = await startCluster({ nodes: 1 });
+    const first = await synced.leader();
+    expect(await first.append(Buffer.of(1))).toMatchObject({ reached: "synced" });
+    expect(first.status()).toMatchObject({ flush: "sync", isSuspect: false });
+
+    await using written = await startCluster({ nodes: 1, flush: FLUSH });
+    const second = await written.leader();
+    for (const durability of ["quorum", "leader"] as const)
+      expect(await second.append(Buffer.of(1), { durability })).toMatchObject({
+        reached: "written",
+      });
+    const memory = await second.append(Buffer.of(1), { durability: "async" });
+    expect(memory).toMatchObject({ reached: "memory" });
+    const { flush, syncedIndex, lastIndex } = second.status();
+    expect(flush).toBe("async");
+    expect(syncedIndex).toBeLessThan(lastIndex);
+  });
+});
+
+describe("a group that syncs later", () => {
+  test("keeps what it acknowledged when the leader loses power", async () => {
+    const events: string[] = [];
+    await using cluster = await startCluster({
+      flush: FLUSH,
+      onEvent: (nodeId, { type }) => events.push(`${nodeId} ${type}`),
+    });
+    const leader = await cluster.leader();
+    const { nodeId } = leader.status();
+    await appendAll(leader);
+    await cluster.losePower(nodeId);
+    const back = await cluster.restart(nodeId);
+    expect(back.status().isSuspect).toBe(true);
+
+    const next = await cluster.leader();
+    expect(next.status().nodeId).not.toBe(nodeId);
+    await next.append(Buffer.from("after"));
+    await until(() => !back.status().isSuspect);
+    for (const log of cluster.logs) {
+      await log.readBarrier();
+      expect(texts(log)).toEqual([...TEXTS, "after"]);
+    }
+    expect(events).toContain(`${nodeId} suspect`);
+    expect(events).toContain(`${nodeId} suspicionCleared`);
+  });
+
+  test("loses nothing by a close, or by the end of processes, all at once", async () => {
+    await using cluster = await startCluster({ flush: FLUSH });
+    await appendAll(await cluster.leader());
+    for (const nodeId of [1, 2, 3]) await cluster.kill(nodeId);
+    await Promise.all([1, 2, 3].map((nodeId) => cluster.restart(nodeId)));
+    const leader = await cluster.leader();
+    await leader.readBarrier();
+    expect(texts(leader)).toEqual(TEXTS);
+    expect(leader.status().isSuspect).toBe(false);
+  });
+
+  test("whose majority lost power says so, and goes on once the loss is accepted", async () => {
+    const events: [number, ReplicaEvent][] = [];
+    await using cluster = await startCluster({
+      flush: FLUSH,
+      onEvent: (nodeId, event) => events.push([nodeId, event]),
+    });
+    await appendAll(await cluster.leader());
+    for (const nodeId of [1, 2]) await cluster.losePower(nodeId);
+    for (const nodeId of [1, 2]) await cluster.restart(nodeId);
+    const ofType = (type: string): ReplicaEvent[] =>
+      events.filter(([, event]) => event.type === type).map(([, event]) => event);
+    await until(() => ofType("majoritySuspect").length >= 3);
+    expect(ofType("majoritySuspect")[0]).toEqual({ type: "majoritySuspect", nodeIds: [1, 2] });
+
+    await cluster.kill(2);
+    const accepted = await cluster.restart(2, "fail", { acceptLoss: true });
+    expect(ofType("lossAccepted")).toHaveLength(1);
+    expect(accepted.status().isSuspect).toBe(false);
+    const leader = await cluster.leader();
+    // Node 3 has not lost its power, so nothing was lost in the end.
+    expect(leader.status().nodeId).toBe(3);
+    await leader.readBarrier();
+    expect(texts(leader)).toEqual(TEXTS);
+    await until(() => !cluster.log(1).status().isSuspect);
+  });
+
+  test("of one node asks its owner, too", async () => {
+    const events: ReplicaEvent[] = [];
+    await using cluster = await startCluster({
+      nodes: 1,
+      flush: FLUSH,
+      onEvent: (_, event) => events.push(event),
+    });
+    await appendAll(await cluster.leader());
+    await cluster.losePower(1);
+    await cluster.restart(1);
+    await until(() => events.some(({ type }) => type === "majoritySuspect"));
+    await cluster.kill(1);
+    await cluster.restart(1, "fail", { acceptLoss: true });
+    const leader = await cluster.leader();
+    await leader.readBarrier();
+    const kept = texts(leader);
+    expect(kept).toEqual(TEXTS.slice(0, kept.length));
+  });
+});
