@@ -48,7 +48,7 @@ export interface AppendQueueInit {
   readonly next: NextSegment;
   /** What the stream held from `index` on is replaced by what is encoded next. */
   readonly onRewrite: (index: number) => void;
-  readonly onFailure: (error: Error, file: string) => void;
+  readonly onFailure: (error: Error, file: string, operation: DiskOperation) => void;
   /** `undefined`: everything is synced before it is answered. */
   readonly flush: AsyncFlush | undefined;
   /**
@@ -57,6 +57,9 @@ export interface AppendQueueInit {
    */
   readonly onSynced: (lastIndex: number) => void;
 }
+
+/** What of the disk has failed. */
+export type DiskOperation = "write" | "sync";
 
 /**
  * The segment that is made ahead. A segment is sealed only when its successor has its name on the
@@ -310,7 +313,7 @@ export class AppendQueue {
     segment.end += writer.bytes;
     const sync = (): void => {
       file.sync((error) => {
-        if (this.#hasFailed(error)) return;
+        if (this.#hasFailed(error, "sync")) return;
         segment.isSealed = trailer !== undefined;
         if (writer.position === SEGMENT_HEADER_BYTES) this.#init.next.onBegun();
         this.#onSynced(finished);
@@ -353,7 +356,7 @@ export class AppendQueue {
   #onBackgroundSynced({ position, lastIndex }: WrittenPoint, error: Error | undefined): void {
     if (error !== undefined && !this.#isStopped) {
       this.stop();
-      this.#init.onFailure(error, this.#active.file.path);
+      this.#init.onFailure(error, this.#active.file.path, "sync");
     }
     if (!this.#isStopped && isBefore(this.#syncedThrough, position)) {
       this.#syncedThrough = position;
@@ -392,12 +395,13 @@ export class AppendQueue {
     return this.#background.isUnderWay;
   }
 
-  #hasFailed(error: Error | undefined): boolean {
+  #hasFailed(error: Error | undefined, operation: DiskOperation = "write"): boolean {
     if (error === undefined && !this.#isStopped) return false;
     const isNews = !this.#isStopped;
     this.stop();
     this.#isBusy = false;
-    if (isNews && error !== undefined) this.#init.onFailure(error, this.#active.file.path);
+    if (isNews && error !== undefined)
+      this.#init.onFailure(error, this.#active.file.path, operation);
     this.#becomeIdle();
     return true;
   }

@@ -34,6 +34,7 @@ export interface LogErrorDetails {
   /** In bytes, from the start of the file. */
   readonly offset?: number;
   readonly cause?: unknown;
+  readonly hasLostWrites?: boolean;
 }
 
 export class LogError extends Error {
@@ -41,6 +42,8 @@ export class LogError extends Error {
   readonly code: LogErrorCode;
   readonly file: string | undefined;
   readonly offset: number | undefined;
+  /** A sync has failed: what was written and not synced before may be gone, page cache and all. */
+  readonly hasLostWrites: boolean;
 
   constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {
     const { file, offset, cause } = details;
@@ -50,6 +53,7 @@ export class LogError extends Error {
     this.code = code;
     this.file = file;
     this.offset = offset;
+    this.hasLostWrites = details.hasLostWrites === true;
   }
 }
 

@@ -119,8 +119,9 @@ export class SegmentLogStore implements LogStore {
       onRewrite: (index) => {
         this.#cutTables(index);
       },
-      onFailure: (cause, file) => {
-        this.#fail(new LogError("LOG_FAILED", "the log cannot be written", { file, cause }));
+      onFailure: (cause, file, operation) => {
+        const details = { file, cause, hasLostWrites: operation === "sync" };
+        this.#fail(new LogError("LOG_FAILED", "the log cannot be written", details));
       },
       flush: init.flush,
       onSynced: (index) => {

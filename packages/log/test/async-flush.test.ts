@@ -190,7 +190,7 @@ test("a sync that fails behind an answer ends the log", () => {
   store.append(batch({ entries: entries(6, 1) }), () => (answered += 1));
   machine.ring();
   machine.settle();
-  expect(machine.failure?.code).toBe("LOG_FAILED");
+  expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
   expect(store.isOpen()).toBe(false);
   let isClosed = false;
   store.close(() => {

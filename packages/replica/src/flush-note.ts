@@ -78,11 +78,8 @@ export class FlushNote {
     this.#note({ ...this.#noted, openIn: undefined });
   }
 
-  /**
-   * The disk has failed: what was to be synced may be gone from the page cache, too, without a boot
-   * of the machine.
-   */
-  onFailed(): void {
+  /** What was to be synced may be gone from the page cache, too, without a boot of the machine. */
+  onSyncFailed(): void {
     if (this.#noted.openIn !== undefined) this.#note({ ...this.#noted, openIn: NO_BOOT });
   }
 

@@ -140,7 +140,8 @@ export function openGroup(init: GroupInit): OpenGroup {
   const onFailure = (error: Error): void => {
     hasFailed = true;
     opening.replica?.fail(error);
-    attempt(() => opening.note?.onFailed());
+    if (error instanceof LogError && error.hasLostWrites)
+      attempt(() => opening.note?.onSyncFailed());
   };
   // What is open already is let go of if the rest fails, the last first.
   const release: (() => void)[] = [];

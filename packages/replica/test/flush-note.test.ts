@@ -61,9 +61,9 @@ describe("a life in flush mode async", () => {
     expect(machine.begin({ bootId: "second" }).loss).toBeUndefined();
   });
 
-  test("whose disk has failed may have lost something, booted or not", () => {
+  test("whose sync has failed may have lost something, booted or not", () => {
     const machine = new Machine();
-    machine.begin().onFailed();
+    machine.begin().onSyncFailed();
     expect(machine.begin().loss).toEqual(SUSPECT);
   });
 
@@ -90,7 +90,7 @@ describe("a life that syncs first", () => {
     const machine = new Machine();
     const note = machine.begin({ isAsync: false });
     note.onClosed();
-    note.onFailed();
+    note.onSyncFailed();
     expect(machine.names).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ export {
   type OpenGroup,
   openNode,
 } from "../open-group.ts";
+export type { FlushMode } from "../flush-mode.ts";
 export { COMMAND_KIND, type CommandDraft } from "../container.ts";
 export type { Machine, RecordBatch } from "../machine.ts";
 export { GroupDuties } from "../group-duties.ts";
