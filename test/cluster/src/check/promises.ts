@@ -27,6 +27,7 @@ export class Promises {
       return `node ${node.nodeId} sent a ${message.type} after its disk had failed`;
     });
     const promises = this.#of(node);
+    demandTrusted(node, message);
     switch (message.type) {
       // A request for votes promises nothing: whoever asked, and is back, may vote for another one.
       case "RequestVoteReply":
@@ -48,8 +49,9 @@ export class Promises {
   /** What its last life has promised holds in this one. */
   onStarted(node: SimNode): void {
     const { replica } = node.life as NonNullable<SimNode["life"]>;
-    const { term, votes, lastTerm, lastIndex } = this.#of(node);
-    const { currentTerm, votedFor } = replica.status();
+    const promises = this.#of(node);
+    const { term, votes, lastTerm, lastIndex } = promises;
+    const { currentTerm, votedFor, loss } = replica.status();
     hold(currentTerm >= term, "a term is durable", () => {
       return `node ${node.nodeId} is back in term ${currentTerm}, after ${term}`;
     });
@@ -67,7 +69,9 @@ export class Promises {
       return `node ${node.nodeId} has a log behind ${base.index}, and no snapshot of that`;
     });
     const isKept = nowTerm > lastTerm || (nowTerm === lastTerm && nowIndex >= lastIndex);
-    hold(isKept, "what was acknowledged to a leader is durable", () => {
+    // Whoever knows that something may be lost has promised no more than it has.
+    if (loss?.isSuspect === true) [promises.lastTerm, promises.lastIndex] = [nowTerm, nowIndex];
+    hold(isKept || loss?.isSuspect === true, "what was acknowledged is durable", () => {
       const [now, before] = [`${nowTerm}/${nowIndex}`, `${lastTerm}/${lastIndex}`];
       return `node ${node.nodeId} is back at ${now}, after ${before}`;
     });
@@ -123,8 +127,9 @@ export class Promises {
   #append(node: SimNode, promises: DiskPromises, index: number): void {
     const { replica } = node.life as NonNullable<SimNode["life"]>;
     const { syncedIndex, base } = replica.log.status();
+    const isSyncedFirst = node.init.flush.mode === "sync";
     hold(
-      index <= Math.max(syncedIndex, base.index),
+      index <= Math.max(syncedIndex, base.index) || !isSyncedFirst,
       "an acknowledgement waits for the disk",
       () => {
         return `node ${node.nodeId} acknowledged ${index}, and has synced ${syncedIndex}`;
@@ -146,6 +151,18 @@ export class Promises {
     this.#disks.set(key, made);
     return made;
   }
+}
+
+/** Who may lack what it has acknowledged neither votes nor asks for votes. */
+function demandTrusted(node: SimNode, message: Message): void {
+  const isVote =
+    (message.type === "RequestVoteReply" || message.type === "RequestPreVoteReply") &&
+    message.voteGranted;
+  const isCampaign = message.type === "RequestVote" || message.type === "RequestPreVote";
+  if (!isVote && !isCampaign) return;
+  hold(node.life?.replica.status().loss?.isSuspect !== true, "who is suspect elects nobody", () => {
+    return `node ${node.nodeId} sent a ${message.type}`;
+  });
 }
 
 function lastOf({ log }: Replica): [term: number, index: number] {

@@ -64,7 +64,8 @@ export class DiskLoss {
     const life = world.leader()?.life;
     if (life === undefined || !operator.isSettled(life)) return false;
     const { voters } = life.replica.keeper.configuration;
-    const lost = voters.filter(({ id }) => id === node.nodeId || supervisor.lost.has(id)).length;
+    const atRisk = world.atRisk();
+    const lost = voters.filter(({ id }) => id === node.nodeId || atRisk.has(id)).length;
     return supervisor.lost.size === 0 && lost <= (voters.length - 1) >> 1;
   }
 }

@@ -15,14 +15,17 @@ export class Supervisor {
   readonly #downUntil = new Map<number, number>();
   /** Nodes that nobody wants to run. */
   readonly #retired = new Set<number>();
-  /** Whose disk was lost, or is to be: not a member again before it was added anew. */
-  readonly lost: Set<number> = new Set<number>();
   readonly #mustWipe = new Set<number>();
   #isHasty = false;
 
   constructor(world: World, restartMsMax: number) {
     this.#world = world;
     this.#restartMsMax = restartMsMax;
+  }
+
+  /** Whose disk was lost, or is to be: not a member again before it was added anew. */
+  get lost(): Set<number> {
+    return this.#world.lost;
   }
 
   start(): void {

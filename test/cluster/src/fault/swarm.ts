@@ -1,7 +1,7 @@
 /** What one seed is about: a cluster, its limits, its load, and which faults strike how often. */
 
 import type { Prng } from "@quorumlog/std";
-import { parseTuning } from "@quorumlog/replica/testing";
+import { type FlushMode, parseTuning } from "@quorumlog/replica/testing";
 import type { ClientKind } from "../client/client.ts";
 import type { Retention } from "../node/leader-duties.ts";
 import type { Tuning } from "../node/sim-node.ts";
@@ -52,6 +52,7 @@ export interface Swarm {
   /** How likely a node ends while it receives or installs a snapshot; less so at other files. */
   readonly cutChance: number;
   readonly leaseReads: boolean;
+  readonly flush: FlushMode;
   readonly latencyMs: { readonly min: number; readonly max: number };
   readonly clients: readonly {
     readonly kind: ClientKind;
@@ -82,6 +83,7 @@ export function drawSwarm(prng: Prng): Swarm {
     snapshotSlowness: prng.pick([1, 1, 10, 60]),
     cutChance: isCalm ? 0 : prng.pick([0, 0.5, 0.9]),
     leaseReads: prng.chance(0.3),
+    flush: drawFlush(prng),
     latencyMs: prng.pick([
       { min: 0.1, max: 0.5 },
       { min: 1, max: 2 },
@@ -110,6 +112,12 @@ function drawTuning(prng: Prng, hasBallast: boolean): Tuning {
     snapshotBytesPerSecond: prng.pick(rates) * KIB,
     timeoutMs: prng.pick([300, 2_000]),
   });
+}
+
+function drawFlush(prng: Prng): FlushMode {
+  if (prng.chance(0.6)) return { mode: "sync" };
+  const intervalMs = prng.pick([5, 100, 2_000, 20_000]);
+  return { mode: "async", intervalMs, bytes: prng.pick([4, 64, 8_192]) * KIB };
 }
 
 function drawRetention(prng: Prng): Retention | undefined {

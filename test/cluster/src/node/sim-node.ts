@@ -11,6 +11,7 @@ import { type OperationEvent, ProcessStopped } from "@quorumlog/log/testing";
 import type { Message } from "@quorumlog/raft";
 import { type Environment, ReplicaError, type ReplicaEvent } from "@quorumlog/replica";
 import {
+  type FlushMode,
   openGroup,
   type OpenGroup,
   openNode,
@@ -48,6 +49,8 @@ export interface NodeWatch {
   onStopped(node: SimNode): void;
   /** A leader that stops has another one follow it. */
   onHandedOver(node: SimNode): void;
+  /** Whether the node may lose what it has not synced, acknowledged or not. */
+  mayForget(node: SimNode): boolean;
   onFault(node: SimNode, fault: DiskFault, event: OperationEvent): void;
 }
 
@@ -63,6 +66,7 @@ export interface SimNodeInit {
   readonly snapshotSlowness: number;
   readonly cutChance: number;
   readonly leaseReads: boolean;
+  readonly flush: FlushMode;
   readonly watch: NodeWatch;
 }
 
@@ -249,6 +253,7 @@ export class SimNode {
       tuning,
       preferredLeaders: [],
       leaseReads: init.leaseReads,
+      flush: init.flush,
       transport,
       machine,
       addresses: new Map(ids.map((id) => [id, addressOf(id)])),
@@ -313,7 +318,9 @@ export class SimNode {
   }
 
   #onEnded(): void {
-    const kind = this.#crashKind;
+    const isPowerLost = this.#crashKind === "power" && this.init.watch.mayForget(this);
+    const kind = isPowerLost ? "power" : "process";
+    if (isPowerLost) this.#bootCount += 1;
     this.init.network.kill(this.nodeId);
     this.disk.crash(kind);
     this.init.watch.onEnded(this, kind);
@@ -330,6 +337,7 @@ export class SimNode {
       onFault: (fault, event) => {
         this.#onFault(fault, event);
       },
+      mayForget: () => watch.mayForget(this),
       onSnapshot: (path, bytes) => {
         watch.onSnapshot(this, path, bytes);
       },

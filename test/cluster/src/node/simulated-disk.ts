@@ -17,6 +17,8 @@ export interface SimulatedDiskInit {
   readonly prng: Prng;
   /** A fault has struck. */
   readonly onFault: (fault: DiskFault, event: OperationEvent) => void;
+  /** Whether it may lose what was not synced, as a sync that fails does. */
+  readonly mayForget: () => boolean;
   /** A file has got the name of a snapshot. */
   readonly onSnapshot: (path: string, bytes: Uint8Array) => void;
 }
@@ -216,6 +218,7 @@ export class SimulatedDisk extends MemoryFileSystem {
     }
     if (plan.fault === "shortWrite") return undefined;
     this.#plan = undefined;
+    if (plan.fault === "failedSync" && !this.#init.mayForget()) return undefined;
     this.#init.onFault(plan.fault, event);
     if (plan.fault === "stop") return new ProcessStopped(event.operation);
     return new Error(plan.fault === "full" ? "ENOSPC: no space left" : "EIO: i/o error");

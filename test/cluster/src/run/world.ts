@@ -16,6 +16,7 @@ import { Reader } from "../client/reader.ts";
 import { EventQueue } from "../engine/event-queue.ts";
 import type { Story } from "../engine/story.ts";
 import { hold, Violation } from "../engine/violation.ts";
+import { ForgettingBudget } from "../fault/forgetting-budget.ts";
 import type { Swarm } from "../fault/swarm.ts";
 import { type DiskFault, SNAPSHOTS } from "../node/simulated-disk.ts";
 import { type CrashKind, namesFile, type NodeWatch, SimNode } from "../node/sim-node.ts";
@@ -42,6 +43,9 @@ export class World implements NodeWatch {
   readonly provable: Set<number> = new Set<number>();
   /** Who is back with less than it had promised, as damage passed for a torn write. */
   readonly forgetful: Set<number> = new Set<number>();
+  /** Whose disk was lost, or is to be: not a member again before it was added anew. */
+  readonly lost: Set<number> = new Set<number>();
+  readonly #forgetting: ForgettingBudget;
   readonly #pausedAt = new Map<number, number>();
   readonly #sessions = new Set<number>();
   #lastContainer = 0;
@@ -79,9 +83,11 @@ export class World implements NodeWatch {
           snapshotSlowness: swarm.snapshotSlowness,
           cutChance: swarm.cutChance,
           leaseReads: swarm.leaseReads,
+          flush: swarm.flush,
           watch: this,
         }),
       );
+    this.#forgetting = new ForgettingBudget(this);
     this.clients = swarm.clients.map(
       (client) => new Client({ world: this, prng: prng.fork(), ...client }),
     );
@@ -233,6 +239,11 @@ export class World implements NodeWatch {
         this.story.note(() => `node ${node.nodeId} installs a snapshot of ${event.index}`);
         this.promises.onReset(node);
         break;
+      case "suspect":
+      case "suspicionCleared":
+        this.story.count(event.type);
+        this.story.note(() => `node ${node.nodeId}: ${event.type}`);
+        break;
       case "malformedFrame":
         this.#report(new Violation("frames make sense", `of node ${event.from}`));
         break;
@@ -282,6 +293,15 @@ export class World implements NodeWatch {
   onHandedOver(node: SimNode): void {
     this.story.count("closed after handing over");
     this.story.note(() => `node ${node.nodeId} has handed over`);
+  }
+
+  mayForget(node: SimNode): boolean {
+    return this.#forgetting.take(node);
+  }
+
+  /** Who may lack what it has promised, or will. */
+  atRisk(): ReadonlySet<number> {
+    return this.#forgetting.atRisk();
   }
 
   onFault(node: SimNode, fault: DiskFault, event: OperationEvent): void {
