@@ -34,7 +34,7 @@ function demoSwarm(): SwarmOptions {
       capacity: 1_000,
       blocksInFlight: true,
     },
-    disk: { syncMin: 500, syncMean: 1_000, isGrouped: true },
+    disk: { syncMin: 500, syncMean: 1_000, isGrouped: true, flushDelay: undefined },
     driver: {
       turnDelayMax: 0,
       takesOneReady: false,

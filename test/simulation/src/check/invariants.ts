@@ -34,6 +34,7 @@ import { describeConfiguration } from "./configuration-model.ts";
 import type { Ledger } from "./ledger.ts";
 import { majority, type MemberDirectory } from "./member-directory.ts";
 import type { Oracle } from "./oracle.ts";
+import { checkCounted, checkTrusted } from "./suspicion-checker.ts";
 import { checkEvent, checkFollowed, checkFollowersCommit, checkStep } from "./step-checker.ts";
 import { Promises } from "./promises.ts";
 
@@ -166,6 +167,7 @@ export class Invariants implements NodeWatcher<SimNode> {
       () => `leader of term ${currentTerm} commits index ${commitIndex} of ${last.term}`,
     );
     this.#checkQuorum(node, last, configuration);
+    checkCounted(node, last, configuration);
     for (let index = ledger.committedIndex + 1; index <= commitIndex; index++) {
       const entry = required(node.issued.entry(index), "a log has no gaps");
       ledger.commit(entry, currentTerm);
@@ -176,7 +178,10 @@ export class Invariants implements NodeWatcher<SimNode> {
     for (const half of [configuration.voters, configuration.votersOutgoing]) {
       const isHeld = majority(
         half,
-        (member) => this.#directory.durable(member)?.log.covers(entry) === true,
+        // Who has forgotten it is counted by others until they hear of that.
+        (member) =>
+          this.#directory.durable(member)?.log.covers(entry) === true ||
+          this.#directory.hasForgotten(member),
       );
       hold(
         isHeld,
@@ -213,6 +218,7 @@ export class Invariants implements NodeWatcher<SimNode> {
 
   onSend(node: SimNode, message: Message, isPromise: boolean): void {
     if (isPromise) this.#promises.onPromise(node, message);
+    checkTrusted(node, message);
     switch (message.type) {
       case "AppendEntries":
         checkAppendEntries(node, message);

@@ -10,6 +10,11 @@ export interface MemberDirectory {
    * that happened: what it had acknowledged by then counts.
    */
   durable(member: Member): DiskImage | undefined;
+  /**
+   * Whether `member` has lost what it had acknowledged, with the power of its host, and has not
+   * caught up: others may still count on it, and are right to.
+   */
+  hasForgotten(member: Member): boolean;
   /** The process that runs on host `id`. */
   node(id: NodeId): SimNode | undefined;
 }

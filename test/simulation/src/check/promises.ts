@@ -148,6 +148,8 @@ export class Promises {
     const { member, matchIndex, term } = view;
     const durable = this.#directory.durable(member);
     if (durable === undefined || durable.hardState.currentTerm > term) return;
+    // The leader has not heard of that yet.
+    if (this.#directory.hasForgotten(member)) return;
     const expected = leader.issued.term(matchIndex);
     if (expected === undefined || matchIndex <= leader.issued.baseIndex) return;
     hold(

@@ -6,6 +6,13 @@
  *     survives everything  │   survives kill -9; of it, power loss keeps any prefix, and may tear
  *                          │   the record after that, whose checksum then tells where to cut
  *
+ * On some hosts (flush mode `async`) entries count as durable once they are written, and are synced
+ * behind that; a promise is synced first, with all before it:
+ *
+ *     hardened             │   durable              │   written only
+ *     ─────────────────────┼────────────────────────┼─────────────────────────────────────────────
+ *     survives everything  │   survives kill -9; of it, power loss keeps any prefix
+ *
  * Term and vote go through the same stream, before the entries written with them, so no crash can
  * keep entries of a term and forget the term; the commit index comes after them, so none can keep
  * it and forget what it speaks of. Synced records are folded into an image at once, so that "what
@@ -96,6 +103,9 @@ function newer(old: Snapshot | undefined, next: Snapshot): Snapshot {
 export class Disk {
   #durable: DiskImage = new DiskImage();
   #cached: DiskRecord[] = [];
+  /** Flush mode `async`: what survives a loss of power, and what is durable beyond that. */
+  readonly #hardened: DiskImage | undefined;
+  #soft: DiskRecord[] = [];
   /** How many records were synced; a record's position is its number in the stream. */
   #synced = 0;
   #rottenIndex: LogIndex | undefined;
@@ -105,6 +115,16 @@ export class Disk {
   stall: Micros = 0;
   /** How many more syncs succeed before one fails; infinite on a healthy disk. */
   syncsUntilFailure: number = Number.POSITIVE_INFINITY;
+
+  /** @param flush - When entries that are written are synced. */
+  constructor(flush: "sync" | "async" = "sync") {
+    if (flush === "async") this.#hardened = new DiskImage();
+  }
+
+  /** Whether something counts as durable that a loss of power would take. */
+  get isSoft(): boolean {
+    return this.#soft.length > 0;
+  }
 
   get durable(): DiskImage {
     return this.#durable;
@@ -137,9 +157,27 @@ export class Disk {
   syncTo(position: number): void {
     const count = Math.min(position, this.written) - this.#synced;
     if (count <= 0) return;
-    for (let i = 0; i < count; i++) this.#durable.fold(this.#cached[i] as DiskRecord);
-    this.#cached.splice(0, count);
+    const records = this.#cached.splice(0, count);
+    for (const record of records) this.#durable.fold(record);
+    if (this.#hardened !== undefined) this.#soft.push(...records);
     this.#synced += count;
+  }
+
+  /** Whether anything before `position` must survive everything once it counts as durable. */
+  isPromise(position: number): boolean {
+    if (this.#hardened === undefined) return true;
+    const { currentTerm, votedFor } = this.#durable.hardState;
+    return this.#cached.slice(0, position - this.#synced).some((record) => {
+      if (record.kind === "entry" || record.kind === "commit" || record.kind === "checkpoint")
+        return false;
+      if (record.kind !== "vote") return true;
+      return record.currentTerm !== currentTerm || record.votedFor !== votedFor;
+    });
+  }
+
+  /** A sync has returned: what counts as durable survives everything. */
+  harden(): void {
+    for (const record of this.#soft.splice(0)) this.#hardened?.fold(record);
   }
 
   /** What a process that starts now reads, synced or not. */
@@ -153,15 +191,32 @@ export class Disk {
    * Power loss keeps some of what was written and not synced, from the front on. A record that was
    * torn is one that was lost: what recovery makes of torn bytes is the log store's matter.
    *
-   * @returns how many records were lost.
+   * @returns how many records were lost, and whether any of them had counted as durable.
    */
-  crash(kind: CrashKind, prng: Prng): number {
-    if (kind === "process" || this.#cached.length === 0) return 0;
-    const kept = prng.below(this.#cached.length + 1);
+  crash(
+    kind: CrashKind,
+    prng: Prng,
+  ): { readonly lostCount: number; readonly hasForgotten: boolean } {
+    if (kind === "process") return { lostCount: 0, hasForgotten: false };
+    const hasForgotten = this.#forget(prng);
+    // Nothing survives behind a gap.
+    const keptMax = hasForgotten ? 0 : this.#cached.length;
+    const kept = keptMax === 0 ? 0 : prng.below(keptMax + 1);
     const lostCount = this.#cached.length - kept;
     this.syncTo(this.#synced + kept);
+    this.harden();
     this.#cached = [];
-    return lostCount;
+    return { lostCount, hasForgotten };
+  }
+
+  #forget(prng: Prng): boolean {
+    const count = this.#soft.length;
+    if (this.#hardened === undefined || count === 0) return false;
+    const kept = prng.below(count + 1);
+    this.#soft.length = kept;
+    this.harden();
+    this.#durable = this.#hardened.clone();
+    return kept < count;
   }
 
   /** Flips a bit below the synced mark. Reads of that entry fail, and so does the next start. */

@@ -25,8 +25,13 @@ export class FaultAtlas {
     this.#cluster = cluster;
   }
 
-  /** Whether `member` is there, on the disk that it joined with. */
+  /** Whether `member` is there, on the disk that it joined with, and may vote. */
   isHealthy(member: Member): boolean {
+    return this.hasItsDisk(member) && !this.#cluster.host(member.id).isSuspect;
+  }
+
+  /** Whether `member` is there, on the disk that it joined with. */
+  hasItsDisk(member: Member): boolean {
     const host = this.#cluster.host(member.id);
     return host.isIntact && host.state !== "spare" && host.incarnation === member.incarnation;
   }

@@ -136,7 +136,7 @@ export function drawSwarm(seed: number): SwarmOptions {
     // Without pre-vote, a node of low rank whose log is short keeps one of high rank from running.
     electionRanks: raft.preVote && prng.chance(0.3) ? [0, 0, 1, 2] : [0],
     network: drawNetwork(prng, electionTimeout),
-    disk: drawDisk(prng, electionTimeout),
+    disk: { ...drawDisk(prng, electionTimeout), flushDelay: drawFlushDelay(seed) },
     driver: drawDriver(prng, raft),
     storage: drawStorage(prng),
     load: drawLoad(prng),
@@ -215,7 +215,14 @@ function drawNetwork(prng: Prng, electionTimeout: Micros): NetworkOptions {
   };
 }
 
-function drawDisk(prng: Prng, electionTimeout: Micros): DiskTiming {
+/** From chance of its own: seeds that sync first are what they were. */
+function drawFlushDelay(seed: number): Micros | undefined {
+  const prng = new Prng(seed + 2 ** 31);
+  if (prng.chance(0.7)) return undefined;
+  return prng.pick([MILLISECOND, 50 * MILLISECOND, SECOND, 20 * SECOND]);
+}
+
+function drawDisk(prng: Prng, electionTimeout: Micros): Omit<DiskTiming, "flushDelay"> {
   return {
     syncMin: prng.pick([50, 500, 2_000]),
     syncMean: Math.min(prng.pick([100, 1_000, 5_000, 12_000]), electionTimeout / 20),

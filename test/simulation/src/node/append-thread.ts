@@ -6,7 +6,8 @@
  *     submit ──> written ──┘
  *
  * A sync covers what was written when it began. What is written meanwhile waits for the next one.
- * On some seeds each work has a sync of its own: then crashes can fall between any two.
+ * On some seeds each work has a sync of its own: then crashes can fall between any two. In flush
+ * mode `async` works without a promise complete when they are written, and a sync comes later.
  */
 
 import type { AppendWork } from "@quorumlog/raft";
@@ -28,7 +29,12 @@ export interface DiskTiming {
   readonly syncMean: Micros;
   /** One sync covers all that is written when it begins, in place of one work. */
   readonly isGrouped: boolean;
+  /** Until what was written is synced in the background; `undefined`: it is synced first. */
+  readonly flushDelay: Micros | undefined;
 }
+
+/** What a write takes that waits for no sync. */
+const WRITE_TIME: Micros = 30;
 
 export class AppendThread {
   readonly #queue: EventQueue;
@@ -39,6 +45,7 @@ export class AppendThread {
   readonly #onSynced: () => void;
   readonly #jobs: AppendJob[] = [];
   #isSyncing = false;
+  #isFlushScheduled = false;
   #isStopped = false;
 
   constructor(init: {
@@ -80,24 +87,54 @@ export class AppendThread {
     const next = this.#jobs[0];
     if (this.#isSyncing || next === undefined) return;
     this.#isSyncing = true;
-    const { syncMin, syncMean, isGrouped } = this.#timing;
-    const target = isGrouped ? this.#disk.written : next.position;
-    const { slowness, stall } = this.#disk;
-    const latency = (syncMin + exponential(this.#prng, syncMean)) * slowness + stall;
-    this.#queue.schedule(latency, () => {
-      this.#finishSync(target);
+    const target = this.#timing.isGrouped ? this.#disk.written : next.position;
+    const isSynced = this.#disk.isPromise(target);
+    this.#queue.schedule(isSynced ? this.#syncTime() : WRITE_TIME, () => {
+      if (isSynced) this.#finishSync(target);
+      else this.#finishWrite(target);
     });
+  }
+
+  #syncTime(): Micros {
+    const { syncMin, syncMean } = this.#timing;
+    const { slowness, stall } = this.#disk;
+    return (syncMin + exponential(this.#prng, syncMean)) * slowness + stall;
+  }
+
+  #finishWrite(target: number): void {
+    if (this.#isStopped) return;
+    this.#isSyncing = false;
+    this.#disk.syncTo(target);
+    this.#flushLater();
+    this.#onSynced();
+    this.#advance();
+  }
+
+  #flushLater(): void {
+    const { flushDelay } = this.#timing;
+    if (flushDelay === undefined || this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#queue.schedule(exponential(this.#prng, flushDelay) + this.#syncTime(), () => {
+      this.#isFlushScheduled = false;
+      if (this.#isStopped || !this.#hasSynced()) return;
+      this.#disk.harden();
+    });
+  }
+
+  /** A sync that fails has the node stop. */
+  #hasSynced(): boolean {
+    this.#disk.syncsUntilFailure -= 1;
+    if (this.#disk.syncsUntilFailure >= 0) return true;
+    this.#onSyncFailed();
+    return false;
   }
 
   #finishSync(target: number): void {
     if (this.#isStopped) return;
     this.#isSyncing = false;
-    this.#disk.syncsUntilFailure -= 1;
-    if (this.#disk.syncsUntilFailure < 0) {
-      this.#onSyncFailed();
-      return;
-    }
+    if (!this.#hasSynced()) return;
     this.#disk.syncTo(target);
+    this.#disk.harden();
     this.#onSynced();
     this.#advance();
   }

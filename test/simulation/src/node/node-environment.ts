@@ -1,6 +1,14 @@
 /** What is around a node `N`: the world it acts on, and the checkers that watch it. */
 
-import type { AppendWork, DropReason, Entry, Message, RaftEvent, Snapshot } from "@quorumlog/raft";
+import type {
+  AppendWork,
+  DropReason,
+  Entry,
+  Loss,
+  Message,
+  RaftEvent,
+  Snapshot,
+} from "@quorumlog/raft";
 import type { CrashKind } from "../engine/disk.ts";
 import type { EventQueue } from "../engine/event-queue.ts";
 import type { Marks } from "../engine/marks.ts";
@@ -32,6 +40,8 @@ export interface NodeEnvironment<N> {
   readonly swarm: SwarmOptions;
   readonly watcher: NodeWatcher<N>;
   transmit(node: N, message: Message): void;
+  /** The node is not suspect any more, which its disk has to know. */
+  noteCleared(node: N, loss: Loss): void;
   /** The process ends here and now. */
   crash(node: N, kind: CrashKind, reason: string): void;
   /** Whether the process dies at this boundary; if so it is dead when this returns. */

@@ -16,6 +16,7 @@ import {
   type Entry,
   type HardState,
   type Incarnation,
+  type Loss,
   type Message,
   type NodeId,
   RaftCore,
@@ -48,6 +49,7 @@ export interface SimNodeInit {
   readonly life: number;
   readonly options: RaftOptions;
   readonly recovered: RecoveredState;
+  readonly loss: Loss | undefined;
   readonly disk: Disk;
   readonly clock: HostClock;
   readonly prng: Prng;
@@ -156,6 +158,7 @@ export class SimNode {
       storage: this.storage,
       appliedIndex: this.machine.appliedIndex,
       seed: init.prng.uint32(),
+      loss: init.loss,
       observer: (event) => {
         this.#hasMoved = true;
         if (this.isAlive) environment.watcher.onEvent(this, event);
@@ -331,6 +334,7 @@ export class SimNode {
       assert(count < READY_COUNT_MAX, "a core without inputs comes to rest");
       const ready = this.core.takeReady();
       if (ready === undefined) return;
+      if (ready.loss !== undefined) this.#environment.noteCleared(this, ready.loss);
       if (this.options.storageWrites === "sync") this.#writeReady(ready);
       else this.#startReady(ready);
       if (!this.isAlive || this.#outstanding !== undefined) return;

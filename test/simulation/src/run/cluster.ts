@@ -3,6 +3,7 @@
 import {
   type Configuration,
   EMPTY_CONFIGURATION,
+  type Loss,
   type Member,
   type Message,
   type NodeId,
@@ -46,6 +47,8 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
   readonly hosts: readonly Host[];
   /** Sends one linearizable read to a host, beside those of the clients. */
   injectRead: (id: NodeId) => void = () => {};
+  /** Whether the group goes on for sure if a host loses its power, and is suspect then. */
+  mayForget: (host: Host) => boolean = () => true;
   /** Whether crashed hosts come back by themselves. */
   restarts = true;
   /** Kinds of messages lost on every link while a fault lasts; counted, as faults overlap. */
@@ -72,7 +75,8 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
     const count = init.swarm.voterCount + init.swarm.spareCount;
     this.hosts = Array.from({ length: count }, (_, i) => {
       const clock = new HostClock(init.queue, this.prng.below(SECOND));
-      return new Host(i + 1, clock);
+      const flush = init.swarm.disk.flushDelay === undefined ? "sync" : "async";
+      return new Host(i + 1, clock, flush);
     });
   }
 
@@ -132,6 +136,16 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
     return host.lostDisks.get(member.incarnation);
   }
 
+  hasForgotten(member: Member): boolean {
+    return this.hosts[member.id - 1]?.forgetful.has(member.incarnation) === true;
+  }
+
+  noteCleared(node: SimNode, loss: Loss): void {
+    const host = this.host(node.id);
+    host.note = { ...host.note, loss };
+    host.forgetful.delete(host.incarnation);
+  }
+
   /** The running leader of the highest term, if there is one. */
   leader(): SimNode | undefined {
     let leader: SimNode | undefined;
@@ -171,14 +185,17 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
     // What kill -9 left in the page cache was read, so it must be made durable before it counts.
     if (host.disk.unsyncedCount > 0) this.marks.hit("recovered tail synced again");
     host.disk.syncTo(host.disk.written);
+    host.disk.harden();
     const image = host.disk.durable.clone();
     const recovered = recoveredState(image);
     this.#lives += 1;
     if (host.incarnation > 1) this.marks.hit("returned under its old id after losing its disk");
     const { electionRanks, raft } = this.swarm;
     const electionRank = electionRanks[(host.id - 1) % electionRanks.length] ?? 0;
+    const loss = host.begin();
     const node = new SimNode({
       id: host.id,
+      loss,
       incarnation: host.incarnation,
       life: this.#lives,
       options: { ...raft, electionRank },
@@ -202,9 +219,11 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
   }
 
   /** @param restartAfter - Of the crash; never, if it is infinite. */
-  crashHost(host: Host, kind: CrashKind, restartAfter: Micros): void {
+  crashHost(host: Host, wanted: CrashKind, restartAfter: Micros): void {
     if (host.state !== "up" && host.state !== "recovering") return;
     const { node } = host;
+    const kind = this.#canLosePower(host) ? wanted : "process";
+    if (kind === "power") host.bootCount += 1;
     host.state = "down";
     host.epoch += 1;
     host.pauseCount = 0;
@@ -216,14 +235,24 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
       node.stop();
       this.watcher.onStop(node);
     }
-    const lostCount = host.disk.crash(kind, this.prng);
+    const { lostCount, hasForgotten } = host.disk.crash(kind, this.prng);
     if (lostCount > 0) this.marks.hit("crash lost writes that were not synced");
+    if (hasForgotten) {
+      this.marks.hit("crash lost what was acknowledged");
+      host.forgetful.add(host.incarnation);
+    }
     if (kind === "process") this.#tellPeersOfEnd(host);
     const { epoch } = host;
     if (restartAfter === Number.POSITIVE_INFINITY) return;
     this.queue.schedule(restartAfter, () => {
       if (host.epoch === epoch && this.restarts) this.start(host);
     });
+  }
+
+  /** A majority that has lost its power has to ask its owner, who is not simulated. */
+  #canLosePower(host: Host): boolean {
+    const isAsync = this.swarm.disk.flushDelay !== undefined;
+    return !isAsync || host.isSuspect || this.mayForget(host);
   }
 
   /** Connections to a dead process are reset, and dialling it again is refused. */

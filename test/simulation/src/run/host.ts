@@ -3,7 +3,7 @@
 import type { DiskImage } from "../engine/disk.ts";
 import { Disk } from "../engine/disk.ts";
 import type { HostClock } from "../engine/host-clock.ts";
-import type { Incarnation, NodeId } from "@quorumlog/raft";
+import type { Incarnation, Loss, NodeId } from "@quorumlog/raft";
 import type { WriteStage } from "../node/node-input.ts";
 import type { SimNode } from "../node/sim-node.ts";
 
@@ -14,10 +14,26 @@ import type { SimNode } from "../node/sim-node.ts";
  */
 export type HostState = "spare" | "recovering" | "up" | "down";
 
+/** As `packages/replica` keeps it in a file. */
+export interface FlushNote {
+  /** The boot in which a process has begun that was not closed. */
+  readonly openIn: number | undefined;
+  readonly loss: Loss | undefined;
+}
+
+const NEW_NOTE: FlushNote = { openIn: undefined, loss: undefined };
+
 export class Host {
   readonly id: NodeId;
   readonly clock: HostClock;
-  disk: Disk = new Disk();
+  disk: Disk;
+  readonly #flush: "sync" | "async";
+  /** Of the machine: each loss of power is followed by one. */
+  bootCount = 1;
+  /** What its disk knows of flush mode `async`. */
+  note: FlushNote = NEW_NOTE;
+  /** Lives of the disk that lack something they had acknowledged, and have not caught up since. */
+  readonly forgetful: Set<Incarnation> = new Set<Incarnation>();
   /** Which life of the disk this is; rises with each disk that is lost. */
   incarnation: Incarnation = 1;
   state: HostState = "spare";
@@ -30,9 +46,27 @@ export class Host {
   /** What was durable on the disks that were lost, by incarnation. */
   readonly lostDisks: Map<Incarnation, DiskImage> = new Map<Incarnation, DiskImage>();
 
-  constructor(id: NodeId, clock: HostClock) {
+  constructor(id: NodeId, clock: HostClock, flush: "sync" | "async") {
     this.id = id;
     this.clock = clock;
+    this.#flush = flush;
+    this.disk = new Disk(flush);
+  }
+
+  /** Whether its next process, or the one that runs, may lack what it has acknowledged. */
+  get isSuspect(): boolean {
+    const { openIn, loss } = this.note;
+    return loss?.isSuspect === true || (openIn !== undefined && openIn !== this.bootCount);
+  }
+
+  /** A process starts: it finds out what may be lost, and notes in which boot it runs. */
+  begin(): Loss | undefined {
+    if (this.#flush === "sync") return undefined;
+    const { openIn, loss } = this.note;
+    const isLost = openIn !== undefined && openIn !== this.bootCount;
+    const next = isLost ? { count: (loss?.count ?? 0) + 1, isSuspect: true } : loss;
+    this.note = { openIn: this.bootCount, loss: next };
+    return next;
   }
 
   get isUp(): boolean {
@@ -52,6 +86,7 @@ export class Host {
   loseDisk(): void {
     this.lostDisks.set(this.incarnation, this.disk.durable);
     this.incarnation += 1;
-    this.disk = new Disk();
+    this.disk = new Disk(this.#flush);
+    this.note = NEW_NOTE;
   }
 }

@@ -67,7 +67,7 @@ export class LivenessPhase {
     const { voters, votersOutgoing } = this.#cluster.ledger.configuration;
     const durable = (member: Member): LogIndex => {
       const { node, disk } = this.#cluster.host(member.id);
-      if (node === undefined || !this.#atlas.isHealthy(member)) return 0;
+      if (node === undefined || !this.#atlas.hasItsDisk(member)) return 0;
       const { log } = disk.durable;
       return Math.max(log.lastIndex, disk.durable.newestState()?.lastIncludedIndex ?? 0);
     };

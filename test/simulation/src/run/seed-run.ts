@@ -78,6 +78,7 @@ class SeedRun {
     const { cluster, oracle, prng } = world;
     const atlas = new FaultAtlas(cluster);
     this.#atlas = atlas;
+    cluster.mayForget = (host) => atlas.survivesWithout(host);
     const operator = new Operator(cluster, atlas, prng.fork());
     const context = new FaultContext({ cluster, atlas, operator, prng: prng.fork() });
     this.#nemesis = new Nemesis(context, prng.fork());

@@ -1,0 +1,42 @@
+/** What a node may not do whose host went down with entries that it had acknowledged unsynced. */
+
+import type { Configuration, Entry, Message } from "@quorumlog/raft";
+import { hold } from "../engine/violation.ts";
+import type { SimNode } from "../node/sim-node.ts";
+import { majority } from "./member-directory.ts";
+
+/** A leader counts nobody who is suspect, as far as it knows; asked while it counts. */
+export function checkCounted(
+  leader: SimNode,
+  { index }: Entry,
+  configuration: Configuration,
+): void {
+  const counted = new Map(
+    leader.core
+      .progress()
+      .filter(({ matchIndex, isSuspect }) => matchIndex >= index && !isSuspect)
+      .map((view) => [view.id, view]),
+  );
+  for (const half of [configuration.voters, configuration.votersOutgoing])
+    hold(
+      majority(half, ({ id }) => counted.has(id)),
+      "who is suspect counts for nothing",
+      [leader.id],
+      () => `index ${index} is committed with ${[...counted.keys()].join(" ")}`,
+    );
+}
+
+/** Who may lack what it has acknowledged neither votes nor asks for votes. */
+export function checkTrusted(node: SimNode, message: Message): void {
+  const isVote =
+    (message.type === "RequestVoteReply" || message.type === "RequestPreVoteReply") &&
+    message.voteGranted;
+  const isCampaign = message.type === "RequestVote" || message.type === "RequestPreVote";
+  if (!isVote && !isCampaign) return;
+  hold(
+    node.core.status().loss?.isSuspect !== true,
+    "who is suspect elects nobody",
+    [node.id, message.to],
+    () => `${message.type} in term ${message.term}`,
+  );
+}
