@@ -30,6 +30,8 @@ export interface GroupStatus {
   readonly term: number;
   /** The four stations of an entry, as indexes of the log. */
   readonly lastIndex: number;
+  /** Of the entry there. */
+  readonly lastTerm: number;
   readonly syncedIndex: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
@@ -137,6 +139,7 @@ export class ReplicatedGroup {
       leaderId: core.leaderId,
       term: core.currentTerm,
       lastIndex: core.lastIndex,
+      lastTerm: this.replica.log.term(core.lastIndex) ?? core.currentTerm,
       syncedIndex: log.syncedIndex,
       commitIndex: core.commitIndex,
       appliedIndex: keeper.appliedIndex,
