@@ -131,6 +131,8 @@ export function onVoteRequest(core: CoreState, message: RequestVote | RequestPre
   // Learners vote, too: a node may have been promoted without knowing it yet, and its vote may be
   // the one that is needed. The candidate counts only those that it knows to be voters.
   const granted = canVote(core, message) && core.log.isUpToDate(candidateLast);
+  // Nobody can be told of a term that has not begun; only who is suspect refuses there.
+  if (!granted && core.currentTerm === 0) return;
   if (core.observer !== undefined)
     core.emit({
       type: "voteAnswered",

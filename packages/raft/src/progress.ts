@@ -39,6 +39,8 @@ export interface ProgressView {
   readonly inflightFull: boolean;
   /** It may lack what it has acknowledged, and counts for nothing until it has caught up. */
   readonly isSuspect: boolean;
+  /** As the follower counts them: see Loss. */
+  readonly lossCount: number;
 }
 
 export class Progress {
@@ -236,6 +238,7 @@ export class Progress {
       inflightCount: this.inflights.count,
       inflightFull: this.inflights.isFull(),
       isSuspect: this.#isSuspect,
+      lossCount: this.#lossCount,
     };
   }
 

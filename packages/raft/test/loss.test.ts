@@ -6,9 +6,12 @@ import { describe, expect, test } from "vitest";
 import type { Loss, Message } from "../src/index.ts";
 import { Cluster } from "./kit/cluster.ts";
 import { log } from "./kit/entries.ts";
+import { hostileSteps } from "./kit/hostile-peer.ts";
+import { HostileRun } from "./kit/hostile-run.ts";
 import { configurationOf } from "./kit/members.ts";
 import * as build from "./kit/messages.ts";
 import { TestNode } from "./kit/node.ts";
+import { fc } from "./kit/properties.ts";
 import { acknowledgement, follower, freshLeader, leader } from "./kit/roles.ts";
 
 const SUSPECT: Loss = { count: 1, isSuspect: true };
@@ -23,6 +26,11 @@ describe("a suspect node", () => {
     expect(next).toMatchObject([{ type: "RequestVoteReply", voteGranted: false, term: 2 }]);
     const preVote = node.receive(build.requestPreVote({ from: 3, term: 3 }));
     expect(preVote).toMatchObject([{ type: "RequestPreVoteReply", voteGranted: false }]);
+  });
+
+  test("refuses without a word before the first term, of which there is nothing to tell", () => {
+    const node = follower({ loss: SUSPECT });
+    expect(node.receive(build.requestPreVote())).toEqual([]);
   });
 
   test("does not campaign: by its timer, by its owner, or because its leader asks", () => {
@@ -274,6 +282,17 @@ describe("a group", () => {
     for (const node of group.nodes) expect(texts(node)).toEqual(["a"]);
     expect(group.node(1).loss).toEqual(CLEARED);
   });
+});
+
+test("a lying peer trips no assertion of a suspect follower", () => {
+  const options = { electionTicks: 4, preVote: true, checkQuorum: true };
+  fc.assert(
+    fc.property(hostileSteps, fc.integer({ min: 1, max: 1000 }), (steps, seed) => {
+      const run = new HostileRun(follower({ options, seed, log: [1, 1, 2], loss: SUSPECT }));
+      for (const step of steps) run.take(step);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("a loss that is none is malformed", () => {

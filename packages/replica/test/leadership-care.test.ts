@@ -20,6 +20,7 @@ function member(id: number, more: Partial<ProgressView> = {}): ProgressView {
     pendingSnapshotIndex: 0,
     recentActive: true,
     isSuspect: false,
+    lossCount: 0,
     inflightCount: 0,
     inflightFull: false,
     ...more,

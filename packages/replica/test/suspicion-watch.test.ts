@@ -1,5 +1,5 @@
-// Goal: that nobody can be elected, as too many voters are suspect, is said once, by every node, and
-// only when it is sure.
+// Goal: that nobody can be elected, as too many voters are suspect, is said once, by every node,
+// and only when it is sure.
 
 import { EMPTY_CONFIGURATION } from "@quorumlog/raft";
 import { expect, test } from "vitest";

@@ -6,7 +6,7 @@
  * shrink a run and print it.
  */
 
-import type { MemberOperation, MessageType } from "../../src/index.ts";
+import type { Loss, MemberOperation, MessageType } from "../../src/index.ts";
 import { fc } from "./properties.ts";
 
 /** A number near something that the node holds. */
@@ -28,6 +28,7 @@ export interface HostileMessage {
   readonly commit: Near;
   readonly entries: readonly { readonly termStep: number; readonly change: number }[];
   readonly flag: boolean;
+  readonly loss: Loss | undefined;
   readonly incarnation: number;
 }
 
@@ -130,6 +131,10 @@ const message: fc.Arbitrary<HostileMessage> = fc.record({
     { maxLength: 4 },
   ),
   flag: fc.boolean(),
+  loss: fc.option(fc.record({ count: fc.integer({ min: 1, max: 3 }), isSuspect: fc.boolean() }), {
+    nil: undefined,
+    freq: 4,
+  }),
   incarnation: fc.oneof(
     { weight: 20, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.constant(1) },

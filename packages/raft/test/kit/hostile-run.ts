@@ -1,6 +1,7 @@
 /** Takes hostile steps against one node, and checks what must hold after each of them. */
 
 import {
+  type Loss,
   type AppendWork,
   type ApplyWork,
   type ConfigurationChange,
@@ -161,12 +162,13 @@ export class HostileRun {
       }
       case "AppendEntriesReply": {
         const hint = { hintIndex: commit, hintTerm: term };
-        return { ...header, type, index, rejected: step.flag && index > 0, ...hint };
+        const rejected = step.flag && index > 0;
+        return { ...header, type, index, rejected, ...hint, ...lossOf(step) };
       }
       case "Heartbeat":
-        return { ...header, type, leaderCommit: commit, round: index };
+        return { ...header, type, leaderCommit: commit, round: index, ...lossOf(step) };
       case "HeartbeatReply":
-        return { ...header, type, round: index };
+        return { ...header, type, round: index, ...lossOf(step) };
       case "RequestVote":
       case "RequestPreVote": {
         const last = { lastLogIndex: index, lastLogTerm: term };
@@ -255,6 +257,10 @@ export class HostileRun {
     for (const message of ready.messages) checkSent(this.node, message);
     for (const message of append?.responses ?? []) checkSent(this.node, message);
   }
+}
+
+function lossOf({ loss }: HostileMessage): { readonly loss?: Loss } {
+  return loss === undefined ? {} : { loss };
 }
 
 function checkSent(node: TestNode, message: Message): void {

@@ -24,6 +24,7 @@ import {
   type Term,
 } from "@quorumlog/raft";
 import { required } from "@quorumlog/std";
+import type { LogView } from "../engine/log-view.ts";
 import { TRACE, type Trace } from "../engine/trace.ts";
 import { hold, Violation } from "../engine/violation.ts";
 import type { ApplyEffect } from "../node/state-machine.ts";
@@ -34,7 +35,7 @@ import { describeConfiguration } from "./configuration-model.ts";
 import type { Ledger } from "./ledger.ts";
 import { majority, type MemberDirectory } from "./member-directory.ts";
 import type { Oracle } from "./oracle.ts";
-import { checkCounted, checkTrusted } from "./suspicion-checker.ts";
+import { checkCaughtUp, checkCounted, checkTrusted } from "./suspicion-checker.ts";
 import { checkEvent, checkFollowed, checkFollowersCommit, checkStep } from "./step-checker.ts";
 import { Promises } from "./promises.ts";
 
@@ -313,6 +314,10 @@ export class Invariants implements NodeWatcher<SimNode> {
     );
   }
 
+  onCleared(node: SimNode, forgotten: readonly LogView[]): void {
+    for (const log of forgotten) checkCaughtUp(node, log, this.#ledger);
+  }
+
   onTurnEnd(node: SimNode): void {
     const seen = this.#seen.get(node);
     if (seen === undefined) return;
@@ -414,11 +419,11 @@ export class Invariants implements NodeWatcher<SimNode> {
   }
 
   #checkProgress(node: SimNode, status: Status): void {
-    for (const { id, matchIndex } of node.core.progress()) {
+    for (const { id, matchIndex, lossCount } of node.core.progress()) {
       const member = findMember(status.configuration, id);
       if (member === undefined || matchIndex === 0 || id === node.id) continue;
       const term = status.currentTerm;
-      this.#promises.checkMatchIndex(node, { member, matchIndex, term });
+      this.#promises.checkMatchIndex(node, { member, matchIndex, lossCount, term });
     }
   }
 }

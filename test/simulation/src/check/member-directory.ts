@@ -15,6 +15,8 @@ export interface MemberDirectory {
    * caught up: others may still count on it, and are right to.
    */
   hasForgotten(member: Member): boolean;
+  /** How many losses `member` itself knows of; `undefined` if nobody runs who knows of the last. */
+  lossCount(member: Member): number | undefined;
   /** The process that runs on host `id`. */
   node(id: NodeId): SimNode | undefined;
 }

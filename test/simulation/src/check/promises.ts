@@ -142,14 +142,16 @@ export class Promises {
     view: {
       member: Member;
       matchIndex: LogIndex;
+      lossCount: number;
       term: Term;
     },
   ): void {
-    const { member, matchIndex, term } = view;
+    const { member, matchIndex, lossCount, term } = view;
     const durable = this.#directory.durable(member);
     if (durable === undefined || durable.hardState.currentTerm > term) return;
-    // The leader has not heard of that yet.
-    if (this.#directory.hasForgotten(member)) return;
+    // The leader may not have heard of that yet.
+    const isHeardOf = this.#directory.lossCount(member) === lossCount;
+    if (this.#directory.hasForgotten(member) && !isHeardOf) return;
     const expected = leader.issued.term(matchIndex);
     if (expected === undefined || matchIndex <= leader.issued.baseIndex) return;
     hold(

@@ -1,8 +1,10 @@
 /** What a node may not do whose host went down with entries that it had acknowledged unsynced. */
 
 import type { Configuration, Entry, Message } from "@quorumlog/raft";
+import type { LogView } from "../engine/log-view.ts";
 import { hold } from "../engine/violation.ts";
 import type { SimNode } from "../node/sim-node.ts";
+import type { Ledger } from "./ledger.ts";
 import { majority } from "./member-directory.ts";
 
 /** A leader counts nobody who is suspect, as far as it knows; asked while it counts. */
@@ -38,5 +40,24 @@ export function checkTrusted(node: SimNode, message: Message): void {
     "who is suspect elects nobody",
     [node.id, message.to],
     () => `${message.type} in term ${message.term}`,
+  );
+}
+
+/**
+ * Whoever is cleared holds again what it had forgotten, as far as that is committed.
+ *
+ * @param forgotten - Its log as it was.
+ */
+export function checkCaughtUp(node: SimNode, forgotten: LogView, ledger: Ledger): void {
+  let index = Math.min(forgotten.lastIndex, ledger.committedIndex);
+  // What it held from a leader that was deposed, and was never committed, it need not hold again.
+  while (index > ledger.baseIndex && ledger.term(index) !== forgotten.term(index)) index -= 1;
+  const term = ledger.term(index);
+  if (term === undefined || index <= ledger.baseIndex) return;
+  hold(
+    node.disk.durable.log.covers({ index, term }),
+    "whoever is cleared holds what it had forgotten",
+    [node.id],
+    () => `index ${index} of term ${term}; its log ends at ${node.disk.durable.log.lastIndex}`,
   );
 }

@@ -191,32 +191,34 @@ export class Disk {
    * Power loss keeps some of what was written and not synced, from the front on. A record that was
    * torn is one that was lost: what recovery makes of torn bytes is the log store's matter.
    *
-   * @returns how many records were lost, and whether any of them had counted as durable.
+   * @returns how many records were lost; and the log as it was, if any of them had counted as
+   *   durable.
    */
   crash(
     kind: CrashKind,
     prng: Prng,
-  ): { readonly lostCount: number; readonly hasForgotten: boolean } {
-    if (kind === "process") return { lostCount: 0, hasForgotten: false };
-    const hasForgotten = this.#forget(prng);
+  ): { readonly lostCount: number; readonly forgotten: LogView | undefined } {
+    if (kind === "process") return { lostCount: 0, forgotten: undefined };
+    const forgotten = this.#forget(prng);
     // Nothing survives behind a gap.
-    const keptMax = hasForgotten ? 0 : this.#cached.length;
+    const keptMax = forgotten === undefined ? this.#cached.length : 0;
     const kept = keptMax === 0 ? 0 : prng.below(keptMax + 1);
     const lostCount = this.#cached.length - kept;
     this.syncTo(this.#synced + kept);
     this.harden();
     this.#cached = [];
-    return { lostCount, hasForgotten };
+    return { lostCount, forgotten };
   }
 
-  #forget(prng: Prng): boolean {
+  #forget(prng: Prng): LogView | undefined {
     const count = this.#soft.length;
-    if (this.#hardened === undefined || count === 0) return false;
+    if (this.#hardened === undefined || count === 0) return undefined;
+    const { log } = this.#durable;
     const kept = prng.below(count + 1);
     this.#soft.length = kept;
     this.harden();
     this.#durable = this.#hardened.clone();
-    return kept < count;
+    return kept < count ? log : undefined;
   }
 
   /** Flips a bit below the synced mark. Reads of that entry fail, and so does the next start. */

@@ -11,6 +11,7 @@ import type {
 } from "@quorumlog/raft";
 import type { CrashKind } from "../engine/disk.ts";
 import type { EventQueue } from "../engine/event-queue.ts";
+import type { LogView } from "../engine/log-view.ts";
 import type { Marks } from "../engine/marks.ts";
 import type { Trace } from "../engine/trace.ts";
 import type { SwarmOptions } from "../fault/swarm.ts";
@@ -29,6 +30,8 @@ export interface NodeWatcher<N> extends ProposalWatcher {
   onSend(node: N, message: Message, isPromise: boolean): void;
   onApply(node: N, entry: Entry, effect: ApplyEffect): void;
   onSnapshot(node: N, snapshot: Snapshot, origin: "taken" | "installed"): void;
+  /** @param forgotten - Its logs as they were before it lost something of them. */
+  onCleared(node: N, forgotten: readonly LogView[]): void;
   onTurnEnd(node: N): void;
 }
 

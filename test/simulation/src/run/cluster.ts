@@ -137,13 +137,19 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
   }
 
   hasForgotten(member: Member): boolean {
-    return this.hosts[member.id - 1]?.forgetful.has(member.incarnation) === true;
+    return this.hosts[member.id - 1]?.forgotten.has(member.incarnation) === true;
+  }
+
+  lossCount(member: Member): number | undefined {
+    const host = this.hosts[member.id - 1];
+    return host?.incarnation === member.incarnation ? host.lossCount : undefined;
   }
 
   noteCleared(node: SimNode, loss: Loss): void {
     const host = this.host(node.id);
     host.note = { ...host.note, loss };
-    host.forgetful.delete(host.incarnation);
+    this.watcher.onCleared(node, host.forgotten.get(host.incarnation) ?? []);
+    host.forgotten.delete(host.incarnation);
   }
 
   /** The running leader of the highest term, if there is one. */
@@ -235,11 +241,12 @@ export class Cluster implements NodeEnvironment<SimNode>, MemberDirectory {
       node.stop();
       this.watcher.onStop(node);
     }
-    const { lostCount, hasForgotten } = host.disk.crash(kind, this.prng);
+    const { lostCount, forgotten } = host.disk.crash(kind, this.prng);
     if (lostCount > 0) this.marks.hit("crash lost writes that were not synced");
-    if (hasForgotten) {
+    if (forgotten !== undefined) {
       this.marks.hit("crash lost what was acknowledged");
-      host.forgetful.add(host.incarnation);
+      const former = host.forgotten.get(host.incarnation) ?? [];
+      host.forgotten.set(host.incarnation, [...former, forgotten]);
     }
     if (kind === "process") this.#tellPeersOfEnd(host);
     const { epoch } = host;

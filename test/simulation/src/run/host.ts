@@ -3,6 +3,7 @@
 import type { DiskImage } from "../engine/disk.ts";
 import { Disk } from "../engine/disk.ts";
 import type { HostClock } from "../engine/host-clock.ts";
+import type { LogView } from "../engine/log-view.ts";
 import type { Incarnation, Loss, NodeId } from "@quorumlog/raft";
 import type { WriteStage } from "../node/node-input.ts";
 import type { SimNode } from "../node/sim-node.ts";
@@ -32,8 +33,8 @@ export class Host {
   bootCount = 1;
   /** What its disk knows of flush mode `async`. */
   note: FlushNote = NEW_NOTE;
-  /** Lives of the disk that lack something they had acknowledged, and have not caught up since. */
-  readonly forgetful: Set<Incarnation> = new Set<Incarnation>();
+  /** Logs of which some was lost that had been acknowledged, until it has caught up. */
+  readonly forgotten: Map<Incarnation, LogView[]> = new Map<Incarnation, LogView[]>();
   /** Which life of the disk this is; rises with each disk that is lost. */
   incarnation: Incarnation = 1;
   state: HostState = "spare";
@@ -57,6 +58,12 @@ export class Host {
   get isSuspect(): boolean {
     const { openIn, loss } = this.note;
     return loss?.isSuspect === true || (openIn !== undefined && openIn !== this.bootCount);
+  }
+
+  /** As a process knows them that runs on this disk; none does that knows of the last one. */
+  get lossCount(): number | undefined {
+    const { openIn, loss } = this.note;
+    return openIn === this.bootCount ? (loss?.count ?? 0) : undefined;
   }
 
   /** A process starts: it finds out what may be lost, and notes in which boot it runs. */
