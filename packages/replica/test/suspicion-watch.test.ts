@@ -7,7 +7,7 @@ import type { HealthReport } from "../src/node-health.ts";
 import { decodeEnvelope, encodeEnvelope } from "../src/peer-envelope.ts";
 import { type SuspicionView, SuspicionWatch } from "../src/suspicion-watch.ts";
 
-const WELL: HealthReport = { isFull: false, isSlow: false, isSuspect: false };
+const WELL: HealthReport = { isFull: false, isSlow: false, isDamaged: false, isSuspect: false };
 const SUSPECT: HealthReport = { ...WELL, isSuspect: true };
 
 function members(...ids: number[]): { id: number; incarnation: number }[] {
