@@ -1,6 +1,6 @@
 /** A cluster of processes: starts, ends, damages and questions its nodes. */
 
-import type { GroupStatus, IfMissing, ReplicaTuning } from "@quorumlog/replica";
+import type { Flush, GroupStatus, IfMissing, ReplicaTuning } from "@quorumlog/replica";
 import type { Prng } from "@quorumlog/std";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ export interface ClusterInit {
   readonly prng: Prng;
   readonly nodeIds?: readonly number[];
   readonly disk?: DiskKind;
+  readonly flush?: Flush;
   readonly tuning?: Partial<ReplicaTuning>;
   readonly retentionBytes?: number;
   /** Where a node's files are, if not below `directory`. */
@@ -111,7 +112,7 @@ export class Cluster {
 
   /** Starts a node's process, which may fail to open. */
   async launch(nodeId: number, options: StartOptions = {}): Promise<NodeProcess> {
-    const { disk = "real", tuning, retentionBytes, prng, routesOf } = this.#init;
+    const { disk = "real", flush, tuning, retentionBytes, prng, routesOf } = this.#init;
     const { ifMissing = "fail", fault } = options;
     const listen = await this.addressOf(nodeId);
     const known = ifMissing === "join" ? [nodeId] : [...new Set([...this.founders(), nodeId])];
@@ -126,6 +127,7 @@ export class Cluster {
       disk,
       tuning: { ...TUNING, ...tuning },
       seed: prng.uint32(),
+      ...(flush === undefined ? {} : { flush }),
       ...(fault === undefined ? {} : { fault }),
       ...(retentionBytes === undefined ? {} : { retentionBytes }),
       ...(routesOf === undefined ? {} : { routes: await routesOf(nodeId, this) }),

@@ -7,7 +7,12 @@
  */
 
 import { type FileSystem, nodeFileSystem } from "@quorumlog/log";
-import { type LogOptions, ReplicatedLog } from "@quorumlog/replica";
+import {
+  type Environment,
+  type LogOptions,
+  nodeEnvironment,
+  ReplicatedLog,
+} from "@quorumlog/replica";
 import { openNode } from "@quorumlog/replica/testing";
 import { Prng } from "@quorumlog/std";
 import { openTcpTransport, parseTransportOptions } from "@quorumlog/transport";
@@ -59,8 +64,15 @@ function diskOf({ disk, fault, seed }: NodeSettings): FaultyFileSystem {
   return faulty;
 }
 
+/** On a disk that forgets, the end of a process is that of its machine, which is booted anew. */
+function environmentOf({ disk, seed }: NodeSettings): Environment {
+  if (disk === "real") return nodeEnvironment;
+  return { ...nodeEnvironment, bootId: () => `process ${process.pid}, ${seed}` };
+}
+
 async function open(settings: NodeSettings, fileSystem: FileSystem): Promise<ReplicatedLog> {
-  const { directory, nodeId, ifMissing, listen, peers, tuning, retentionBytes, routes } = settings;
+  const { directory, nodeId, ifMissing, listen, peers, tuning } = settings;
+  const { flush, retentionBytes, routes } = settings;
   const options: LogOptions = {
     directory,
     clusterId: CLUSTER_ID,
@@ -71,6 +83,8 @@ async function open(settings: NodeSettings, fileSystem: FileSystem): Promise<Rep
     token: TOKEN,
     tuning,
     fileSystem,
+    environment: environmentOf(settings),
+    ...(flush === undefined ? {} : { flush }),
     onEvent: (event) => {
       if (event.type === "failed") {
         endWith(EXIT_CODE.failed, {

@@ -1,6 +1,6 @@
 /** What the harness and a node's process say to each other, as messages between processes. */
 
-import type { GroupStatus, IfMissing, ReplicaTuning } from "@quorumlog/replica";
+import type { Flush, GroupStatus, IfMissing, ReplicaTuning } from "@quorumlog/replica";
 import type { OperationCounts } from "./faulty-file-system.ts";
 import type { RecordAudit } from "./record-audit.ts";
 
@@ -12,6 +12,7 @@ export interface NodeSettings {
   readonly peers: Readonly<Record<number, string>>;
   readonly ifMissing: IfMissing;
   readonly disk: DiskKind;
+  readonly flush?: Flush;
   /** See `parseDiskFault`. */
   readonly fault?: string;
   readonly tuning: Partial<ReplicaTuning>;

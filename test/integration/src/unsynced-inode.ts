@@ -119,8 +119,10 @@ export class UnsyncedInode {
       // What a sync failed to write counts as clean: no later one writes it (ATC '20).
       this.#pending.splice(0, writes.length);
       this.#syncs.shift();
+      const isAnyWaiting = this.#syncs.length > 0;
       sync.done(error);
-      this.#runSync();
+      // One that the callback has asked for runs already, if it is the only one.
+      if (isAnyWaiting || this.#syncs.length === 0) this.#runSync();
     };
     if (writes.length === 0) setImmediate(finish, undefined);
     else this.#writeNext(writes, { number: 0, done: 0 }, finish);

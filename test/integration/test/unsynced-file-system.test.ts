@@ -145,6 +145,30 @@ test("some of what is not synced leaks, by whole sectors, and reads the same", (
   expect(new Set(sectors)).toEqual(new Set([".".repeat(512), "x".repeat(512)]));
 });
 
+test("a sync that is asked for by the answer to another one loses nothing", async () => {
+  const directory = directoryForTest();
+  const path = join(directory, "a");
+  const disk = newLife();
+  makeFile(disk, path, "");
+  const file = disk.open(path, "readWrite");
+  file.writeNow(Buffer.from("first "), 0);
+
+  await done((onDone) => {
+    file.sync(() => {
+      file.writeNow(Buffer.from("second "), 6);
+      file.sync(onDone);
+      file.writeNow(Buffer.from("third"), 13);
+    });
+  });
+  // Whatever is still under way comes to its end.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await done((onDone) => {
+    file.sync(onDone);
+  });
+
+  expect(contents(newLife(), path)).toBe("first second third");
+});
+
 test("a leak does not overwrite what a sync writes at the same time", async () => {
   const directory = directoryForTest();
   const path = join(directory, "a");

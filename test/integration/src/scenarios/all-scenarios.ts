@@ -1,4 +1,5 @@
 import type { Scenario } from "../scenario.ts";
+import { asyncFlush } from "./async-flush.ts";
 import { boundaries } from "./boundaries.ts";
 import { damage } from "./damage.ts";
 import { diskErrors } from "./disk-errors.ts";
@@ -14,6 +15,7 @@ import { trims } from "./trims.ts";
 export const ALL_SCENARIOS: readonly Scenario[] = [
   kills,
   powerLoss,
+  asyncFlush,
   boundaries,
   diskErrors,
   damage,
