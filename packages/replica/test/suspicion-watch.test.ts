@@ -62,9 +62,10 @@ test("one voter alone, and either half of a joint configuration, can be stuck", 
 test.each([
   WELL,
   SUSPECT,
-  { isFull: true, isSlow: true, isSuspect: true },
+  { isFull: true, isSlow: true, isDamaged: true, isSuspect: true },
+  { ...WELL, isDamaged: true },
   { ...WELL, isSlow: true },
 ])("a report comes back from its frame as it was: %j", (report) => {
-  const frame = Buffer.concat(encodeEnvelope({ kind: "health", report }));
-  expect(decodeEnvelope(frame)).toEqual({ kind: "health", report });
+  const envelope = { kind: "health" as const, report, wallTime: 1_700_000_000_000 };
+  expect(decodeEnvelope(Buffer.concat(encodeEnvelope(envelope)))).toEqual(envelope);
 });
