@@ -7,7 +7,7 @@
  */
 
 import { assert, sometimes } from "@quorumlog/std";
-import { findMember, isJoint, isVoter, memberIn } from "./configuration.ts";
+import { type Configuration, findMember, isJoint, isVoter, memberIn } from "./configuration.ts";
 import {
   changeProblem,
   type ConfigurationChange,
@@ -22,7 +22,9 @@ import type { CoreState } from "./core-state.ts";
 import { type Entry, NO_DATA } from "./entry.ts";
 import { appendToLog } from "./leader-log.ts";
 import { dropped } from "./proposals.ts";
+import type { NodeId } from "./ids.ts";
 import type { ProposeResult } from "./propose-result.ts";
+import { voteResult } from "./quorum.ts";
 import { broadcastAppend, maybeSendAppend } from "./replication.ts";
 import type { Leader } from "./role.ts";
 import { abortTransfer } from "./transfer.ts";
@@ -80,7 +82,15 @@ function refusalReason(
   if (!joint && isLeaveJoint(change)) return "not in joint state; refusing empty conf change";
   // The configuration cannot change before this entry is applied, so a rehearsal tells the truth.
   const outcome = applyChange(core.configuration, change);
-  return outcome.ok ? undefined : outcome.problem;
+  if (!outcome.ok) return outcome.problem;
+  return joint ? undefined : suspicionProblem(leader, outcome.configuration);
+}
+
+/** Who is suspect cannot elect the leader that it needs to catch up. */
+function suspicionProblem(leader: Leader, next: Configuration): string | undefined {
+  const mayVote = (id: NodeId): boolean => leader.tracker.get(id)?.isSuspect !== true;
+  if (voteResult(next, mayVote) === "won") return undefined;
+  return "too many of the voters would be suspect; wait until they have caught up";
 }
 
 /**

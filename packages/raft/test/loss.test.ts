@@ -8,7 +8,7 @@ import { Cluster } from "./kit/cluster.ts";
 import { log } from "./kit/entries.ts";
 import { hostileSteps } from "./kit/hostile-peer.ts";
 import { HostileRun } from "./kit/hostile-run.ts";
-import { configurationOf } from "./kit/members.ts";
+import { configurationOf, singleChange } from "./kit/members.ts";
 import * as build from "./kit/messages.ts";
 import { TestNode } from "./kit/node.ts";
 import { fc } from "./kit/properties.ts";
@@ -178,6 +178,13 @@ describe("the leader of a suspect follower", () => {
     node.receive(build.heartbeatReply({ loss: SUSPECT }));
     expect(node.core.status().transferee).toBeUndefined();
     expect(node.eventsOf("transferAborted")).toMatchObject([{ reason: "suspect" }]);
+  });
+
+  test("removes nobody without whom those who are suspect could elect nobody", () => {
+    const node = withThree();
+    node.receive(build.heartbeatReply({ from: 3, loss: SUSPECT }));
+    expect(node.change(singleChange("remove", 2))).toMatchObject({ status: "refused" });
+    expect(node.change(singleChange("remove", 3))).toMatchObject({ status: "appended" });
   });
 
   test("counts neither half of a joint configuration with it", () => {

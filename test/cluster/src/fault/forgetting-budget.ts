@@ -18,8 +18,10 @@ export class ForgettingBudget {
 
   /** Whether `node` may lose what it has not synced now; if so, it does. */
   take(node: SimNode): boolean {
-    const { swarm } = this.#world;
+    const { swarm, isChanging } = this.#world;
     if (swarm.flush.mode === "sync") return true;
+    // A voter that is sound may be about to leave.
+    if (isChanging()) return false;
     const atRisk = new Set([...this.atRisk(), node.nodeId]);
     if (atRisk.size > this.#limit()) return false;
     this.#forgetful.add(node.nodeId);
@@ -46,8 +48,6 @@ export class ForgettingBudget {
       const { voters, votersOutgoing } = life.replica.keeper.configuration;
       for (const { length } of [voters, votersOutgoing]) if (length > 0) counts.push(length);
     }
-    const limit = counts.length === 0 ? 0 : (Math.min(...counts) - 1) >> 1;
-    // While members change, voters that are sound may leave.
-    return this.#world.swarm.faults.includes("churn") ? Math.min(limit, 1) : limit;
+    return counts.length === 0 ? 0 : (Math.min(...counts) - 1) >> 1;
   }
 }

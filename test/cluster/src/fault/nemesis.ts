@@ -208,7 +208,8 @@ export class Nemesis {
     const { wanted } = this.#operator;
     const all = [...this.#world.nodes.keys()];
     const spare = all.filter((nodeId) => !wanted.has(nodeId));
-    const isLosing = this.#supervisor.lost.size > 0;
+    // Who is suspect needs a leader to catch up with, and so the others to elect one.
+    const isLosing = this.#world.atRisk().size > 0;
     const voters = [...wanted];
     const kind = this.#prng.below(3);
     if (kind < 2 && spare.length > 0) {

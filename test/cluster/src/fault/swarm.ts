@@ -69,7 +69,8 @@ export interface Swarm {
 
 const KIB = 1024;
 
-export function drawSwarm(prng: Prng): Swarm {
+/** @param flushChance - Apart, so that seeds whose nodes sync first are what they were. */
+export function drawSwarm(prng: Prng, flushChance: Prng): Swarm {
   const founders = prng.pick([3, 3, 3, 4, 5, 5]);
   const names = Object.keys(FAULT_CHANCES) as FaultName[];
   const isCalm = prng.chance(0.03);
@@ -83,7 +84,7 @@ export function drawSwarm(prng: Prng): Swarm {
     snapshotSlowness: prng.pick([1, 1, 10, 60]),
     cutChance: isCalm ? 0 : prng.pick([0, 0.5, 0.9]),
     leaseReads: prng.chance(0.3),
-    flush: drawFlush(prng),
+    flush: drawFlush(flushChance),
     latencyMs: prng.pick([
       { min: 0.1, max: 0.5 },
       { min: 1, max: 2 },

@@ -8,7 +8,7 @@ import { Violation } from "../engine/violation.ts";
 import { Nemesis } from "../fault/nemesis.ts";
 import { Operator } from "../fault/operator.ts";
 import { Supervisor } from "../fault/supervisor.ts";
-import { drawSwarm } from "../fault/swarm.ts";
+import { drawSwarm, type FaultName } from "../fault/swarm.ts";
 import { demandLiveness } from "./liveness.ts";
 import { World } from "./world.ts";
 
@@ -46,13 +46,19 @@ function run(seed: number, sink: ((line: string) => void) | undefined): SeedResu
   recordSometimes((name) => {
     story.count(`mark: ${name}`);
   });
-  const swarm = drawSwarm(prng);
+  const swarm = drawSwarm(prng, new Prng(seed + 2 ** 31));
   story.note(() => `seed ${seed}: ${JSON.stringify(swarm)}`);
   const world = new World({ queue, prng, story, swarm });
   const failure = failureOf(world, () => {
     const supervisor = new Supervisor(world, prng.pick([200, 1_000, 3_000]));
     const operator = new Operator(world, supervisor);
     const nemesis = new Nemesis(world, supervisor, operator);
+    const changing: readonly FaultName[] = ["churn", "wipe", "bitFlip"];
+    const isStatic = !changing.some((name) => swarm.faults.includes(name));
+    world.isChanging = () => {
+      const life = world.leader()?.life;
+      return !isStatic && (life === undefined || !operator.isSettled(life));
+    };
     world.begin();
     supervisor.start();
     operator.start();

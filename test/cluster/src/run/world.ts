@@ -45,6 +45,8 @@ export class World implements NodeWatch {
   readonly forgetful: Set<number> = new Set<number>();
   /** Whose disk was lost, or is to be: not a member again before it was added anew. */
   readonly lost: Set<number> = new Set<number>();
+  /** Whether members are being changed, or it is not known. */
+  isChanging: () => boolean = () => false;
   readonly #forgetting: ForgettingBudget;
   readonly #pausedAt = new Map<number, number>();
   readonly #sessions = new Set<number>();
