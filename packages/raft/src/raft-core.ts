@@ -333,7 +333,6 @@ export class RaftCore {
     return this.#core.log.stableIndex;
   }
 
-  /** All at once; what is asked for often has a getter of its own. */
   status(): Status {
     const core = this.#core;
     const leader = core.leader();
