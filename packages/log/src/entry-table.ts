@@ -88,6 +88,16 @@ export class EntryTable {
     return (runs[at] as TermRun).term;
   }
 
+  /** As it is now, whatever becomes of this one. */
+  copy(): EntryTable {
+    const table = new EntryTable();
+    table.#firstIndex = this.#firstIndex;
+    table.#count = this.#count;
+    table.#offsets = this.#offsets.slice();
+    table.#runs = [...this.#runs];
+    return table;
+  }
+
   encode(): Buffer {
     const bytes = Buffer.alloc(this.encodedBytes);
     writeUInt64(bytes, this.#firstIndex, 0);

@@ -11,3 +11,11 @@ export type { LogIdentity } from "./segment-header.ts";
 
 // For other packages of the project, and for those who bring their own disk.
 export type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";
+export { DamagedLog } from "./repair/damaged-log.ts";
+export {
+  type FetchEntries,
+  PrecededOtherwise,
+  type SegmentRepaired,
+  type WantedEntries,
+} from "./repair/segment-refill.ts";
+export type { SealedSegments } from "./repair/sealed-segments.ts";

@@ -33,6 +33,10 @@ export interface LogErrorDetails {
   readonly file?: string;
   /** In bytes, from the start of the file. */
   readonly offset?: number;
+  /** Of the entry that is damaged. */
+  readonly index?: number | undefined;
+  /** The same, where the message says it already. */
+  readonly place?: { readonly file: string | undefined; readonly offset: number | undefined };
   readonly cause?: unknown;
   readonly hasLostWrites?: boolean;
 }
@@ -44,6 +48,21 @@ export class LogError extends Error {
   readonly offset: number | undefined;
   /** A sync has failed: what was written and not synced before may be gone, page cache and all. */
   readonly hasLostWrites: boolean;
+  /** Of the entry that is damaged, if it is about one. */
+  readonly index: number | undefined;
+
+  /**
+   * An error about the same place, whose message goes on.
+   *
+   * @param more - A sentence or two, without a dot at the end.
+   */
+  static extending(error: LogError, more: string): LogError {
+    return new LogError(error.code, `${error.message}. ${more}`, {
+      cause: error,
+      place: { file: error.file, offset: error.offset },
+      index: error.index,
+    });
+  }
 
   constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {
     const { file, offset, cause } = details;
@@ -51,8 +70,9 @@ export class LogError extends Error {
       file === undefined ? "" : ` (${file}${offset === undefined ? "" : `, byte ${offset}`})`;
     super(`${message}${place}`, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.file = file;
-    this.offset = offset;
+    this.file = file ?? details.place?.file;
+    this.offset = offset ?? details.place?.offset;
+    this.index = details.index;
     this.hasLostWrites = details.hasLostWrites === true;
   }
 }

@@ -9,25 +9,28 @@
  */
 
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { sometimes } from "@quorumlog/std";
 import { EntryTable } from "./entry-table.ts";
 import type { FileSystem, OpenFile } from "./file-system.ts";
-import { FRAME_HEADER_BYTES, FRAME_KIND, frameBytes, readFrameHeader } from "./frame.ts";
 import type { LogPosition } from "./log-entry.ts";
 import { LogError, translated } from "./log-error.ts";
 import { encodeTrailer } from "./frame-writer.ts";
-import { decodeState, isBefore, type LogState, type StreamPosition } from "./log-mark.ts";
-import { Segment, TRAILER_BYTES } from "./segment.ts";
+import type { LogState } from "./log-mark.ts";
 import {
-  decodeSegmentHeader,
-  frameSeed,
-  type LogIdentity,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-} from "./segment-header.ts";
-import { segmentIdOf, SPARE_NAME } from "./segment-maker.ts";
-import { findRemains, scanSegment, type SegmentScan } from "./segment-scan.ts";
+  damaged,
+  demandSynced,
+  type FirstFrame,
+  type OpenedSegment,
+  openSegment,
+  readAll,
+  readHeader,
+  readSealedTable,
+  scanActive,
+} from "./opened-segment.ts";
+import { Segment, TRAILER_BYTES } from "./segment.ts";
+import { type LogIdentity, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+import { REPAIR_NAME, segmentIdOf, SPARE_NAME } from "./segment-maker.ts";
+import { findRemains, type SegmentScan } from "./segment-scan.ts";
 
 export interface RecoveredLog {
   /** In order; the last one is being written. */
@@ -38,14 +41,6 @@ export interface RecoveredLog {
   readonly last: LogPosition;
   /** Bytes at the end that a crash had torn, and that were cut. */
   readonly tornBytes: number;
-}
-
-interface Found {
-  readonly header: SegmentHeader;
-  readonly file: OpenFile;
-  readonly seed: number;
-  /** The first frame: everything about the log up to here. `undefined` if it is not begun. */
-  readonly first: { readonly state: LogState; readonly previous: LogPosition } | undefined;
 }
 
 /**
@@ -94,7 +89,8 @@ function recover(
 
 /** Whose log the directory holds; `undefined` if it holds none. */
 export function identityOf(fileSystem: FileSystem, directory: string): LogIdentity | undefined {
-  const name = segmentNames(fileSystem, directory)[0];
+  // The first ones may have been trimmed, and be of no concern.
+  const name = segmentNames(fileSystem, directory).at(-1);
   if (name === undefined) return undefined;
   const file = fileSystem.open(join(directory, name), "read");
   try {
@@ -102,6 +98,17 @@ export function identityOf(fileSystem: FileSystem, directory: string): LogIdenti
   } finally {
     file.close();
   }
+}
+
+/** @throws LogError `LOG_FOREIGN` */
+export function demandOwn(found: LogIdentity, own: LogIdentity, file: string): void {
+  const differences = (["clusterId", "groupId", "nodeId", "incarnation"] as const)
+    .filter((field) => found[field] !== own[field])
+    .map((field) => `${field} ${found[field]} in place of ${own[field]}`);
+  if (differences.length === 0) return;
+  throw new LogError("LOG_FOREIGN", `the log is another one's: ${differences.join(", ")}`, {
+    file,
+  });
 }
 
 function segmentNames(fileSystem: FileSystem, directory: string): string[] {
@@ -112,7 +119,7 @@ function openSegments(
   fileSystem: FileSystem,
   directory: string,
   open: (path: string) => OpenFile,
-): Found[] {
+): OpenedSegment[] {
   const names = segmentNames(fileSystem, directory);
   if (names.length === 0)
     throw new LogError("LOG_MISSING", "there is no log in this directory", { file: directory });
@@ -129,11 +136,15 @@ function openSegments(
   return found;
 }
 
-function isAfterGap(fileSystem: FileSystem, directory: string, found: readonly Found[]): boolean {
+function isAfterGap(
+  fileSystem: FileSystem,
+  directory: string,
+  found: readonly OpenedSegment[],
+): boolean {
   return segmentNames(fileSystem, directory).length > found.length;
 }
 
-/** Removes what a crash has left of segments that were trimmed, or were being made. */
+/** Removes what a crash has left of segments that were trimmed, or were being made or mended. */
 export function removeLeftovers(
   fileSystem: FileSystem,
   directory: string,
@@ -141,59 +152,13 @@ export function removeLeftovers(
 ): void {
   for (const name of fileSystem.list(directory) ?? []) {
     const id = segmentIdOf(name);
-    if (name === SPARE_NAME || (id !== undefined && id < firstSegmentId))
+    if (name === SPARE_NAME || name === REPAIR_NAME || (id !== undefined && id < firstSegmentId))
       fileSystem.remove(join(directory, name));
   }
 }
 
-function openSegment(file: OpenFile): Found {
-  const header = readHeader(file);
-  if (file.size() !== header.segmentBytes)
-    throw new LogError(
-      "LOG_CORRUPT",
-      `a segment has ${file.size()} bytes, not ${header.segmentBytes}`,
-      {
-        file: file.path,
-        offset: Math.min(file.size(), header.segmentBytes),
-      },
-    );
-  const seed = frameSeed(header);
-  return { header, file, seed, first: readFirst(file, seed) };
-}
-
-function readHeader(file: OpenFile): SegmentHeader {
-  const block = Buffer.alloc(SEGMENT_HEADER_BYTES);
-  const count = file.readNow(block, 0);
-  return decodeSegmentHeader(block.subarray(0, count), file.path);
-}
-
-function readFirst(file: OpenFile, seed: number): Found["first"] {
-  const payload = readFrame(file, seed, SEGMENT_HEADER_BYTES, FRAME_KIND.state);
-  if (payload === undefined) return undefined;
-  const state = decodeState(payload.bytes);
-  return state === undefined ? undefined : { state, previous: payload.position };
-}
-
-function readFrame(
-  file: OpenFile,
-  seed: number,
-  offset: number,
-  kind: number,
-): { readonly bytes: Buffer; readonly position: LogPosition; readonly end: number } | undefined {
-  const head = Buffer.alloc(FRAME_HEADER_BYTES);
-  if (file.readNow(head, offset) < head.length) return undefined;
-  const frame = readFrameHeader(head, 0, seed);
-  if (frame === undefined || frame.kind !== kind) return undefined;
-  if (offset + frameBytes(frame.length) > file.size()) return undefined;
-  const bytes = Buffer.allocUnsafe(frame.length);
-  if (file.readNow(bytes, offset + FRAME_HEADER_BYTES) < bytes.length) return undefined;
-  if (crc32(bytes) !== frame.payloadChecksum) return undefined;
-  const { term, index } = frame;
-  return { bytes, position: { term, index }, end: offset + frameBytes(frame.length) };
-}
-
 /** Nothing begins with a whole account of the log: the first write was torn, or it is damaged. */
-function beginningIsDamaged(found: readonly Found[]): LogError {
+function beginningIsDamaged(found: readonly OpenedSegment[]): LogError {
   const culprit = found.find(({ first }) => first === undefined) ?? found[0];
   return new LogError("LOG_CORRUPT", "a segment's first frame is damaged", {
     ...(culprit === undefined ? {} : { file: culprit.file.path }),
@@ -202,15 +167,15 @@ function beginningIsDamaged(found: readonly Found[]): LogError {
 }
 
 class Recovery {
-  readonly #sealed: readonly Found[];
-  readonly #active: Found;
-  readonly #next: Found | undefined;
+  readonly #sealed: readonly OpenedSegment[];
+  readonly #active: OpenedSegment;
+  readonly #next: OpenedSegment | undefined;
   readonly #access: "read" | "readWrite";
 
   constructor(
-    sealed: readonly Found[],
-    active: Found,
-    next: Found | undefined,
+    sealed: readonly OpenedSegment[],
+    active: OpenedSegment,
+    next: OpenedSegment | undefined,
     access: "read" | "readWrite",
   ) {
     this.#sealed = sealed;
@@ -220,13 +185,7 @@ class Recovery {
   }
 
   run(): RecoveredLog {
-    const bytes = readAll(this.#active.file);
-    const scan = scanSegment(bytes, this.#active.seed);
-    const remains = findRemains(bytes, this.#active.seed, scan.end + 8);
-    let { syncedThrough } = scan;
-    if (isBefore(syncedThrough, remains.syncedThrough)) ({ syncedThrough } = remains);
-    this.#demandSynced(this.#active, scan.end, syncedThrough);
-
+    const { bytes, scan, remains } = scanActive(this.#active);
     const segments = this.#sealed.map((found, i) => this.#readSealed(found, i));
     const state = withBaseCommitted(scan.state as LogState);
     this.#join(segments, scan);
@@ -244,19 +203,13 @@ class Recovery {
     return { segments, next, state, last, tornBytes };
   }
 
-  /** Everything up to `syncedThrough` has to be sound. */
-  #demandSynced(found: Found, end: number, syncedThrough: StreamPosition): void {
-    const reached = { segmentId: found.header.segmentId, offset: end };
-    if (isBefore(reached, syncedThrough)) throw damaged(found, end);
-  }
-
   /** Its first write may have been torn: what is left of that is wiped. */
-  #unbegun(found: Found): Segment {
+  #unbegun(found: OpenedSegment): Segment {
     const { header, file, seed } = found;
     const end = SEGMENT_HEADER_BYTES;
     const bytes = readAll(file);
     const remains = findRemains(bytes, seed, end);
-    this.#demandSynced(found, end, remains.syncedThrough);
+    demandSynced(found, end, remains.syncedThrough);
     const dirtyEnd = endOfTraces(bytes, end);
     if (dirtyEnd > end && this.#access === "readWrite") {
       sometimes("torn first write of a segment wiped");
@@ -276,38 +229,24 @@ class Recovery {
     });
   }
 
-  #readSealed(found: Found, i: number): Segment {
+  #readSealed(found: OpenedSegment, i: number): Segment {
     const { header, file, seed } = found;
     const follower = this.#sealed[i + 1] ?? this.#active;
-    const trailer = Buffer.alloc(TRAILER_BYTES);
-    file.readNow(trailer, header.segmentBytes - TRAILER_BYTES);
-    const pointer = readFrameHeader(trailer, 0, seed);
-    const footer =
-      pointer === undefined ? undefined : readFrame(file, seed, pointer.index, FRAME_KIND.footer);
-    const table = footer === undefined ? undefined : EntryTable.decode(footer.bytes);
-    if (pointer !== undefined && table !== undefined)
-      return new Segment({ header, file, table, end: pointer.index, isSealed: true });
-    // The footer only repeats what the frames say: without it they are read.
-    sometimes("sealed segment read without its footer");
-    const scan = scanSegment(readAll(file), seed);
-    const synced = follower.first?.state.syncedThrough;
-    const reached = { segmentId: header.segmentId, offset: scan.end };
-    const isFooterAlone = scan.hasFooter || pointer?.index === scan.end;
-    if (synced === undefined || (!isFooterAlone && isBefore(reached, synced)))
-      throw damaged(found, scan.end);
-    if (scan.hasFooter && this.#access === "readWrite") {
-      // A crash has lost the trailer: with it the next start reads no more than the footer.
-      file.writeNow(encodeTrailer(scan.end, seed), header.segmentBytes - TRAILER_BYTES);
+    const sealed = readSealedTable(found, follower.first?.state.syncedThrough);
+    const { table, end } = sealed;
+    if (sealed.lacksTrailer && this.#access === "readWrite") {
+      // A crash has lost it: with it the next start reads no more than the footer.
+      file.writeNow(encodeTrailer(end, seed), header.segmentBytes - TRAILER_BYTES);
       file.syncNow();
     }
-    return new Segment({ header, file, table: scan.table, end: scan.end, isSealed: true });
+    return new Segment({ header, file, table, end, isSealed: true });
   }
 
   /** What a later segment holds replaces what earlier ones do; together they have no gap. */
   #join(segments: readonly Segment[], scan: SegmentScan): void {
     const tables = [...segments.map(({ table }) => table), scan.table];
     [...this.#sealed, this.#active].forEach((found, i) => {
-      const { previous } = found.first as NonNullable<Found["first"]>;
+      const { previous } = found.first as FirstFrame;
       const earlier = tables.slice(0, i);
       for (const each of earlier) each.cutFrom(previous.index + 1);
       const table = tables[i] as EntryTable;
@@ -381,11 +320,6 @@ function lastOf(segments: readonly Segment[], state: LogState): LogPosition {
   return { index, term };
 }
 
-function damaged(found: Found, offset: number): LogError {
-  const file = found.file.path;
-  return new LogError("LOG_CORRUPT", "what had been synced is damaged", { file, offset });
-}
-
 /** A reset that a crash cut short has brought its base, and not yet the commit index behind it. */
 function withBaseCommitted(state: LogState): LogState {
   const commitIndex = Math.max(state.hardState.commitIndex, state.base.index);
@@ -397,10 +331,4 @@ function endOfTraces(bytes: Buffer, from: number): number {
   let end = bytes.length;
   while (end > from && bytes[end - 1] === 0) end -= 1;
   return end;
-}
-
-function readAll(file: OpenFile): Buffer {
-  const bytes = Buffer.allocUnsafe(file.size());
-  const count = file.readNow(bytes, 0);
-  return bytes.subarray(0, count);
 }

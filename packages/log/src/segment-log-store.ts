@@ -20,9 +20,16 @@ import { LogError, translated } from "./log-error.ts";
 import { stateBytes } from "./log-mark.ts";
 import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
 import { LogTail } from "./log-tail.ts";
-import { identityOf, recoverLog, type RecoveredLog, removeLeftovers } from "./recovery.ts";
+import {
+  demandOwn,
+  identityOf,
+  recoverLog,
+  type RecoveredLog,
+  removeLeftovers,
+} from "./recovery.ts";
+import { SealedSegments } from "./repair/sealed-segments.ts";
 import { type Segment, TRAILER_BYTES } from "./segment.ts";
-import { type LogIdentity, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
 
 export interface SegmentLogInit extends LogPlace {
@@ -39,6 +46,8 @@ export class SegmentLogStore implements LogStore {
   readonly #lock: DirectoryLock;
   readonly #maker: SegmentMaker;
   readonly #queue: AppendQueue;
+  /** Reads what is sealed through, and makes anew what is damaged of it. */
+  readonly sealed: SealedSegments;
   readonly #tail: LogTail;
   readonly #salt: number;
   readonly #segments: Segment[];
@@ -56,6 +65,8 @@ export class SegmentLogStore implements LogStore {
   #pendingBytes = 0;
   readonly #onClosed: (() => void)[] = [];
   #state: "open" | "closing" | "closed" | "failed" = "open";
+  /** The last segment that is begun on the disk. */
+  #begunId: number;
   /** Bytes that a crash had torn at the end, and that were cut as the log was opened. */
   readonly tornBytes: number;
 
@@ -113,6 +124,7 @@ export class SegmentLogStore implements LogStore {
         },
         take: () => this.#takeNext(),
         onBegun: () => {
+          this.#begunId = this.#queue.active.id;
           this.#makeNext();
         },
       },
@@ -128,8 +140,28 @@ export class SegmentLogStore implements LogStore {
         this.#syncedIndex = this.#beforeRewrites(index);
       },
     });
+    this.#begunId = active.id;
+    this.sealed = this.#careForSealed();
     this.#dropTrimmed(state.base.index);
     if (next === undefined) this.#makeNext();
+  }
+
+  #careForSealed(): SealedSegments {
+    const { fileSystem, directory } = this.#init;
+    return new SealedSegments({
+      fileSystem,
+      directory,
+      segments: () => this.#segments,
+      begunId: () => this.#begunId,
+      state: () => ({ hardState: this.#hardState, base: this.#base }),
+      term: (index) => this.term(index),
+      replace: (former, next) => {
+        this.#segments[this.#segments.indexOf(former)] = next;
+      },
+      onFailure: (error) => {
+        this.#fail(error);
+      },
+    });
   }
 
   hardState(): HardState {
@@ -315,10 +347,12 @@ export class SegmentLogStore implements LogStore {
       this.#queue.drain(() => {
         this.#queue.stop();
         this.#maker.stop();
-        this.#onMade = () => {
-          this.#release();
-        };
-        if (!this.#isMaking) this.#release();
+        this.sealed.stop(() => {
+          this.#onMade = () => {
+            this.#release();
+          };
+          if (!this.#isMaking) this.#release();
+        });
       });
     });
   }
@@ -416,6 +450,7 @@ export class SegmentLogStore implements LogStore {
         !isSealed || i === segments.length - 1 || (table.count > 0 && table.lastIndex > baseIndex),
     );
     const trimmed = segments.splice(0, count);
+    this.sealed.onDropped(trimmed);
     if (this.#trimmed === undefined) this.#trimmed = trimmed.pop();
     if (trimmed.length === 0) return;
     try {
@@ -462,14 +497,4 @@ export class SegmentLogStore implements LogStore {
     this.#state = "closed";
     for (const onClosed of this.#onClosed.splice(0)) onClosed();
   }
-}
-
-function demandOwn(found: LogIdentity, own: LogIdentity, file: string): void {
-  const differences = (["clusterId", "groupId", "nodeId", "incarnation"] as const)
-    .filter((field) => found[field] !== own[field])
-    .map((field) => `${field} ${found[field]} in place of ${own[field]}`);
-  if (differences.length === 0) return;
-  throw new LogError("LOG_FOREIGN", `the log is another one's: ${differences.join(", ")}`, {
-    file,
-  });
 }

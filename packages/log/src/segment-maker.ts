@@ -16,6 +16,8 @@ import { Segment } from "./segment.ts";
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
 
 export const SPARE_NAME = "spare.tmp";
+/** A damaged segment that is being made anew: see repair/segment-rewrite.ts. */
+export const REPAIR_NAME = "repair.tmp";
 
 const ZEROS = new Uint8Array(1 << 20);
 /** Zeros between two syncs: a sync of more would hold up that of an append. */

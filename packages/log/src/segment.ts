@@ -56,22 +56,26 @@ export class Segment {
   }
 
   /**
-   * Reads entries from the file.
+   * Reads entries from the file, up to the first that is damaged.
    *
    * @param range - `[low, high)`, all of them in this segment.
    * @param bytesMax - As `entryBytes` counts; the first entry comes however large it is.
    * @returns the entries, whose data share one buffer that nobody else has.
-   * @throws LogError `LOG_CORRUPT`, `LOG_FAILED`
+   * @throws LogError `LOG_CORRUPT` if the first one is damaged; `LOG_FAILED`
    */
   read(range: { readonly low: number; readonly high: number }, bytesMax: number): LogEntry[] {
     const { low } = range;
     const { high, start, end } = this.#extent(range, bytesMax);
     const block = Buffer.allocUnsafe(end - start);
-    this.#fill(block, start);
+    this.#fill(block, start, low);
     const entries: LogEntry[] = [];
     let bytes = 0;
     for (let index = low; index < high; index++) {
       const entry = this.#parse(block, start, index);
+      if (entry instanceof LogError) {
+        if (entries.length === 0) throw entry;
+        break;
+      }
       bytes += entryBytes(entry);
       if (bytes > bytesMax && entries.length > 0) break;
       entries.push(entry);
@@ -98,13 +102,13 @@ export class Segment {
     if (table.has(index + 1)) return table.offsetOf(index + 1);
     const offset = table.offsetOf(index);
     const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-    this.#fill(header, offset);
+    this.#fill(header, offset, index);
     const frame = readFrameHeader(header, 0, this.seed);
-    if (frame === undefined) throw this.#corrupt("an entry's frame is damaged", offset);
+    if (frame === undefined) throw this.#corrupt("an entry's frame is damaged", { offset, index });
     return Math.min(offset + frameBytes(frame.length), this.header.segmentBytes);
   }
 
-  #fill(block: Buffer, start: number): void {
+  #fill(block: Buffer, start: number, index: number): void {
     const file = this.file.path;
     let count: number;
     try {
@@ -112,23 +116,24 @@ export class Segment {
     } catch (cause) {
       throw new LogError("LOG_FAILED", "a segment cannot be read", { file, offset: start, cause });
     }
-    if (count < block.length) throw this.#corrupt("a segment is cut short", start + count);
+    const offset = start + count;
+    if (count < block.length) throw this.#corrupt("a segment is cut short", { offset, index });
   }
 
-  #parse(block: Buffer, start: number, index: number): LogEntry {
+  #parse(block: Buffer, start: number, index: number): LogEntry | LogError {
     const offset = this.table.offsetOf(index);
     const at = offset - start;
     const frame = readFrameHeader(block, at, this.seed);
     if (frame === undefined || frame.index !== index || !isEntry(frame))
-      throw this.#corrupt("an entry's frame is damaged", offset);
+      return this.#corrupt("an entry's frame is damaged", { offset, index });
     const data = block.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + frame.length);
     if (data.length !== frame.length || crc32(data) !== frame.payloadChecksum)
-      throw this.#corrupt("an entry is damaged", offset);
+      return this.#corrupt("an entry is damaged", { offset, index });
     return entryOf(frame, data);
   }
 
-  #corrupt(message: string, offset: number): LogError {
-    return new LogError("LOG_CORRUPT", message, { file: this.file.path, offset });
+  #corrupt(message: string, place: { readonly offset: number; readonly index: number }): LogError {
+    return new LogError("LOG_CORRUPT", message, { file: this.file.path, ...place });
   }
 }
 

@@ -8,6 +8,10 @@ const REPLACE =
 
 const KEEP = "Keep a copy of the directory, and edit or delete nothing in it.";
 
+const RECOVER =
+  "Open the node with recoverFromPeers: true, and the others give what is lacking, unless it was " +
+  "written last.";
+
 const NOT_HERE = "Looking at a log does not lead to this: please report it.";
 
 /** One row per code; a missing row does not compile. */
@@ -22,10 +26,10 @@ const ADVICE: Readonly<Record<LogErrorCode, string>> = {
     "Files of two logs are mixed, as by a copy or a backup that was put in the wrong place: put " +
     `back those that belong here. ${REPLACE}`,
   LOG_VERSION: "Use the quorumlog-log of the version that wrote the log, or a later one.",
-  LOG_SEGMENT_MISSING: `Put the file back, if it was moved. ${KEEP} ${REPLACE}`,
+  LOG_SEGMENT_MISSING: `Put the file back, if it was moved. ${KEEP} ${RECOVER} ${REPLACE}`,
   LOG_CORRUPT:
-    `Ask the disk how it is (smartctl, the kernel's log). ${KEEP} Restore the file from a copy ` +
-    `of this node, stopped, of this very state. ${REPLACE}`,
+    `Ask the disk how it is (smartctl, the kernel's log). ${KEEP} ${RECOVER} Or restore the file ` +
+    `from a copy of this node, stopped, of this very state. ${REPLACE}`,
   LOG_FAILED:
     "The cause is the system's: permissions (use the account of the node), or a disk that fails " +
     "(the kernel's log tells).",

@@ -12,7 +12,7 @@ import { LogError } from "../log-error.ts";
 import { isBefore, type StreamPosition } from "../log-mark.ts";
 import { recoverLog, type RecoveredLog } from "../recovery.ts";
 import type { Segment } from "../segment.ts";
-import { segmentIdOf } from "../segment-maker.ts";
+import { segmentIdOf, segmentName } from "../segment-maker.ts";
 import { readSegmentFile, segmentNamesIn } from "./segment-file.ts";
 import { type EntryRange, type Finding, scrubSegment, type SegmentScrub } from "./segment-scrub.ts";
 
@@ -64,6 +64,7 @@ class Verifier {
       this.#scrub(name);
     });
     onProgress({ done: names.length, of: names.length });
+    this.#noteGaps(names.map((name) => segmentIdOf(name) as number));
     for (const [i, scrub] of this.#scrubs.entries()) {
       const follower = this.#scrubs[i + 1];
       if (follower?.beginning !== undefined) this.#demandSealed(scrub, follower);
@@ -91,6 +92,18 @@ class Verifier {
     if (recovered instanceof LogError) return names;
     const firstId = (recovered.segments[0] as Segment).id;
     return names.filter((name) => (segmentIdOf(name) as number) >= firstId);
+  }
+
+  /** Each file that is not there: which of them are missed the error says, of the first. */
+  #noteGaps(ids: readonly number[]): void {
+    const last = ids.at(-1) ?? 0;
+    for (let segmentId = ids[0] ?? last; segmentId < last; segmentId++) {
+      if (ids.includes(segmentId)) continue;
+      const file = join(this.#init.directory, segmentName(segmentId));
+      const message = "there is no such file: it was trimmed, or it is lost";
+      const entries = undefined;
+      this.#findings.push({ kind: "note", segmentId, file, offset: 0, bytes: 0, message, entries });
+    }
   }
 
   #scrub(name: string): void {

@@ -95,6 +95,11 @@ export class Machine {
     }
   }
 
+  /** Something that is not of the disk, and takes its turn with it. */
+  later(run: () => void): void {
+    this.#jobs.push(run);
+  }
+
   /** Runs one callback that is due; returns false if there is none. */
   step(): boolean {
     const job = this.#jobs.shift();
