@@ -2,9 +2,10 @@
  * What the core reads back: the stable part of the log. Writing is the driver's, by `AppendWork`.
  *
  * Reads are synchronous, so that `step` is: an implementation keeps the recent tail in memory. A
- * log is compacted up to the core's `appliedIndex` at most, and only under a durable snapshot. A
- * read that fails for any other reason than the ones below throws, and the node stops; it never
- * answers with less than there is.
+ * log is compacted up to the core's `appliedIndex` at most, and only under a durable snapshot.
+ * Entries that are `unreadable` for now, as they are being repaired, are asked for again: by a
+ * leader with the next answer of the follower, and to be applied with the next tick. A read that
+ * fails for any other reason throws, and the node stops.
  */
 
 import type { Configuration } from "./configuration.ts";
@@ -41,7 +42,11 @@ export interface LogStorage {
    *
    * @returns `undefined` if `low` has been compacted away.
    */
-  entries(range: { low: LogIndex; high: LogIndex; bytesMax: number }): readonly Entry[] | undefined;
+  entries(range: {
+    low: LogIndex;
+    high: LogIndex;
+    bytesMax: number;
+  }): readonly Entry[] | "unreadable" | undefined;
 
   /** The newest snapshot to send to a follower; `undefined` while none can be had. */
   snapshot(): Snapshot | undefined;

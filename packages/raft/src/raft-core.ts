@@ -109,14 +109,14 @@ export class RaftCore {
     if (leader === undefined) tickElection(core, elapsed);
     else tickLeader(core, leader, elapsed);
     expireForwardedReads(core);
+    core.log.retryReads();
     core.checkInvariants();
   }
 
   /**
    * Proposes commands, to be appended as one batch.
    *
-   * @param commands - At least one, none of them empty. Owned by the core from here on: do not
-   * write to them.
+   * @param commands - At least one, none of them empty. Owned by the core: do not write to them.
    * @param checksums - One for each command, to be carried with its entry: see `Entry`.
    * @throws TypeError or RangeError if they are anything else; nothing is appended.
    */

@@ -31,6 +31,8 @@ export class RaftLog {
   #applied: LogIndex;
   #applyingBytes = 0;
   #applyingPaused = false;
+  /** Entries from here on cannot be read for now: they are not applied before the next tick. */
+  #unreadableFrom: LogIndex = Infinity;
 
   constructor(init: {
     storage: LogStorage;
@@ -94,7 +96,10 @@ export class RaftLog {
     return last.term > own.term || (last.term === own.term && last.index >= own.index);
   }
 
-  /** Entries from `low` on, up to `bytesMax` but at least one; `undefined` if compacted away. */
+  /**
+   * Entries from `low` on, up to `bytesMax` but at least one; `undefined` if compacted away, and
+   * none at the end, or if they cannot be read for now.
+   */
   entries(low: LogIndex, bytesMax: number): readonly Entry[] | undefined {
     const lastIndex = this.lastIndex();
     if (low > lastIndex) return [];
@@ -241,8 +246,15 @@ export class RaftLog {
     const bytesMax = this.#applyingBytesMax - this.#applyingBytes;
     assert(bytesMax > 0, "applying is paused when its limit is reached");
     const high = this.#appliableIndex(allowUnstable) + 1;
-    const entries = this.#slice({ low: this.#applying + 1, high, bytesMax });
-    return required(entries, "what is not applied is not compacted");
+    const page = this.#slice({ low: this.#applying + 1, high, bytesMax });
+    const entries = required(page, "what is not applied is not compacted");
+    if (entries.length === 0) this.#unreadableFrom = this.#applying + 1;
+    return entries;
+  }
+
+  /** What could not be read may be readable by now. */
+  retryReads(): void {
+    this.#unreadableFrom = Infinity;
   }
 
   /** Entries up to `index` were handed out to be applied. */
@@ -264,13 +276,14 @@ export class RaftLog {
     this.#applyingPaused = this.#applyingBytes >= this.#applyingBytesMax;
   }
 
-  /** Whether one of the committed entries that are not applied satisfies `test`. */
+  /** Whether one of the committed entries that are not applied may satisfy `test`. */
   someUnapplied(test: (entry: Entry) => boolean): boolean {
     let low = this.#applied + 1;
     while (low <= this.#commitIndex) {
       const range = { low, high: this.#commitIndex + 1, bytesMax: this.#applyingBytesMax };
       const page = required(this.#slice(range), "what is not applied is not compacted");
-      if (page.some(test)) return true;
+      // What cannot be read may be just that.
+      if (page.length === 0 || page.some(test)) return true;
       low += page.length;
     }
     return false;
@@ -295,12 +308,14 @@ export class RaftLog {
   }
 
   #appliableIndex(allowUnstable: boolean): LogIndex {
-    return allowUnstable
-      ? this.#commitIndex
-      : Math.min(this.#commitIndex, this.#unstable.offset - 1);
+    const readable = Math.min(this.#commitIndex, this.#unreadableFrom - 1);
+    return allowUnstable ? readable : Math.min(readable, this.#unstable.offset - 1);
   }
 
-  /** `[low, high)` up to `bytesMax` but at least one; `undefined` if storage compacted `low`. */
+  /**
+   * `[low, high)` up to `bytesMax` but at least one, unless storage cannot read it for now;
+   * `undefined` if storage compacted `low`.
+   */
   #slice(range: { low: LogIndex; high: LogIndex; bytesMax: number }): readonly Entry[] | undefined {
     const { low, high, bytesMax } = range;
     const offset = this.#unstable.offset;
@@ -308,6 +323,10 @@ export class RaftLog {
     const stableHigh = Math.min(high, offset);
     const stable = this.#storage.entries({ low, high: stableHigh, bytesMax });
     if (stable === undefined) return undefined;
+    if (stable === "unreadable") {
+      sometimes("entries unreadable for now");
+      return [];
+    }
     assert(stable.length > 0, "storage returns at least one entry");
     assert((stable[0] as Entry).index === low, "storage returns what was asked for");
     if (stable.length < stableHigh - low || high <= offset) return stable;
