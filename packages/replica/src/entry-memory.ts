@@ -99,5 +99,7 @@ function isRead(envelope: Envelope): boolean {
     if (message.type === "AppendEntries") return message.entries.length === 0;
     return message.type !== "InstallSnapshot";
   }
-  return envelope.kind !== "snapshotChunk" && envelope.kind !== "introduction";
+  // The entries of a reply are kept until the file that lacked them is made anew.
+  const { kind } = envelope;
+  return kind !== "snapshotChunk" && kind !== "introduction" && kind !== "entriesReply";
 }

@@ -57,6 +57,7 @@ export class GroupDuties {
   #lookedBytes = 0;
   /** Since when trims wait for a member that is behind. */
   #heldSince: number | undefined;
+  #isBaseDamaged = false;
   #clockTrouble: "clockAhead" | "logTimeAhead" | undefined;
   #cancel: () => void = () => undefined;
 
@@ -69,7 +70,6 @@ export class GroupDuties {
     });
     this.#care = new LeadershipCare(preferredLeaders);
     this.#own = this.#check();
-    if (this.#own.isDamaged) this.#tellDamage();
     init.replica.peers.tellHealth(this.#own);
     this.#lookLater();
   }
@@ -181,7 +181,6 @@ export class GroupDuties {
     replica.guarded(() => {
       const before = this.#own;
       this.#own = this.#check();
-      if (this.#own.isDamaged && !before.isDamaged) this.#tellDamage();
       if (this.#own.isFull && !before.isFull) replica.peers.tellHealth(this.#own);
     });
   }
@@ -192,8 +191,15 @@ export class GroupDuties {
     this.#lookedBytes = state.logBytes;
     const lagMs = replica.disk.lagMs();
     const isSuspect = replica.status().loss?.isSuspect === true;
-    const signs = { freeBytes: freeBytes(), lagMs, snapshotBytes, hasBaseSnapshot, isSuspect };
-    return this.#health.check(environment.now(), signs);
+    this.#lookAtBase(hasBaseSnapshot);
+    return this.#health.check(environment.now(), {
+      freeBytes: freeBytes(),
+      lagMs,
+      snapshotBytes,
+      hasBaseSnapshot,
+      isLogDamaged: replica.care.isDamaged(),
+      isSuspect,
+    });
   }
 
   /** Even for what was appended since the last look, and waits to be. */
@@ -222,9 +228,12 @@ export class GroupDuties {
     onEvent({ type: trouble, milliseconds });
   }
 
-  #tellDamage(): void {
+  /** Says once that it is damaged; of the log itself, whoever met the damage tells. */
+  #lookAtBase(isWhole: boolean): void {
+    const isNews = !isWhole && !this.#isBaseDamaged;
+    this.#isBaseDamaged = !isWhole;
     const { index } = this.#init.replica.log.base();
-    this.#init.onEvent({ type: "baseDamaged", index });
+    if (isNews) this.#init.onEvent({ type: "baseDamaged", index });
   }
 
   #lookForSuspects(): void {

@@ -1,6 +1,7 @@
 /**
+/**
  * To whom a leader hands over without being asked: away from a disk that became slow, or has lost
- * what a new node needs, and back to the node that is preferred, once it is ready.
+ * what a follower or a new node needs, and back to the node that is preferred, once it is ready.
  */
 
 import type { ProgressView } from "@quorumlog/raft";

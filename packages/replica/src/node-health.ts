@@ -9,7 +9,7 @@ export interface HealthReport {
   readonly isFull: boolean;
   /** Its disk took far too long, not long ago. */
   readonly isSlow: boolean;
-  /** The snapshot that its log begins behind is damaged: it can bring up no new node. */
+  /** Its log, or the snapshot that this begins behind, is damaged: it cannot bring up others. */
   readonly isDamaged: boolean;
   /** It may lack what it has acknowledged, and does not vote. */
   readonly isSuspect: boolean;
@@ -23,6 +23,8 @@ export interface HealthSigns {
   /** Of its newest snapshot: the next one is about as large, and is there before that one goes. */
   readonly snapshotBytes: number;
   readonly hasBaseSnapshot: boolean;
+  /** Entries of its log cannot be read. */
+  readonly isLogDamaged: boolean;
   readonly isSuspect: boolean;
 }
 
@@ -55,7 +57,7 @@ export class NodeHealth {
     this.#isFull = signs.freeBytes < bytesNeeded;
     this.#roomBytes = signs.freeBytes - bytesNeeded;
     if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
-    const isDamaged = !signs.hasBaseSnapshot;
+    const isDamaged = signs.isLogDamaged || !signs.hasBaseSnapshot;
     const { isSuspect } = signs;
     return { isFull: this.#isFull, isSlow: now < this.#slowUntil, isDamaged, isSuspect };
   }

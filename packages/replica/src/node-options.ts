@@ -13,7 +13,7 @@ import { type Flush, parseFlush } from "./flush-mode.ts";
 import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts";
 import type { Machine } from "./machine.ts";
 import type { NodeIdentity } from "./node-directory.ts";
-import { type GroupInit, type IfMissing, openNode } from "./open-group.ts";
+import { type GroupInit, type IfMissing, openNode, recoverGroup } from "./open-group.ts";
 import { isAddress } from "./peer-directory.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
@@ -62,6 +62,13 @@ export interface NodeOptions {
    * left in place. Default false.
    */
   readonly acceptLoss?: boolean;
+  /**
+   * Whether entries that are damaged on this node's disk come from its peers: as it is opened,
+   * where it takes no part in the group until they have come, and while it runs. Without it a
+   * damaged log does not open, and a node stops that meets damage in what it has to read. Damage
+   * of what was written last is never repaired: replace the node. Default false.
+   */
+  readonly recoverFromPeers?: boolean;
   /** Limits and times; see {@link ReplicaTuning} for their defaults. */
   readonly tuning?: Partial<ReplicaTuning>;
   readonly onEvent?: ReplicaEventListener;
@@ -70,7 +77,7 @@ export interface NodeOptions {
    * as its process likes. Default none. See `LmdbTables` of `@quorumlog/tables`.
    */
   readonly checkpoint?: Checkpoint;
-  /** Gives up opening, while founders wait for each other. */
+  /** Gives up opening, while founders wait for each other, or a damaged log for its peers. */
   readonly signal?: AbortSignal;
   readonly fileSystem?: FileSystem;
   readonly environment?: Environment;
@@ -108,14 +115,9 @@ export async function openNodeParts(
   const shared = options.transport;
   const transport = shared ?? (await listen(options, identity));
   const close = shared === undefined ? () => closeTransport(transport) : undefined;
-  const founding = await agree(options, { identity, addresses, transport }).catch(
-    async (error: unknown) => {
-      await close?.();
-      throw error;
-    },
-  );
-  return {
-    init: {
+  try {
+    const founding = await agree(options, { identity, addresses, transport });
+    const init = {
       ...place,
       identity,
       founding,
@@ -125,13 +127,36 @@ export async function openNodeParts(
       leaseReads: options.leaseReads === true,
       flush,
       acceptLoss: options.acceptLoss === true,
+      recoverFromPeers: options.recoverFromPeers === true,
       transport,
       machine,
       checkpoint: options.checkpoint,
       onEvent: onEvent ?? (() => undefined),
-    },
-    close,
-  };
+    };
+    await recover(init, options.signal);
+    return { init, close };
+  } catch (error) {
+    await close?.();
+    throw error;
+  }
+}
+
+/** Where the log is damaged, and peers are to mend that. */
+function recover(init: Omit<GroupInit, "onTurn">, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      recovery?.stop();
+    };
+    const recovery = recoverGroup(init, (error) => {
+      signal?.removeEventListener("abort", onAbort);
+      if (error === undefined) resolve();
+      else if (signal?.aborted === true) reject(new ReplicaError("ABORTED", error.message));
+      else reject(error);
+    });
+    if (recovery === undefined) resolve();
+    else if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+  });
 }
 
 /** With the other founders, on a disk that has no log yet. */

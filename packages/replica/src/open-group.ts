@@ -2,11 +2,11 @@
 
 import {
   createLog,
+  DamagedLog,
   type FileSystem,
   type LogBase,
   LogError,
   type LogPlace,
-  type LogStore,
   nodeFileSystem,
   parseLogOptions,
   SegmentLogStore,
@@ -22,6 +22,7 @@ import { FlushNote } from "./flush-note.ts";
 import { FoundedTransport } from "./founded-transport.ts";
 import { FOUNDER_INCARNATION, foundingBase, foundingDigest, joiningBase } from "./founding.ts";
 import type { FoundingResult } from "./founding-agreement.ts";
+import { LogRecovery } from "./log-recovery.ts";
 import type { Machine } from "./machine.ts";
 import {
   drawIncarnation,
@@ -79,6 +80,8 @@ export interface GroupInit extends GroupPlace {
   readonly flush?: FlushMode;
   /** What a crash of the host may have cost is lost: this node takes part without it. */
   readonly acceptLoss?: boolean;
+  /** Whether entries that are damaged here come from peers: see `NodeOptions`. */
+  readonly recoverFromPeers?: boolean;
   readonly transport: Transport;
   readonly machine: Machine | undefined;
   readonly checkpoint?: Checkpoint | undefined;
@@ -129,6 +132,34 @@ export function openNode(place: GroupPlace): NodeIdentity {
   const identity = { clusterId, nodeId, incarnation, groupIds: [], foundings: [] };
   writeNodeIdentity(fileSystem, directory, identity);
   return identity;
+}
+
+/**
+ * Begins to repair the log of a group that does not open.
+ *
+ * @returns `undefined` if there is nothing to repair, or it is not to be: the group can be opened.
+ * @throws LogError for whatever cannot be repaired.
+ */
+export function recoverGroup(
+  init: Omit<GroupInit, "onTurn" | "machine">,
+  onDone: (error: Error | undefined) => void,
+): LogRecovery | undefined {
+  const { groupId, nodeId, identity, addresses, onEvent } = init;
+  if (init.recoverFromPeers !== true || !identity.groupIds.includes(groupId)) return undefined;
+  const fileSystem = init.fileSystem ?? nodeFileSystem;
+  const environment = init.environment ?? nodeEnvironment;
+  const damaged = DamagedLog.find(fileSystem, logDirectory(init));
+  if (damaged === undefined) return undefined;
+  const onFailure = (error: Error): void => {
+    onEvent({ type: "failed", error });
+  };
+  const place = { damaged, groupId, nodeId, addresses, environment, onEvent, onDone };
+  try {
+    return new LogRecovery({ ...place, transport: foundedTransport(init, onFailure) });
+  } catch (error) {
+    damaged.close();
+    throw error;
+  }
 }
 
 /** @throws LogError, SnapshotError, ReplicaError for whatever is wrong with what is on the disk. */
@@ -224,12 +255,15 @@ function openNote(init: GroupInit, environment: Environment): FlushNote {
 
 function openReplica(
   init: GroupInit,
-  parts: Pick<ReplicaInit, "environment" | "log" | "snapshots" | "transport" | "kept"> & {
+  parts: Pick<ReplicaInit, "environment" | "snapshots" | "transport" | "kept"> & {
+    readonly log: SegmentLogStore;
     readonly note: FlushNote;
   },
 ): Replica {
   const { machine, onEvent, tuning } = init;
   const { note } = parts;
+  const scrub = { bytesPerSecond: tuning.scrubBytesPerSecond, restMs: tuning.scrubEveryMs };
+  const recoverFromPeers = init.recoverFromPeers === true;
   return new Replica({
     ...parts,
     flushNote: {
@@ -239,6 +273,7 @@ function openReplica(
         onEvent({ type: "suspicionCleared" });
       },
     },
+    care: { sealed: parts.log.sealed, recoverFromPeers, scrub },
     nodeId: init.nodeId,
     incarnation: init.identity.incarnation,
     groupId: init.groupId,
@@ -294,7 +329,10 @@ function syncGroupDirectory({ directory, groupId, fileSystem = nodeFileSystem }:
 }
 
 /** For frames of the founding that this node holds to, or of the first one that it learns of. */
-function foundedTransport(init: GroupInit, onFailure: (error: Error) => void): FoundedTransport {
+function foundedTransport(
+  init: Pick<GroupInit, "directory" | "groupId" | "onEvent" | "transport" | "fileSystem">,
+  onFailure: (error: Error) => void,
+): FoundedTransport {
   const { directory, groupId, onEvent, transport } = init;
   const fileSystem = init.fileSystem ?? nodeFileSystem;
   const noted = readNodeIdentity(fileSystem, directory);
@@ -317,10 +355,10 @@ function openLog(
   init: GroupInit,
   environment: Environment,
   onFailure: (error: Error) => void,
-): LogStore {
+): SegmentLogStore {
   const { nodeId, groupId, identity, tuning } = init;
   const fileSystem = init.fileSystem ?? nodeFileSystem;
-  const directory = join(groupDirectory(init.directory, groupId), "log");
+  const directory = logDirectory(init);
   const { clusterId, incarnation } = identity;
   const { segmentBytes, tailBytesMax } = tuning;
   const place = {
@@ -337,10 +375,29 @@ function openLog(
     });
   }
   const { flush } = init;
-  if (flush?.mode !== "async") return SegmentLogStore.open({ ...place, onFailure });
-  const { intervalMs, bytes } = flush;
-  const after = (delayMs: number, run: () => void): (() => void) => environment.after(delayMs, run);
-  return SegmentLogStore.open({ ...place, onFailure, flush: { intervalMs, bytes, after } });
+  try {
+    if (flush?.mode !== "async") return SegmentLogStore.open({ ...place, onFailure });
+    const { intervalMs, bytes } = flush;
+    const after = (delayMs: number, run: () => void): (() => void) =>
+      environment.after(delayMs, run);
+    return SegmentLogStore.open({ ...place, onFailure, flush: { intervalMs, bytes, after } });
+  } catch (error) {
+    throw error instanceof LogError ? withAdvice(error, init) : error;
+  }
+}
+
+function logDirectory({ directory, groupId }: Pick<GroupInit, "directory" | "groupId">): string {
+  return join(groupDirectory(directory, groupId), "log");
+}
+
+function withAdvice(error: LogError, { recoverFromPeers }: GroupInit): LogError {
+  const isDamage = error.code === "LOG_CORRUPT" || error.code === "LOG_SEGMENT_MISSING";
+  if (!isDamage || recoverFromPeers === true) return error;
+  return LogError.extending(
+    error,
+    "Open it with recoverFromPeers: true, and what is lacking comes from the other nodes; " +
+      "if that is refused, replace the node",
+  );
 }
 
 /** Makes the group's log; a crash may have come between that and the note that it was made. */

@@ -1,5 +1,6 @@
 /**
- * What a group's replicas say to each other: consensus, and the bytes of snapshots. Little endian.
+ * What a group's replicas say to each other: consensus, the bytes of snapshots, and of entries
+ * that one has lost. Little endian.
  * On the wire it stands behind the group's founding: see founded-transport.ts.
  *
  *      0  u8   kind
@@ -7,13 +8,15 @@
  *
  *      1  u32  others: CRC-32 of all that follows
  *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
- *              health: 1 if the disk is full, 2 if it is slow, 4 if the log's base is damaged, and
- *              8 if the node is suspect
+ *              health: 1 if the disk is full, 2 if it is slow, 4 if the log or its base is damaged,
+ *              and 8 if the node is suspect; entries: the index of the first one
  *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
- *              founder's whose group has not begun; health: the sender's clock on the wall
- *     21  f64  offset in the file
+ *              founder's whose group has not begun; health: the sender's clock on the wall;
+ *              entries: the number of the question
+ *     21  f64  offset in the file; entries: the index behind the last one, or the verdict
  *     29       chunk: the file's bytes from there; introduction: what configuration-codec.ts
- *              writes, as long as the offset says, then the sender's address, UTF-8
+ *              writes, as long as the offset says, then the sender's address, UTF-8; entries: see
+ *              entry-transfer.ts
  */
 
 import type { Configuration, Message } from "@quorumlog/raft";
@@ -21,6 +24,13 @@ import type { Lane } from "@quorumlog/transport";
 import { crc32 } from "node:zlib";
 import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
 import { decodeMessage, encodeMessage } from "./message-codec.ts";
+import {
+  decodeEntries,
+  encodeEntries,
+  type EntriesReply,
+  type EntriesRequest,
+  verdictCode,
+} from "./entry-transfer.ts";
 import type { HealthReport } from "./node-health.ts";
 
 const KIND = {
@@ -30,6 +40,8 @@ const KIND = {
   snapshotEnd: 4,
   introduction: 5,
   health: 6,
+  entriesRequest: 7,
+  entriesReply: 8,
 } as const;
 const HEALTH_FULL = 1;
 const HEALTH_SLOW = 2;
@@ -77,6 +89,9 @@ export type Envelope =
       /** The sender's: milliseconds since 1970. */
       readonly wallTime: number;
     }
+  /** The sender has lost entries, or has them. */
+  | ({ readonly kind: "entriesRequest" } & EntriesRequest)
+  | ({ readonly kind: "entriesReply" } & EntriesReply)
   /** The receiver needs nothing more. */
   | { readonly kind: "snapshotEnd"; readonly part: SnapshotPart };
 
@@ -100,6 +115,15 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     let index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
     index += (isDamaged ? HEALTH_DAMAGED : 0) + (isSuspect ? HEALTH_SUSPECT : 0);
     return sealed(KIND.health, { index, term: envelope.wallTime, offset: 0 }, NO_BYTES);
+  }
+  if (envelope.kind === "entriesRequest") {
+    const { low, high, number } = envelope;
+    return sealed(KIND.entriesRequest, { index: low, term: number, offset: high }, NO_BYTES);
+  }
+  if (envelope.kind === "entriesReply") {
+    const { low, number, verdict } = envelope;
+    const part = { index: low, term: number, offset: verdictCode(verdict) };
+    return sealed(KIND.entriesReply, part, encodeEntries(envelope));
   }
   const bytes = envelope.kind === "snapshotChunk" ? envelope.bytes : NO_BYTES;
   return sealed(KIND[envelope.kind], envelope.part, bytes);
@@ -156,6 +180,15 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
       };
       return { kind: "health", report, wallTime: part.term };
     }
+    case KIND.entriesRequest: {
+      const { index: low, term: number, offset: high } = part;
+      return { kind: "entriesRequest", low, high, number };
+    }
+    case KIND.entriesReply: {
+      const { index: low, term: number, offset: code } = part;
+      const reply = decodeEntries({ number, low, code }, bytes.subarray(TRANSFER_HEADER_BYTES));
+      return reply === undefined ? undefined : { kind: "entriesReply", ...reply };
+    }
     default:
       return undefined;
   }
@@ -179,6 +212,6 @@ export function isFrom(envelope: Envelope, nodeId: number): boolean {
 
 /** Entries and bytes of snapshots may be long; nothing else waits behind them. */
 export function laneOf(envelope: Envelope): Lane {
-  if (envelope.kind === "snapshotChunk") return "bulk";
+  if (envelope.kind === "snapshotChunk" || envelope.kind === "entriesReply") return "bulk";
   return envelope.kind === "raft" && envelope.message.type === "AppendEntries" ? "bulk" : "control";
 }

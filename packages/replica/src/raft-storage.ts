@@ -14,12 +14,14 @@ import { required } from "@quorumlog/std";
 import { decodeConfiguration } from "./configuration-codec.ts";
 import type { EntryMemory } from "./entry-memory.ts";
 import { FOUNDING_INDEX } from "./founding.ts";
+import type { LogCare } from "./log-care.ts";
 import { encodeDescriptor } from "./snapshot-descriptor.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 
 export interface RaftStorageInit {
   readonly log: LogStore;
   readonly snapshots: SnapshotStore;
+  readonly care: Pick<LogCare, "isAwaited" | "onDamage">;
   /** As of the index that the state was restored to. */
   readonly configuration: Configuration;
   readonly memory: EntryMemory;
@@ -28,12 +30,14 @@ export interface RaftStorageInit {
 export class RaftStorage implements LogStorage {
   readonly #log: LogStore;
   readonly #snapshots: SnapshotStore;
+  readonly #care: RaftStorageInit["care"];
   readonly #configuration: Configuration;
   readonly #memory: EntryMemory;
 
   constructor(init: RaftStorageInit) {
     this.#log = init.log;
     this.#snapshots = init.snapshots;
+    this.#care = init.care;
     this.#configuration = init.configuration;
     this.#memory = init.memory;
   }
@@ -58,10 +62,16 @@ export class RaftStorage implements LogStorage {
     low: LogIndex;
     high: LogIndex;
     bytesMax: number;
-  }): readonly Entry[] | undefined {
-    const entries = this.#log.entries(range);
-    if (entries !== undefined) this.#memory.borrow(entries);
-    return entries;
+  }): readonly Entry[] | "unreadable" | undefined {
+    if (this.#care.isAwaited(range.low)) return "unreadable";
+    try {
+      const entries = this.#log.entries(range);
+      if (entries !== undefined) this.#memory.borrow(entries);
+      return entries;
+    } catch (error) {
+      if (this.#care.onDamage(error)) return "unreadable";
+      throw error;
+    }
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Reads records by their offsets, out of what is committed and applied. */
 
-import type { LogStore } from "@quorumlog/log";
+import { type LogEntry, LogError, type LogStore } from "@quorumlog/log";
 import { holdBytes } from "@quorumlog/std";
 import { COMMAND_KIND, type Command, ContainerReader } from "./container.ts";
 import { ReplicaError } from "./replica-error.ts";
@@ -43,7 +43,7 @@ export class RecordReader {
 
   /**
    * The records from `from` on, up to `bytesMax` bytes but at least one, as far as they are
-   * committed and applied here.
+   * committed and applied here, and up to the first that is damaged.
    *
    * @throws ReplicaError `TRIMMED`, `BEYOND_END`; LogError `LOG_CORRUPT`
    */
@@ -59,11 +59,10 @@ export class RecordReader {
     const collection = { from, bytesMax, records, bytes: 0 };
     let place = this.#placeOf(from);
     while (place.index <= this.#keeper.appliedIndex && collection.bytes < bytesMax) {
-      const entries = this.#log.entries({
-        low: place.index,
-        high: this.#keeper.appliedIndex + 1,
-        bytesMax: Math.min(STRETCH_BYTES, bytesMax),
-      });
+      const bytesLeft = Math.min(STRETCH_BYTES, bytesMax);
+      const entries = this.#entriesFrom(place.index, bytesLeft, records.length > 0);
+      // What comes before damage is read without it.
+      if (entries === "damaged") break;
       if (entries === undefined) throw trimmed(from, this.#keeper.firstOffset);
       for (const { index, kind, data } of entries) {
         // The last one may have been taken in part: the next read looks at it again.
@@ -79,6 +78,19 @@ export class RecordReader {
     const nextOffset = nextOffsetOf(collection);
     this.#last = { from: nextOffset, place };
     return { records, nextOffset };
+  }
+
+  #entriesFrom(
+    low: number,
+    bytesMax: number,
+    hasRecords: boolean,
+  ): readonly LogEntry[] | "damaged" | undefined {
+    try {
+      return this.#log.entries({ low, high: this.#keeper.appliedIndex + 1, bytesMax });
+    } catch (error) {
+      if (hasRecords && error instanceof LogError && error.code === "LOG_CORRUPT") return "damaged";
+      throw error;
+    }
   }
 
   #placeOf(offset: number): Place {

@@ -1,6 +1,7 @@
 /** What a replica tells its owner without being asked. Nothing waits for whoever listens. */
 
 import type { Configuration, RoleName } from "@quorumlog/raft";
+import type { EntriesRefusal } from "./entry-fetcher.ts";
 
 export type ReplicaEvent =
   /** A group begins once all its founders have met and agreed: these have not yet. */
@@ -16,6 +17,20 @@ export type ReplicaEvent =
    * made or fetched again later, and until then the log is kept from an older one on.
    */
   | { readonly type: "snapshotFailed"; readonly index: number; readonly error: Error }
+  /** Entries of the log are damaged, as the error says with its file. */
+  | { readonly type: "logDamaged"; readonly error: Error }
+  /** All peers were asked for entries that were lost here, in vain: they are asked again. */
+  | {
+      readonly type: "logRepairWaiting";
+      /** `[low, high)`, as indexes of the log. */
+      readonly low: number;
+      readonly high: number;
+      readonly refusals: readonly EntriesRefusal[];
+    }
+  /** A file of the log was made anew, with so many entries of peers. */
+  | { readonly type: "logRepaired"; readonly file: string; readonly fetchedCount: number }
+  /** It was not, for now: it is tried again. */
+  | { readonly type: "logRepairFailed"; readonly error: Error }
   /**
    * The snapshot at `index`, which this node's log begins behind, is damaged: it serves, but can
    * bring up no node that needs it. A leader hands over, if another voter is well; the next trim

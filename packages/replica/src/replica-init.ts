@@ -1,10 +1,11 @@
 /** What a replica is made of. */
 
-import type { LogStore } from "@quorumlog/log";
+import type { LogStore, SealedSegments } from "@quorumlog/log";
 import type { RaftOptions } from "@quorumlog/raft";
 import type { Transport } from "@quorumlog/transport";
 import type { Environment } from "./environment.ts";
 import type { FlushNote } from "./flush-note.ts";
+import type { ScrubPace } from "./log-scrubber.ts";
 import type { Machine } from "./machine.ts";
 import type { ProposalLimits } from "./proposal-desk.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
@@ -18,6 +19,14 @@ export interface ReplicaTiming {
   readonly stallMs: number;
 }
 
+/** What is done about damage to the log's files. */
+export interface CareInit {
+  /** The part of the log that can be repaired; `undefined` if its store cannot do that. */
+  readonly sealed: SealedSegments | undefined;
+  readonly recoverFromPeers: boolean;
+  readonly scrub: ScrubPace;
+}
+
 export interface ReplicaInit {
   readonly nodeId: number;
   readonly incarnation: number;
@@ -29,6 +38,7 @@ export interface ReplicaInit {
   readonly flushNote: Pick<FlushNote, "loss" | "onCleared">;
   readonly environment: Environment;
   readonly log: LogStore;
+  readonly care: CareInit;
   readonly snapshots: SnapshotStore;
   readonly transport: Transport;
   /** By node id; those of the log come on top. */

@@ -30,6 +30,13 @@ export interface ReplicaTuning {
   /** What a leader sends of snapshots, per second. In `[64 KiB, 1 TiB]`, default 256 MiB. */
   readonly snapshotBytesPerSecond: number;
   /**
+   * How fast files of the log are read through in search of damage, per second; 0 if not at all. In
+   * `[0, 1 TiB]`, default 4 MiB.
+   */
+  readonly scrubBytesPerSecond: number;
+  /** From the end of that to its next beginning, in ms. In `[100, 2^31)`, default one day. */
+  readonly scrubEveryMs: number;
+  /**
    * Room to keep free on the disk, besides that for a snapshot: with less, appends are refused. In
    * `[0, 1 TiB]`, none or at least a segment; default four.
    */
@@ -66,6 +73,8 @@ const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
   pendingBytesMax: { min: 64 * KIB, max: 4096 * MIB, fallback: 64 * MIB },
   snapshotEveryBytes: { min: 64 * KIB, max: TIB, fallback: 64 * MIB },
   snapshotBytesPerSecond: { min: 64 * KIB, max: TIB, fallback: 256 * MIB },
+  scrubBytesPerSecond: { min: 0, max: TIB, fallback: 4 * MIB },
+  scrubEveryMs: { min: 100, max: 2 ** 31 - 1, fallback: 86_400_000 },
   diskReserveBytes: { min: 0, max: TIB, fallback: 256 * MIB },
   slowDiskMs: { min: 50, max: 60_000, fallback: 1_000 },
   timeoutMs: { min: TICK_MS, max: 2 ** 31 - 1, fallback: 10_000 },

@@ -31,6 +31,7 @@ import { EntryApplier } from "./entry-applier.ts";
 import { EntryMemory } from "./entry-memory.ts";
 import type { Environment } from "./environment.ts";
 import { GroupClock } from "./group-clock.ts";
+import { LogCare } from "./log-care.ts";
 import { PeerDirectory } from "./peer-directory.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope, isFrom, laneOf } from "./peer-envelope.ts";
 import { ProposalDesk } from "./proposal-desk.ts";
@@ -52,6 +53,7 @@ export class Replica implements GroupReceiver {
   readonly peers: PeerDirectory;
   readonly disk: DiskWatch;
   readonly clock: GroupClock;
+  readonly care: LogCare;
   readonly #init: ReplicaInit;
   readonly #environment: Environment;
   readonly #link: GroupLink;
@@ -76,25 +78,27 @@ export class Replica implements GroupReceiver {
     const guarded = this.guarded.bind(this);
     this.keeper = new StateKeeper({ log, snapshots, machine, kept, onEvent, guarded });
     const { configuration } = this.keeper;
+    const after = (delayMs: number, run: () => void): void => {
+      environment.after(delayMs, () => guarded(run));
+    };
+    this.care = this.#makeCare(after);
     const isReleased = machine === undefined || machine.copiesRecords === true;
-    this.#memory = new EntryMemory(environment.memory, isReleased);
+    const memory = new EntryMemory(environment.memory, isReleased);
+    this.#memory = memory;
     this.core = new RaftCore({
       id: init.nodeId,
       incarnation: init.incarnation,
       options: init.raft,
-      storage: new RaftStorage({ log, snapshots, configuration, memory: this.#memory }),
+      storage: new RaftStorage({ log, snapshots, care: this.care, configuration, memory }),
       appliedIndex: this.keeper.appliedIndex,
       seed: environment.random(),
       loss: init.flushNote.loss,
     });
-    this.proposals = new ProposalDesk(this.core, init.limits, this.#memory);
+    this.proposals = new ProposalDesk(this.core, init.limits, memory);
     const { core, keeper, proposals } = this;
     const now = (): number => environment.now();
     this.#applier = new EntryApplier({ core, keeper, proposals, now, onEvent });
     this.reads = new ReadDesk(this.core, init.raft.electionTicks * init.timing.tickMs);
-    const after = (delayMs: number, run: () => void): void => {
-      environment.after(delayMs, () => guarded(run));
-    };
     this.#notices = new CommitNotices({
       after,
       send: (message) => {
@@ -160,6 +164,18 @@ export class Replica implements GroupReceiver {
     });
   }
 
+  #makeCare(after: (delayMs: number, run: () => void) => void): LogCare {
+    return new LogCare({
+      ...this.#init,
+      ...this.#init.care,
+      after,
+      commitIndex: () => this.core.status().commitIndex,
+      configuration: () => this.keeper.configuration,
+      send: (to, envelope) => this.#link.isUp(to) && this.#send(to, envelope),
+      onRepaired: this.wantTurn.bind(this),
+    });
+  }
+
   isOpen(): boolean {
     return this.#state === "open";
   }
@@ -211,6 +227,7 @@ export class Replica implements GroupReceiver {
     if (!this.isOpen()) return;
     this.peers.onPeerUp(nodeId);
     this.guarded(() => {
+      this.care.onPeerUp(nodeId);
       this.#maybeFound();
     });
     this.#init.onEvent({ type: "peerUp", nodeId });
@@ -271,6 +288,7 @@ export class Replica implements GroupReceiver {
       return new ReplicaError(reason.code, reason.message, { outcome, cause: reason.cause });
     });
     this.reads.stop(reason);
+    this.care.stop();
     this.#sender.close();
   }
 
@@ -305,6 +323,10 @@ export class Replica implements GroupReceiver {
         return;
       case "snapshotEnd":
         this.#sender.onEnd(from, envelope.part);
+        return;
+      case "entriesRequest":
+      case "entriesReply":
+        this.care.onEnvelope(from, envelope);
     }
   }
 
@@ -442,7 +464,8 @@ export class Replica implements GroupReceiver {
     const { role, leaderId } = this.core;
     const isLed = role === "leader" || (role === "follower" && leaderId !== undefined);
     const isBehind = this.core.hasReady() || this.#applier.isBehind;
-    return !isLed || isBehind || this.proposals.pendingBytes > 0 || !this.reads.isIdle;
+    const isAwaited = this.proposals.pendingBytes > 0 || !this.reads.isIdle;
+    return !isLed || isBehind || isAwaited || this.care.isRepairing;
   }
 
   #onTime(ticks: number, passedMs: number): void {

@@ -13,6 +13,7 @@ import { type Environment, nodeEnvironment } from "./environment.ts";
 import { GroupDuties } from "./group-duties.ts";
 import { GroupWaits } from "./group-waits.ts";
 import { demandInteger } from "./append-outcome.ts";
+import type { LogCondition } from "./log-care.ts";
 import { MARKER_DRAFT, type RetentionPolicy, trimDraft } from "./leader-duties.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
@@ -54,6 +55,8 @@ export interface GroupStatus {
   readonly logBytes: number;
   /** How long the disk has been busy with the oldest write that is not done, in milliseconds. */
   readonly diskLagMs: number;
+  /** Of the log's files: what was found damaged, and when they were read through. */
+  readonly logCondition: LogCondition;
 }
 
 /** What a call that waits may be given. */
@@ -154,6 +157,7 @@ export class ReplicatedGroup {
       pendingBytes: this.replica.proposals.pendingBytes,
       logBytes: log.bytes,
       diskLagMs: this.replica.disk.lagMs(),
+      logCondition: this.replica.care.condition(),
     };
   }
 

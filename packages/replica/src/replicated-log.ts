@@ -170,18 +170,24 @@ export class ReplicatedLog extends ReplicatedGroup {
    * `readBarrier()`; without it, of some moment not long ago.
    *
    * @throws ReplicaError `TRIMMED`, `INVALID_ARGUMENT`, `CLOSED`, `FAILED`; LogError `LOG_CORRUPT`
+   *   for what is damaged: the message says whether it is being repaired
    */
   read(from: number, options: ReadOptions = {}): ReadResult {
     this.demandOpen();
     const { maxBytes = MIB } = options;
     demandInteger("from", from, 0, Number.MAX_SAFE_INTEGER);
     demandInteger("maxBytes", maxBytes, 1, READ_BYTES_MAX);
-    return this.#reader.read(from, maxBytes);
+    try {
+      return this.#reader.read(from, maxBytes);
+    } catch (error) {
+      throw this.replica.care.explained(error);
+    }
   }
 
   /**
    * Reads on and on, and waits at the end of the log for more; nothing is read ahead of whoever
-   * takes the records. Ends by `break`, or with `ABORTED`.
+   * takes the records. What is damaged is waited for, if it is being repaired. Ends by `break`, or
+   * with `ABORTED`.
    */
   async *tail(
     from: number,
@@ -193,7 +199,12 @@ export class ReplicatedLog extends ReplicatedGroup {
       demandNotAborted(signal);
       // An offset may be known that this node has not applied yet.
       if (next > this.status().nextOffset) await this.#moreThan(next - 1, signal);
-      const { records, nextOffset } = this.read(next, read);
+      const result = this.#readOrDamage(next, read);
+      if (result === undefined) {
+        await this.#repaired(signal);
+        continue;
+      }
+      const { records, nextOffset } = result;
       for (const record of records) yield record;
       next = nextOffset;
       if (records.length === 0) await this.#moreThan(next, signal);
@@ -210,9 +221,31 @@ export class ReplicatedLog extends ReplicatedGroup {
     await this.trimTo(before, options);
   }
 
+  /** @returns `undefined` if what comes next is being repaired. */
+  #readOrDamage(from: number, options: ReadOptions): ReadResult | undefined {
+    try {
+      return this.read(from, options);
+    } catch (error) {
+      if (this.replica.care.onDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #repaired(signal: AbortSignal | undefined): Promise<void> {
+    const { damagesRepaired } = this.replica.care.condition();
+    await this.#waitFor(
+      () => this.replica.care.condition().damagesRepaired > damagesRepaired,
+      signal,
+    );
+  }
+
   async #moreThan(offset: number, signal: AbortSignal | undefined): Promise<void> {
-    const look = (): true | undefined =>
-      this.replica.keeper.state.nextOffset > offset ? true : undefined;
+    await this.#waitFor(() => this.replica.keeper.state.nextOffset > offset, signal);
+  }
+
+  /** Until it is so; or for a while. */
+  async #waitFor(isSo: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    const look = (): true | undefined => (isSo() ? true : undefined);
     try {
       await this.waits.until(look, { why: "nothing came", timeoutMs: TAIL_WAIT_MS, signal });
     } catch (error) {

@@ -80,7 +80,7 @@ describe("a leader", () => {
     expect(new LeadershipCare([3]).look(view({ own: SLOW }))).toBe(3);
   });
 
-  test("with a damaged base hands over at once, and to nobody like it", () => {
+  test("whose log or base is damaged hands over at once, and to nobody like it", () => {
     const reports = new Map([
       [1, DAMAGED],
       [3, WELL],
@@ -97,6 +97,7 @@ describe("a leader", () => {
     ["gets a snapshot", [member(1, { state: "snapshot" as const })], WELL],
     ["has a full disk", [member(1)], FULL],
     ["has a slow disk", [member(1)], SLOW],
+    ["has a damaged log", [member(1)], DAMAGED],
     ["has said nothing of itself", [member(1)], undefined],
   ])("hands over to nobody who %s", (_name, progress, report) => {
     const reports = new Map(report === undefined ? [] : [[1, report] as const]);
@@ -112,6 +113,7 @@ describe("a node", () => {
     lagMs: 0,
     snapshotBytes: 0,
     hasBaseSnapshot: true,
+    isLogDamaged: false,
     isSuspect: false,
   };
 

@@ -8,6 +8,7 @@ export {
   openGroup,
   type OpenGroup,
   openNode,
+  recoverGroup,
 } from "../open-group.ts";
 export type { FlushMode } from "../flush-mode.ts";
 export { COMMAND_KIND, type CommandDraft } from "../container.ts";

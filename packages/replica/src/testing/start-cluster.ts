@@ -33,6 +33,7 @@ export interface ClusterOptions {
   readonly preferredLeaders?: readonly number[];
   readonly leaseReads?: boolean;
   readonly flush?: Flush;
+  readonly recoverFromPeers?: boolean;
   /** Time of the replicas; default that of the process. */
   readonly environment?: Environment;
   readonly retention?: LogOptions["retention"];
@@ -163,6 +164,13 @@ export class TestCluster {
     else node.fileSystem = this.#memory(nodeId);
   }
 
+  /** The disk of a node, to look at or to damage. @throws if it is not in memory. */
+  disk(nodeId: number): MemoryFileSystem {
+    const { fileSystem } = this.#node(nodeId);
+    demand(fileSystem instanceof MemoryFileSystem, "the disks are not in memory");
+    return fileSystem;
+  }
+
   /** Starts a node that is to be added to the group: see `addLearner`. */
   async join(nodeId: number): Promise<ReplicatedLog> {
     demand(!this.#nodes.has(nodeId), `there is a node ${nodeId}`);
@@ -241,7 +249,11 @@ export class TestCluster {
     const { nodeId, directory, fileSystem, transport } = node;
     demand(transport !== undefined, `node ${nodeId} has no network`);
     const { tuning, retention, onEvent, preferredLeaders = [], leaseReads = false } = this.#options;
-    const { environment = nodeEnvironment, flush = "sync" } = this.#options;
+    const {
+      environment = nodeEnvironment,
+      flush = "sync",
+      recoverFromPeers = false,
+    } = this.#options;
     const options: NodeOptions = {
       directory,
       clusterId: CLUSTER_ID,
@@ -255,6 +267,7 @@ export class TestCluster {
       leaseReads,
       flush,
       acceptLoss,
+      recoverFromPeers,
       environment: bootedAs(environment, node),
       tuning: { segmentBytes: SEGMENT_BYTES, ...tuning },
       onEvent: (event) => onEvent?.(nodeId, event),

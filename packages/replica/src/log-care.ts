@@ -1,0 +1,231 @@
+/**
+ * Looks after the entries of a log while its replica runs: finds those that are damaged, has them
+ * made anew with the help of peers, and gives what is committed to peers that have lost it.
+ *
+ *     a read, or the scrub ──> damage ──> (recoverFromPeers) segment by segment: fetch, make anew
+ *                                │                                     │ failed: again, later
+ *                                └──> told to the owner, and to peers: not fit to lead until then
+ *
+ * Without `recoverFromPeers` damage is told of, and whoever needs what is damaged gets the error.
+ */
+
+import { LogError, type LogStore, type SegmentRepaired } from "@quorumlog/log";
+import { allMembers, type Configuration } from "@quorumlog/raft";
+import { EntryFetcher } from "./entry-fetcher.ts";
+import { EntryServer } from "./entry-server.ts";
+import type { Environment } from "./environment.ts";
+import { LogScrubber } from "./log-scrubber.ts";
+import type { Envelope } from "./peer-envelope.ts";
+import type { CareInit } from "./replica-init.ts";
+import type { ReplicaEventListener } from "./replica-event.ts";
+
+export interface LogCareInit extends CareInit {
+  readonly log: LogStore;
+  readonly environment: Environment;
+  readonly commitIndex: () => number;
+  readonly nodeId: number;
+  /** Of the group: all its other members are asked. */
+  readonly configuration: () => Configuration;
+  /** @returns false if it cannot be reached now. */
+  readonly send: (to: number, envelope: Envelope) => boolean;
+  /** Runs nothing any more once the replica has stopped. */
+  readonly after: (delayMs: number, run: () => void) => void;
+  readonly onEvent: ReplicaEventListener;
+  /** What could not be read may be readable now. */
+  readonly onRepaired: () => void;
+}
+
+/** What is known of the files of a log. */
+export interface LogCondition {
+  /** Segments that were found to be damaged since the start. */
+  readonly damagesFound: number;
+  /** Of these, made anew. */
+  readonly damagesRepaired: number;
+  /** When everything was read through last, in milliseconds since 1970. */
+  readonly scrubbedAt: number | undefined;
+}
+
+/** What is said between nodes of which one has lost entries. */
+export type EntriesEnvelope = Extract<Envelope, { kind: "entriesRequest" | "entriesReply" }>;
+
+const RETRY_MS = 10_000;
+
+export class LogCare {
+  readonly #init: LogCareInit;
+  readonly #server: EntryServer;
+  readonly #fetcher: EntryFetcher;
+  readonly #scrubber: LogScrubber | undefined;
+  /** Ids of segments that are damaged and not made anew yet. */
+  readonly #damaged = new Set<number>();
+  /** Entries that could not be read, of segments that are being made anew. */
+  readonly #unreadable = new Set<number>();
+  /** Of the segments, what is not tried again before a while has passed. */
+  readonly #resting = new Set<number>();
+  #isRepairing = false;
+  #isStopped = false;
+  #damagesFound = 0;
+  #damagesRepaired = 0;
+
+  constructor(init: LogCareInit) {
+    const { log, commitIndex, sealed, environment } = init;
+    this.#init = init;
+    this.#server = new EntryServer({
+      base: () => log.base(),
+      // What is committed may not have reached the log yet.
+      commitIndex: () => Math.min(commitIndex(), log.lastIndex()),
+      term: (index) => log.term(index),
+      entries: (range) => this.#readForPeer(range),
+    });
+    this.#fetcher = new EntryFetcher({
+      peers: () => peersOf(init),
+      send: (to, request) => init.send(to, { kind: "entriesRequest", ...request }),
+      now: () => environment.now(),
+      after: init.after,
+      firstNumber: environment.wallTime(),
+      onVain: (range, refusals) => {
+        init.onEvent({ type: "logRepairWaiting", ...range, refusals });
+      },
+    });
+    this.#scrubber =
+      sealed === undefined
+        ? undefined
+        : new LogScrubber({
+            sealed,
+            pace: init.scrub,
+            after: init.after,
+            wallTime: () => environment.wallTime(),
+            onDamage: (segmentId, error) => {
+              this.#note(segmentId, error);
+            },
+          });
+  }
+
+  condition(): LogCondition {
+    return {
+      damagesFound: this.#damagesFound,
+      damagesRepaired: this.#damagesRepaired,
+      scrubbedAt: this.#scrubber?.completedAt,
+    };
+  }
+
+  /** Entries are lost, and this node should not lead. */
+  isDamaged(): boolean {
+    return this.#damaged.size > 0;
+  }
+
+  /** Whether a segment is being made anew. */
+  get isRepairing(): boolean {
+    return this.#isRepairing;
+  }
+
+  /** Whether an entry could not be read, and nothing has changed since. */
+  isAwaited(index: number): boolean {
+    return this.#unreadable.has(index);
+  }
+
+  /**
+   * A read has met damage.
+   *
+   * @returns whether it is being repaired: then the read may be tried again later.
+   */
+  onDamage(error: unknown): error is LogError {
+    if (!(error instanceof LogError) || error.code !== "LOG_CORRUPT") return false;
+    const { sealed, recoverFromPeers } = this.#init;
+    const { index } = error;
+    const id = index === undefined ? undefined : sealed?.idWith(index);
+    if (index === undefined || id === undefined) return false;
+    this.#note(id, error);
+    if (recoverFromPeers) this.#unreadable.add(index);
+    return recoverFromPeers;
+  }
+
+  /** What a read that met damage should be told. */
+  explained(error: unknown): unknown {
+    if (!(error instanceof LogError) || error.code !== "LOG_CORRUPT") return error;
+    const advice = this.onDamage(error)
+      ? "It is being repaired from the other nodes: try again in a moment"
+      : "With recoverFromPeers: true this node has the others repair it; else replace the node";
+    return LogError.extending(error, advice);
+  }
+
+  onEnvelope(from: number, envelope: EntriesEnvelope): void {
+    if (envelope.kind === "entriesReply") this.#fetcher.onReply(from, envelope);
+    else this.#init.send(from, { kind: "entriesReply", ...this.#server.answer(envelope) });
+  }
+
+  onPeerUp(nodeId: number): void {
+    this.#fetcher.onPeerUp(nodeId);
+  }
+
+  /** Calls off what is under way. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#fetcher.stop();
+  }
+
+  #readForPeer(range: {
+    readonly low: number;
+    readonly high: number;
+    readonly bytesMax: number;
+  }): ReturnType<LogStore["entries"]> {
+    try {
+      return this.#init.log.entries(range);
+    } catch (error) {
+      this.onDamage(error);
+      throw error;
+    }
+  }
+
+  #note(segmentId: number, error: LogError): void {
+    if (this.#damaged.has(segmentId)) return;
+    this.#damaged.add(segmentId);
+    this.#damagesFound += 1;
+    this.#init.onEvent({ type: "logDamaged", error });
+    // Not within a read: whoever reads is in the middle of something.
+    this.#init.after(0, () => {
+      this.#repairNext();
+    });
+  }
+
+  #repairNext(): void {
+    const { sealed, recoverFromPeers } = this.#init;
+    if (sealed === undefined || !recoverFromPeers || this.#isRepairing) return;
+    const ids = new Set(sealed.ids());
+    for (const id of this.#damaged) if (!ids.has(id)) this.#damaged.delete(id);
+    const id = [...this.#damaged].find((each) => !this.#resting.has(each));
+    if (id === undefined) return;
+    this.#isRepairing = true;
+    sealed.repair(id, this.#fetcher.fetch, (result) => {
+      this.#isRepairing = false;
+      if (this.#isStopped) return;
+      if (result instanceof Error) this.#onFailed(id, result);
+      else this.#onRepaired(id, result);
+      this.#init.after(0, () => {
+        this.#repairNext();
+      });
+    });
+  }
+
+  #onRepaired(id: number, repaired: SegmentRepaired): void {
+    this.#damaged.delete(id);
+    this.#unreadable.clear();
+    this.#damagesRepaired += 1;
+    this.#init.onEvent({ type: "logRepaired", ...repaired });
+    this.#init.onRepaired();
+  }
+
+  #onFailed(id: number, error: Error): void {
+    // Trimmed meanwhile, it is missed by nobody.
+    if (this.#init.sealed?.ids().includes(id) !== true) return;
+    this.#init.onEvent({ type: "logRepairFailed", error });
+    this.#resting.add(id);
+    this.#init.after(RETRY_MS, () => {
+      this.#resting.delete(id);
+      this.#repairNext();
+    });
+  }
+}
+
+function peersOf({ nodeId, configuration }: LogCareInit): number[] {
+  return allMembers(configuration()).flatMap(({ id }) => (id === nodeId ? [] : id));
+}
