@@ -19,6 +19,7 @@ export interface ClusterInit {
   readonly flush?: Flush;
   readonly tuning?: Partial<ReplicaTuning>;
   readonly retentionBytes?: number;
+  readonly recoverFromPeers?: boolean;
   /** Where a node's files are, if not below `directory`. */
   readonly directoryOf?: (nodeId: number) => string;
   /** Called before the first node starts. */
@@ -113,6 +114,7 @@ export class Cluster {
   /** Starts a node's process, which may fail to open. */
   async launch(nodeId: number, options: StartOptions = {}): Promise<NodeProcess> {
     const { disk = "real", flush, tuning, retentionBytes, prng, routesOf } = this.#init;
+    const { recoverFromPeers = false } = this.#init;
     const { ifMissing = "fail", fault } = options;
     const listen = await this.addressOf(nodeId);
     const known = ifMissing === "join" ? [nodeId] : [...new Set([...this.founders(), nodeId])];
@@ -127,6 +129,7 @@ export class Cluster {
       disk,
       tuning: { ...TUNING, ...tuning },
       seed: prng.uint32(),
+      recoverFromPeers,
       ...(flush === undefined ? {} : { flush }),
       ...(fault === undefined ? {} : { fault }),
       ...(retentionBytes === undefined ? {} : { retentionBytes }),

@@ -82,6 +82,7 @@ async function open(settings: NodeSettings, fileSystem: FileSystem): Promise<Rep
     listen,
     token: TOKEN,
     tuning,
+    recoverFromPeers: settings.recoverFromPeers === true,
     fileSystem,
     environment: environmentOf(settings),
     ...(flush === undefined ? {} : { flush }),

@@ -17,6 +17,7 @@ export interface NodeSettings {
   readonly fault?: string;
   readonly tuning: Partial<ReplicaTuning>;
   readonly retentionBytes?: number;
+  readonly recoverFromPeers?: boolean;
   /** Where frames really go, by the address that they are sent to. */
   readonly routes?: Readonly<Record<string, string>>;
   readonly seed: number;

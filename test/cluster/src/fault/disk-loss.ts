@@ -4,6 +4,7 @@ import type { Prng } from "@quorumlog/std";
 import type { SimNode } from "../node/sim-node.ts";
 import type { World } from "../run/world.ts";
 import type { Operator } from "./operator.ts";
+import { Rot } from "./rot.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface DiskLossInit {
@@ -39,6 +40,21 @@ export class DiskLoss {
     });
   }
 
+  /** Of a sealed segment: the node has to mend it with the help of its peers. */
+  rot(node: SimNode): void {
+    const { world, prng } = this.#init;
+    if (!world.swarm.recoverFromPeers || !node.isFounded || !this.#canLose(node)) return;
+    const rot = new Rot(world, prng);
+    if (prng.chance(0.5)) {
+      if (node.isServing) rot.strike(node, false);
+      return;
+    }
+    this.#whenDown(node, () => {
+      this.#init.supervisor.lost.delete(node.nodeId);
+      rot.strike(node, true);
+    });
+  }
+
   wipe(node: SimNode): void {
     this.#whenDown(node, () => {
       this.#init.supervisor.wipe(node);
@@ -66,7 +82,8 @@ export class DiskLoss {
     const { voters } = life.replica.keeper.configuration;
     const atRisk = world.atRisk();
     const lost = voters.filter(({ id }) => id === node.nodeId || atRisk.has(id)).length;
-    return supervisor.lost.size === 0 && lost <= (voters.length - 1) >> 1;
+    const isWhole = supervisor.lost.size === 0 && world.rotten.size === 0;
+    return isWhole && lost <= (voters.length - 1) >> 1;
   }
 }
 

@@ -32,7 +32,9 @@ export class ForgettingBudget {
   atRisk(): ReadonlySet<number> {
     for (const nodeId of this.#forgetful)
       if (this.#hasCaughtUp(this.#world.node(nodeId))) this.#forgetful.delete(nodeId);
-    return new Set([...this.#forgetful, ...this.#world.lost, ...this.#world.damaged]);
+    const { lost, damaged, rotten } = this.#world;
+    // Of what rots, too, the only other copy may be one that is not synced.
+    return new Set([...this.#forgetful, ...lost, ...damaged, ...rotten.keys()]);
   }
 
   #hasCaughtUp({ life }: SimNode): boolean {

@@ -127,6 +127,9 @@ export class Nemesis {
       case "bitFlip":
         this.#loss.damage(node);
         break;
+      case "rot":
+        this.#loss.rot(node);
+        break;
       case "wipe":
         this.#loss.wipe(node);
         break;

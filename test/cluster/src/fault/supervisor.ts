@@ -7,6 +7,9 @@ import type { World } from "../run/world.ts";
 const LOOK_MS = 20;
 const FAILED_MS = 100;
 const SCRUB_MS = 2_000;
+const MENDED_MS = 5_000;
+/** A disk that took no new file takes the next one; what nobody has any more is gone. */
+const VAIN_REPAIRS_MAX = 2;
 
 export class Supervisor {
   readonly #world: World;
@@ -59,6 +62,7 @@ export class Supervisor {
     this.lost.add(node.nodeId);
     this.#world.damaged.delete(node.nodeId);
     this.#world.provable.delete(node.nodeId);
+    this.#world.rotten.delete(node.nodeId);
     this.#world.story.count("disk replaced");
     this.#world.story.note(() => `node ${node.nodeId} gets a new disk`);
     node.wipe();
@@ -78,6 +82,8 @@ export class Supervisor {
       if (!life.gate.isOver) this.#attendRunning(node, life);
       return;
     }
+    const refusal = this.#world.refused.get(nodeId);
+    if (refusal !== undefined) this.#onRefused(node, refusal);
     if (node.isGoing || this.#retired.has(nodeId)) return;
     if (this.#mustWipe.delete(nodeId)) this.wipe(node);
     const now = this.#world.queue.now();
@@ -93,7 +99,15 @@ export class Supervisor {
   }
 
   #attendRunning(node: SimNode, life: Life): void {
-    const { prng, damaged } = this.#world;
+    const { prng, damaged, rotten, queue } = this.#world;
+    if ((this.#world.vainRepairs.get(node.nodeId) ?? 0) >= VAIN_REPAIRS_MAX) {
+      this.#giveUp(node);
+      return;
+    }
+    // Read through several times since: what is damaged now is nothing that the log holds.
+    const rottenAt = rotten.get(node.nodeId) ?? queue.now();
+    const isSound = !life.hasFailed && life.replica.isOpen() && !life.replica.care.isDamaged();
+    if (isSound && queue.now() - rottenAt > MENDED_MS) rotten.delete(node.nodeId);
     // A scrub finds the damage in the end, if nothing else has.
     const isScrubbed = damaged.has(node.nodeId) && prng.chance(LOOK_MS / SCRUB_MS);
     const isEnded = life.hasFailed && prng.chance(LOOK_MS / FAILED_MS);
@@ -103,24 +117,42 @@ export class Supervisor {
       node.kill(prng.chance(0.4) ? "power" : "process");
   }
 
+  /** It has not applied what it lacks, and the others have trimmed that meanwhile. */
+  #giveUp(node: SimNode): void {
+    this.#world.story.count("rot beyond repair");
+    this.#world.story.note(() => `node ${node.nodeId} is beyond repair`);
+    this.lost.add(node.nodeId);
+    this.#replaceLater(node);
+    node.kill("process");
+  }
+
+  #onRefused(node: SimNode, error: Error): void {
+    const { story, damaged, rotten, refused } = this.#world;
+    const { nodeId } = node;
+    const isTyped = ["LogError", "SnapshotError", "ReplicaError"].includes(error.name);
+    const isDamaged = damaged.has(nodeId) || rotten.has(nodeId);
+    hold(isTyped && isDamaged, "a node opens what a crash has left", () => {
+      return `node ${nodeId}: ${error.stack}`;
+    });
+    refused.delete(nodeId);
+    story.count(rotten.delete(nodeId) ? "rot beyond repair" : "damage found at the start");
+    if (!namesFile(error)) story.count(`damage found, no file named: ${error.message}`);
+    story.note(() => `node ${nodeId} is refused: ${error.message}`);
+    this.lost.add(nodeId);
+    this.#replaceLater(node);
+  }
+
   #replaceLater(node: SimNode): void {
     this.#mustWipe.add(node.nodeId);
   }
 
   #start(node: SimNode): void {
-    const { story, damaged } = this.#world;
+    const { story } = this.#world;
     const { nodeId } = node;
     const ifMissing = node.isFounded ? "fail" : "join";
     const error = node.start(ifMissing);
     if (error !== undefined) {
-      const isTyped = ["LogError", "SnapshotError", "ReplicaError"].includes(error.name);
-      hold(isTyped && damaged.has(nodeId), "a node opens what a crash has left", () => {
-        return `node ${nodeId}: ${error.stack}`;
-      });
-      story.count("damage found at the start");
-      if (!namesFile(error)) story.count(`damage found, no file named: ${error.message}`);
-      story.note(() => `node ${nodeId} is refused: ${error.message}`);
-      this.#replaceLater(node);
+      this.#onRefused(node, error);
     } else if (this.#world.forgetful.delete(nodeId)) {
       // Damage in the last write before a crash passes for a torn one: a documented limit.
       story.count("damage taken for a torn write");

@@ -31,6 +31,7 @@ const FAULT_CHANCES = {
   stopAtSnapshot: 0.5,
   slowDisk: 0.3,
   bitFlip: 0.4,
+  rot: 0.5,
   wipe: 0.3,
   wallClock: 0.4,
   transfer: 0.5,
@@ -53,6 +54,7 @@ export interface Swarm {
   readonly cutChance: number;
   readonly leaseReads: boolean;
   readonly flush: FlushMode;
+  readonly recoverFromPeers: boolean;
   readonly latencyMs: { readonly min: number; readonly max: number };
   readonly clients: readonly {
     readonly kind: ClientKind;
@@ -85,6 +87,7 @@ export function drawSwarm(prng: Prng, flushChance: Prng): Swarm {
     cutChance: isCalm ? 0 : prng.pick([0, 0.5, 0.9]),
     leaseReads: prng.chance(0.3),
     flush: drawFlush(flushChance),
+    recoverFromPeers: prng.chance(0.7),
     latencyMs: prng.pick([
       { min: 0.1, max: 0.5 },
       { min: 1, max: 2 },
@@ -110,6 +113,8 @@ function drawTuning(prng: Prng, hasBallast: boolean): Tuning {
     callBytesMax: 16 * KIB,
     pendingBytesMax: prng.pick([64, 64, 512]) * KIB,
     snapshotEveryBytes: 64 * KIB,
+    scrubBytesPerSecond: 1_024 * KIB,
+    scrubEveryMs: 1_000,
     snapshotBytesPerSecond: prng.pick(rates) * KIB,
     timeoutMs: prng.pick([300, 2_000]),
   });

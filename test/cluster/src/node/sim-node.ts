@@ -1,9 +1,9 @@
 /**
  * One machine with a disk, and the life after life of the real replica on it.
  *
- *     down ──start──> up ──stop──> stopping ──┐
- *      ^               ├─ fault of the disk ──┤ failed, until somebody ends it
- *      └──── kill ─────┴──────────────────────┘
+ *     down ──start──> (repairing) ──> up ──stop──> stopping ──┐
+ *      ^                  │            ├─ fault of the disk ──┤ failed, until somebody ends it
+ *      └── kill, refused ─┴────────────┴──────────────────────┘
  */
 
 import { LogError } from "@quorumlog/log";
@@ -12,10 +12,12 @@ import type { Message } from "@quorumlog/raft";
 import { type Environment, ReplicaError, type ReplicaEvent } from "@quorumlog/replica";
 import {
   type FlushMode,
+  type GroupInit,
   openGroup,
   type OpenGroup,
   openNode,
   parseTuning,
+  recoverGroup,
   RecordReader,
   type Replica,
 } from "@quorumlog/replica/testing";
@@ -36,6 +38,8 @@ export type Tuning = ReturnType<typeof parseTuning>;
 /** What is told of a node to those that check. */
 export interface NodeWatch {
   onStarted(node: SimNode): void;
+  /** Its log was damaged, and could not be repaired. */
+  onRefused(node: SimNode, error: Error): void;
   onEnded(node: SimNode, kind: CrashKind): void;
   onApply(node: SimNode, offset: number, records: readonly Uint8Array[]): void;
   onRestore(node: SimNode, nextOffset: number): void;
@@ -67,6 +71,7 @@ export interface SimNodeInit {
   readonly cutChance: number;
   readonly leaseReads: boolean;
   readonly flush: FlushMode;
+  readonly recoverFromPeers: boolean;
   readonly watch: NodeWatch;
 }
 
@@ -85,6 +90,13 @@ export interface Life {
   isDiskFaulty: boolean;
   hasFailed: boolean;
   isStopping: boolean;
+}
+
+/** What a life is made of, before it begins. */
+interface Parts {
+  readonly environment: Environment;
+  readonly machine: SpyMachine;
+  readonly init: GroupInit;
 }
 
 const CLUSTER_ID = "cluster";
@@ -138,7 +150,8 @@ export class SimNode {
   /**
    * Starts its process.
    *
-   * @returns what it was refused with; `undefined` if it runs, or a planned fault has struck.
+   * @returns what it was refused with at once; `undefined` if it runs, or repairs its log first, or
+   *   a planned fault has struck.
    */
   start(ifMissing: "found" | "join" | "fail"): Error | undefined {
     const gate = new Gate(this.init.queue, () => {
@@ -149,17 +162,21 @@ export class SimNode {
     this.#hasFaultStruck = false;
     this.#crashKind = "process";
     this.#lifeCount += 1;
+    return this.#attempt(gate, () => {
+      this.#recover(gate, ifMissing);
+    });
+  }
+
+  /** @returns why it does not start; not if a planned fault has struck. */
+  #attempt(gate: Gate, run: () => void): Error | undefined {
     try {
-      this.life = this.#open(gate, ifMissing);
+      run();
+      return undefined;
     } catch (error) {
       if (error instanceof Violation || !(error instanceof Error)) throw error;
       gate.die();
       return this.#wasStruck() || error instanceof ProcessStopped ? undefined : error;
     }
-    if (gate.isOver) return undefined;
-    this.isFounded = true;
-    this.init.watch.onStarted(this);
-    return undefined;
   }
 
   /** Ends its process where it stands. */
@@ -214,7 +231,20 @@ export class SimNode {
     });
   }
 
-  #open(gate: Gate, ifMissing: "found" | "join" | "fail"): Life {
+  /** A log that is damaged is repaired before anything else, if peers are to help. */
+  #recover(gate: Gate, ifMissing: "found" | "join" | "fail"): void {
+    const parts = this.#partsOf(gate, ifMissing);
+    const recovery = recoverGroup(parts.init, (error) => {
+      const refusal = this.#attempt(gate, () => {
+        if (error !== undefined) throw error;
+        this.#open(gate, parts);
+      });
+      if (refusal !== undefined) this.init.watch.onRefused(this, refusal);
+    });
+    if (recovery === undefined) this.#open(gate, parts);
+  }
+
+  #partsOf(gate: Gate, ifMissing: "found" | "join" | "fail"): Parts {
     const { init, nodeId, clock, disk } = this;
     const { queue, watch, tuning } = init;
     const bootId = `boot ${this.#bootCount}`;
@@ -229,9 +259,8 @@ export class SimNode {
       environment,
     };
     const identity = openNode(place);
-    const { incarnation } = identity;
     const transport = observedTransport({
-      transport: init.network.transport({ nodeId, incarnation }),
+      transport: init.network.transport({ nodeId, incarnation: identity.incarnation }),
       gate,
       onMessage: (message) => {
         watch.onMessage(this, message);
@@ -247,49 +276,67 @@ export class SimNode {
       },
     });
     const ids = init.founders.includes(nodeId) ? init.founders : [...init.founders, nodeId];
-    const group = openGroup({
-      ...place,
-      identity,
-      tuning,
-      preferredLeaders: [],
-      leaseReads: init.leaseReads,
-      flush: init.flush,
-      transport,
-      machine,
-      addresses: new Map(ids.map((id) => [id, addressOf(id)])),
-      onEvent: (event) => {
-        if (event.type === "failed" && this.life !== undefined) this.life.hasFailed = true;
-        if (!gate.isOver) watch.onEvent(this, event);
-      },
-      onTurn: () => {
-        this.#onTurn(gate);
-      },
-    });
-    const { replica } = group;
     return {
+      environment,
+      machine,
+      init: {
+        ...place,
+        identity,
+        tuning,
+        preferredLeaders: [],
+        leaseReads: init.leaseReads,
+        flush: init.flush,
+        recoverFromPeers: init.recoverFromPeers,
+        transport,
+        machine,
+        addresses: new Map(ids.map((id) => [id, addressOf(id)])),
+        onEvent: (event) => {
+          if (event.type === "failed" && this.life !== undefined) this.life.hasFailed = true;
+          if (!gate.isOver) watch.onEvent(this, event);
+        },
+        onTurn: () => {
+          this.#onTurn(gate);
+        },
+      },
+    };
+  }
+
+  #open(gate: Gate, { environment, machine, init }: Parts): void {
+    const group = openGroup(init);
+    const { replica } = group;
+    this.life = {
       number: this.#lifeCount,
-      incarnation,
+      incarnation: init.identity.incarnation,
       gate,
       environment,
       group,
       replica,
       machine,
       reader: new RecordReader(replica.log, replica.keeper),
-      duties: new LeaderDuties({
-        nodeId,
-        replica,
-        environment,
-        tuning,
-        retention: init.retention,
-        disk,
-        onTrim: (offset) => {
-          watch.onTrim(offset);
-        },
-      }),
+      duties: this.#dutiesOf(replica, environment),
       isDiskFaulty: this.#wasStruck(),
       hasFailed: false,
       isStopping: false,
     };
+    if (gate.isOver) return;
+    this.isFounded = true;
+    this.init.watch.onStarted(this);
+  }
+
+  #dutiesOf(replica: Replica, environment: Environment): LeaderDuties {
+    const { nodeId, disk } = this;
+    const { tuning, retention, watch } = this.init;
+    return new LeaderDuties({
+      nodeId,
+      replica,
+      environment,
+      tuning,
+      retention,
+      disk,
+      onTrim: (offset) => {
+        watch.onTrim(offset);
+      },
+    });
   }
 
   #onTurn(gate: Gate): void {

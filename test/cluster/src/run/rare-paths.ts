@@ -23,6 +23,10 @@ const RARE_PATHS: readonly string[] = [
   "failed with its disk",
   "damage found at the start",
   "damage found as it was read",
+  "rot in a stopped node",
+  "rot under a node that runs",
+  "repaired at the start",
+  "repaired as it ran",
   // Snapshots, trims, members.
   "snapshot installed",
   "snapshot resumed",

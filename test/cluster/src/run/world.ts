@@ -41,6 +41,12 @@ export class World implements NodeWatch {
   readonly damaged: Set<number> = new Set<number>();
   /** Those of them whose damage lies below what the log says itself was synced. */
   readonly provable: Set<number> = new Set<number>();
+  /** Whose sealed segments were damaged, and when: it mends itself. */
+  readonly rotten: Map<number, number> = new Map<number, number>();
+  /** How often in a row nobody had what a node lacks that runs. */
+  readonly vainRepairs: Map<number, number> = new Map<number, number>();
+  /** Who could not be repaired, and why, until somebody has seen to that. */
+  readonly refused: Map<number, Error> = new Map<number, Error>();
   /** Who is back with less than it had promised, as damage passed for a torn write. */
   readonly forgetful: Set<number> = new Set<number>();
   /** Whose disk was lost, or is to be: not a member again before it was added anew. */
@@ -86,6 +92,7 @@ export class World implements NodeWatch {
           cutChance: swarm.cutChance,
           leaseReads: swarm.leaseReads,
           flush: swarm.flush,
+          recoverFromPeers: swarm.recoverFromPeers,
           watch: this,
         }),
       );
@@ -140,7 +147,8 @@ export class World implements NodeWatch {
 
   /** Whether an error says that damage was found, where there may be some. */
   isDamage(node: SimNode, error: Error): boolean {
-    if (!this.damaged.has(node.nodeId) || !namesFile(error)) return false;
+    const isDamaged = this.damaged.has(node.nodeId) || this.rotten.has(node.nodeId);
+    if (!isDamaged || !namesFile(error)) return false;
     this.story.count("damage found as it was read");
     return true;
   }
@@ -188,9 +196,14 @@ export class World implements NodeWatch {
     }
   }
 
+  onRefused(node: SimNode, error: Error): void {
+    this.refused.set(node.nodeId, error);
+  }
+
   onEnded(node: SimNode, kind: CrashKind): void {
     this.story.count(kind === "power" ? "power loss" : "process ended");
     this.story.note(() => `node ${node.nodeId} ended: ${kind}`);
+    this.vainRepairs.delete(node.nodeId);
     this.attempts.onEnded(node);
   }
 
@@ -245,6 +258,15 @@ export class World implements NodeWatch {
       case "suspicionCleared":
         this.story.count(event.type);
         this.story.note(() => `node ${node.nodeId}: ${event.type}`);
+        break;
+      case "logRepaired":
+        this.story.count(node.life === undefined ? "repaired at the start" : "repaired as it ran");
+        this.story.note(() => `node ${node.nodeId} has made ${event.file} anew`);
+        this.vainRepairs.delete(node.nodeId);
+        break;
+      case "logRepairFailed":
+        this.story.note(() => `node ${node.nodeId} is not repaired: ${event.error.message}`);
+        this.vainRepairs.set(node.nodeId, (this.vainRepairs.get(node.nodeId) ?? 0) + 1);
         break;
       case "malformedFrame":
         this.#report(new Violation("frames make sense", `of node ${event.from}`));
@@ -334,7 +356,8 @@ export class World implements NodeWatch {
   #onFailed(node: SimNode, error: Error): void {
     this.story.note(() => `node ${node.nodeId} failed: ${error.message}`);
     this.onStopped(node);
-    const isInjected = node.life?.isDiskFaulty === true || this.isDamage(node, error);
+    const isDamage = this.damaged.has(node.nodeId) && this.isDamage(node, error);
+    const isInjected = node.life?.isDiskFaulty === true || isDamage;
     const isBug = error.name === "InvariantViolation";
     if (error instanceof Violation) this.#report(error);
     else if (isBug || !isInjected)

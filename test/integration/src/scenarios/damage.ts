@@ -1,4 +1,7 @@
-/** Scenario: bytes of a minority's files rot: as a node starts, and under a node that runs. */
+/**
+ * Scenario: bytes of a minority's files rot: as a node starts, and under a node that runs; and with
+ * the help of its peers it mends itself.
+ */
 
 import type { ReplicaTuning } from "@quorumlog/replica";
 import {
@@ -6,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  rmSync,
   statSync,
   truncateSync,
   writeSync,
@@ -91,6 +95,42 @@ async function runAtRead(context: PartContext): Promise<PartResult> {
   }
   await context.check(Number.POSITIVE_INFINITY);
   return context.result();
+}
+
+/** Sealed segments, with `recoverFromPeers`: nobody replaces the node. */
+async function runRepair(context: PartContext): Promise<PartResult> {
+  const { form, prng } = context;
+  const cluster = await context.startCluster({ tuning: TUNING, recoverFromPeers: true });
+  for (let round = 1; round <= ROUND_COUNT[form]; round++) {
+    context.keepLoad({ recordBytes: RECORD_BYTES });
+    const victim = await cluster.follower();
+    const { nodeId } = victim;
+    await segmentsOf(context, victim);
+    const isStopped = prng.chance(0.6);
+    if (isStopped) await victim.kill();
+    const path = prng.pick((await segmentsOf(context, victim)).slice(0, -3));
+    const what = isStopped ? damageSealed(context, path) : flip(context, path);
+    const node = isStopped ? await cluster.start(nodeId) : victim;
+    await goesOn(context);
+    await until(`node ${nodeId} mends itself: ${what}`, FILL_TIMEOUT_MS, async () => {
+      const errors = await readAll(context, node, what);
+      for (const error of errors) demandPlace(context, error, { what, path });
+      return errors.length === 0 ? true : undefined;
+    });
+    await catchUp(context, node);
+    context.count(isStopped ? "mended as it started" : "mended as it ran");
+    context.progress(`${round} of ${ROUND_COUNT[form]}, ${what}`);
+  }
+  await context.check(Number.POSITIVE_INFINITY);
+  return context.result();
+}
+
+function damageSealed(context: PartContext, path: string): string {
+  const kind = context.prng.below(3);
+  if (kind === 0) return flip(context, path);
+  if (kind === 1) return truncate(context, path);
+  rmSync(path);
+  return `${path} removed`;
 }
 
 /** It ended because of the damage, and says so. What it applies first is read once it is open. */
@@ -238,5 +278,6 @@ export const damage: Scenario = {
   parts: (_form: Form): readonly Part[] => [
     { name: "start", run: runAtStart },
     { name: "read", run: runAtRead },
+    { name: "repair", run: runRepair },
   ],
 };
