@@ -13,6 +13,9 @@ import { KeptGroup } from "./kit/kept-group.ts";
 import { MemoryCheckpoint } from "./kit/memory-checkpoint.ts";
 import { indexes, send } from "./kit/snapshots.ts";
 
+/** The disk may be busy. */
+const FULL_BYTES = 4 * 1024 * 1024;
+
 function opened(): { checkpoint: MemoryCheckpoint; group: KeptGroup } {
   const checkpoint = new MemoryCheckpoint();
   return { checkpoint, group: new KeptGroup({ checkpoint }) };
@@ -31,13 +34,14 @@ function keep(group: KeptGroup, checkpoint: MemoryCheckpoint): void {
 
 type Step =
   | { readonly kind: "open" | "close" | "marker" | "crash" }
-  | { readonly kind: "cut" | "durable" }
+  /** `full`: so much has changed that the next entry is followed by a cut. */
+  | { readonly kind: "cut" | "full" | "durable" }
   | { readonly kind: "trim"; readonly part: number }
   /** `ahead` of the sequence that comes next: 0 is new, -1 a repetition, 1 leaves a gap. */
   | { readonly kind: "record"; readonly sessionId: number; readonly ahead: number };
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("cut", "durable", "crash") }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("cut", "full", "durable", "crash") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("open", "close", "marker") }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("trim"), part: fc.nat(10) }) },
   {
@@ -83,6 +87,7 @@ test("whatever is kept, and whenever the process ends, the state is that of the 
         group.settle();
         reference.settle();
         if (step.kind === "cut") group.keeper.checkpoint();
+        if (step.kind === "full") checkpoint.changedBytes = FULL_BYTES;
         if (step.kind === "durable") checkpoint.settleOne();
         if (step.kind === "crash") group.restart();
         expect(imageOf(group).equals(imageOf(reference))).toBe(true);

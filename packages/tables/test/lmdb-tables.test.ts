@@ -72,6 +72,29 @@ describe("after a restart", () => {
     expect(folder.open().tables.load()).toEqual(new Map());
   });
 
+  test("a row that changed more than once between two cuts is counted once", async () => {
+    const folder = await filled();
+    const first = folder.open();
+    first.tables.load();
+    const rows = first.tables.table("a", textCodec);
+    for (const text of ["second", "third"]) rows.set("k7", text);
+    for (const key of ["fresh", "k8"]) {
+      rows.delete(key);
+      rows.set(key, "back");
+      rows.delete(key);
+    }
+    const kept = contentsOf(first.tables);
+    first.cut(2);
+    await first.close();
+
+    const second = folder.open();
+    second.tables.load();
+
+    expect(second.damages).toEqual([]);
+    expect(second.position).toEqual(position(2));
+    expect(contentsOf(second.tables)).toEqual(kept);
+  });
+
   test("a state with other tables is not used", async () => {
     const folder = await filled();
 

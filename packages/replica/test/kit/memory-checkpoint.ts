@@ -63,6 +63,7 @@ export class MemoryCheckpoint implements Machine, Checkpoint {
   cut({ position, rows }: CheckpointCut): void {
     if (this.isWhole) this.#rows.clear();
     this.isWhole = false;
+    this.changedBytes = 0;
     for (const { key, value } of rows)
       if (value === undefined) this.#rows.delete(key);
       else this.#rows.set(key, value);
@@ -82,6 +83,7 @@ export class MemoryCheckpoint implements Machine, Checkpoint {
     this.pending.length = 0;
     this.records = [];
     this.appliedCount = 0;
+    this.changedBytes = 0;
     this.isWhole = true;
     this.#rows = new Map();
   }
