@@ -31,14 +31,14 @@ const PLANTED_SEED_COUNTS = { simulator: 400, cluster: 160 };
 const FOREIGN_SEED_COUNTS = { simulator: 600, cluster: 240 };
 
 export const HELP: string = `\
-Plants known mistakes in copies of the core, the log, the transport and the replica, and demands
-that a test notices.
+Plants known mistakes in copies of the core and of what stands around it, and demands that a test
+notices.
 
 Usage: npm run mutants -- [flags]
 
   --patch FILE   plant this bug in place of the project's own: any unified diff against
-                 the sources of packages/raft, log, transport or replica; may be given more than
-                 once
+                 the sources of packages/raft, std, log, transport, replica or tables; may be
+                 given more than once
   --only TEXT    only bugs whose name contains TEXT; may be given more than once
   --shard I/N    only the I-th of N shares
   --seeds N      simulate N seeds at most for each bug

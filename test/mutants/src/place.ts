@@ -1,7 +1,7 @@
 /** Where bugs are planted, and which tests know that place. */
 
 /** Packages that bugs may be planted in. */
-export const PLACES = ["raft", "log", "transport", "replica"] as const;
+export const PLACES = ["raft", "std", "log", "transport", "replica", "tables"] as const;
 
 export type Place = (typeof PLACES)[number];
 
@@ -17,10 +17,10 @@ export function sourcesOf(place: Place): string {
 
 /**
  * The simulators that are asked of a bug in these places: that of the core runs nothing else, and
- * that of whole replicas takes longer for each seed than the core is worth.
+ * that of whole replicas takes longer for each seed than the core is worth. Neither has a database.
  */
 export function simulatorsFor(places: readonly Place[]): SimulatorName[] {
   const isOfCore = places.includes("raft");
-  const isOfReplica = places.some((place) => place !== "raft");
+  const isOfReplica = places.some((place) => place !== "raft" && place !== "tables");
   return SIMULATORS.filter((name) => (name === "simulator" ? isOfCore : isOfReplica));
 }

@@ -31,6 +31,7 @@ const FOLDERS = [
   "packages/log",
   "packages/transport",
   "packages/replica",
+  "packages/tables",
   "test/simulation",
   "test/conformance",
   "test/cluster",

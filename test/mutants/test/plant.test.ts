@@ -87,7 +87,7 @@ rename to packages/raft/src/votes.ts
 
 test.each([
   ["a file that is not there", "a/packages/raft/src/nothing.ts"],
-  ["another package", "a/packages/std/src/quorum.ts"],
+  ["another package", "a/packages/other/src/quorum.ts"],
   ["a file that two packages have", "a/frame.ts"],
   ["a way out", "a/packages/raft/src/../../std/src/quorum.ts"],
   ["an absolute path", "/etc/quorum.ts"],
