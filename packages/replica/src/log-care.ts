@@ -18,6 +18,7 @@ import { LogScrubber } from "./log-scrubber.ts";
 import type { Envelope } from "./peer-envelope.ts";
 import type { CareInit } from "./replica-init.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
+import { Timers } from "./timers.ts";
 
 export interface LogCareInit extends CareInit {
   readonly log: LogStore;
@@ -28,8 +29,7 @@ export interface LogCareInit extends CareInit {
   readonly configuration: () => Configuration;
   /** @returns false if it cannot be reached now. */
   readonly send: (to: number, envelope: Envelope) => boolean;
-  /** Runs nothing any more once the replica has stopped. */
-  readonly after: (delayMs: number, run: () => void) => void;
+  readonly guarded: (run: () => void) => void;
   readonly onEvent: ReplicaEventListener;
   /** What could not be read may be readable now. */
   readonly onRepaired: () => void;
@@ -52,6 +52,7 @@ const RETRY_MS = 10_000;
 
 export class LogCare {
   readonly #init: LogCareInit;
+  readonly #timers: Timers;
   readonly #server: EntryServer;
   readonly #fetcher: EntryFetcher;
   readonly #scrubber: LogScrubber | undefined;
@@ -69,6 +70,7 @@ export class LogCare {
   constructor(init: LogCareInit) {
     const { log, commitIndex, sealed, environment } = init;
     this.#init = init;
+    this.#timers = new Timers(environment);
     this.#server = new EntryServer({
       base: () => log.base(),
       // What is committed may not have reached the log yet.
@@ -80,7 +82,7 @@ export class LogCare {
       peers: () => peersOf(init),
       send: (to, request) => init.send(to, { kind: "entriesRequest", ...request }),
       now: () => environment.now(),
-      after: init.after,
+      after: (delayMs, run) => this.#after(delayMs, run),
       firstNumber: environment.wallTime(),
       onVain: (range, refusals) => {
         init.onEvent({ type: "logRepairWaiting", ...range, refusals });
@@ -92,7 +94,7 @@ export class LogCare {
         : new LogScrubber({
             sealed,
             pace: init.scrub,
-            after: init.after,
+            after: (delayMs, run) => this.#after(delayMs, run),
             wallTime: () => environment.wallTime(),
             onDamage: (segmentId, error) => {
               this.#note(segmentId, error);
@@ -160,7 +162,14 @@ export class LogCare {
   /** Calls off what is under way. */
   stop(): void {
     this.#isStopped = true;
+    this.#timers.stop();
     this.#fetcher.stop();
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.#timers.after(delayMs, () => {
+      this.#init.guarded(run);
+    });
   }
 
   #readForPeer(range: {
@@ -182,7 +191,7 @@ export class LogCare {
     this.#damagesFound += 1;
     this.#init.onEvent({ type: "logDamaged", error });
     // Not within a read: whoever reads is in the middle of something.
-    this.#init.after(0, () => {
+    this.#after(0, () => {
       this.#repairNext();
     });
   }
@@ -200,7 +209,7 @@ export class LogCare {
       if (this.#isStopped) return;
       if (result instanceof Error) this.#onFailed(id, result);
       else this.#onRepaired(id, result);
-      this.#init.after(0, () => {
+      this.#after(0, () => {
         this.#repairNext();
       });
     });
@@ -219,7 +228,7 @@ export class LogCare {
     if (this.#init.sealed?.ids().includes(id) !== true) return;
     this.#init.onEvent({ type: "logRepairFailed", error });
     this.#resting.add(id);
-    this.#init.after(RETRY_MS, () => {
+    this.#after(RETRY_MS, () => {
       this.#resting.delete(id);
       this.#repairNext();
     });

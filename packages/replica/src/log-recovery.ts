@@ -16,6 +16,7 @@ import { EntryServer } from "./entry-server.ts";
 import type { Environment } from "./environment.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope, laneOf } from "./peer-envelope.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
+import { Timers } from "./timers.ts";
 
 export interface LogRecoveryInit {
   readonly damaged: Omit<DamagedLog, "files">;
@@ -35,6 +36,7 @@ export class LogRecovery implements GroupReceiver {
   readonly #link: GroupLink;
   readonly #server: EntryServer;
   readonly #fetcher: EntryFetcher;
+  readonly #timers: Timers;
   /** Those that were connected; not all of them need be known by an address. */
   readonly #met = new Set<number>();
   #isOver = false;
@@ -42,14 +44,15 @@ export class LogRecovery implements GroupReceiver {
   constructor(init: LogRecoveryInit) {
     const { damaged, environment, transport, groupId, addresses, onEvent } = init;
     this.#init = init;
+    this.#timers = new Timers(environment);
     this.#server = new EntryServer(damaged);
     this.#fetcher = new EntryFetcher({
       peers: () => this.#peers(),
       send: (to, request) => this.#send(to, { kind: "entriesRequest", ...request }),
       now: () => environment.now(),
       after: (delayMs, run) => {
-        environment.after(delayMs, () => {
-          if (!this.#isOver) this.#guarded(run);
+        this.#timers.after(delayMs, () => {
+          this.#guarded(run);
         });
       },
       firstNumber: environment.wallTime(),
@@ -142,6 +145,7 @@ export class LogRecovery implements GroupReceiver {
 
   #close(): void {
     this.#isOver = true;
+    this.#timers.stop();
     this.#link.detach();
     this.#init.damaged.close();
   }

@@ -81,7 +81,7 @@ export class Replica implements GroupReceiver {
     const after = (delayMs: number, run: () => void): void => {
       environment.after(delayMs, () => guarded(run));
     };
-    this.care = this.#makeCare(after);
+    this.care = this.#makeCare();
     const isReleased = machine === undefined || machine.copiesRecords === true;
     const memory = new EntryMemory(environment.memory, isReleased);
     this.#memory = memory;
@@ -164,11 +164,11 @@ export class Replica implements GroupReceiver {
     });
   }
 
-  #makeCare(after: (delayMs: number, run: () => void) => void): LogCare {
+  #makeCare(): LogCare {
     return new LogCare({
       ...this.#init,
       ...this.#init.care,
-      after,
+      guarded: this.guarded.bind(this),
       commitIndex: () => this.core.status().commitIndex,
       configuration: () => this.keeper.configuration,
       send: (to, envelope) => this.#link.isUp(to) && this.#send(to, envelope),
