@@ -10,6 +10,8 @@ const SCRUB_MS = 2_000;
 const MENDED_MS = 5_000;
 /** A disk that took no new file takes the next one; what nobody has any more is gone. */
 const VAIN_REPAIRS_MAX = 2;
+/** Of half a second and more each: beyond all faults. */
+const VAIN_ROUNDS_MAX = 40;
 
 export class Supervisor {
   readonly #world: World;
@@ -84,6 +86,9 @@ export class Supervisor {
     }
     const refusal = this.#world.refused.get(nodeId);
     if (refusal !== undefined) this.#onRefused(node, refusal);
+    // Whoever was removed may say for ever that it has not got so far.
+    if (node.isGoing && (this.#world.vainRounds.get(nodeId) ?? 0) >= VAIN_ROUNDS_MAX)
+      this.#giveUp(node);
     if (node.isGoing || this.#retired.has(nodeId)) return;
     if (this.#mustWipe.delete(nodeId)) this.wipe(node);
     const now = this.#world.queue.now();

@@ -45,6 +45,8 @@ export class World implements NodeWatch {
   readonly rotten: Map<number, number> = new Map<number, number>();
   /** How often in a row nobody had what a node lacks that runs. */
   readonly vainRepairs: Map<number, number> = new Map<number, number>();
+  /** In how many rounds nobody gave a node what it lacks to open. */
+  readonly vainRounds: Map<number, number> = new Map<number, number>();
   /** Who could not be repaired, and why, until somebody has seen to that. */
   readonly refused: Map<number, Error> = new Map<number, Error>();
   /** Who is back with less than it had promised, as damage passed for a torn write. */
@@ -204,6 +206,7 @@ export class World implements NodeWatch {
     this.story.count(kind === "power" ? "power loss" : "process ended");
     this.story.note(() => `node ${node.nodeId} ended: ${kind}`);
     this.vainRepairs.delete(node.nodeId);
+    this.vainRounds.delete(node.nodeId);
     this.attempts.onEnded(node);
   }
 
@@ -263,6 +266,10 @@ export class World implements NodeWatch {
         this.story.count(node.life === undefined ? "repaired at the start" : "repaired as it ran");
         this.story.note(() => `node ${node.nodeId} has made ${event.file} anew`);
         this.vainRepairs.delete(node.nodeId);
+        break;
+      case "logRepairWaiting":
+        if (node.life === undefined)
+          this.vainRounds.set(node.nodeId, (this.vainRounds.get(node.nodeId) ?? 0) + 1);
         break;
       case "logRepairFailed":
         this.story.note(() => `node ${node.nodeId} is not repaired: ${event.error.message}`);
