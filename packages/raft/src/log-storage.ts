@@ -3,7 +3,7 @@
  *
  * Reads are synchronous, so that `step` is: an implementation keeps the recent tail in memory. A
  * log is compacted up to the core's `appliedIndex` at most, and only under a durable snapshot.
- * Entries that are `unreadable` for now, as they are being repaired, are asked for again: by a
+ * Entries that are `unreadable`, while they are being repaired, are asked for again: by a
  * leader with the next answer of the follower, and to be applied with the next tick. A read that
  * fails for any other reason throws, and the node stops.
  */

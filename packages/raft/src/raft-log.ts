@@ -31,7 +31,7 @@ export class RaftLog {
   #applied: LogIndex;
   #applyingBytes = 0;
   #applyingPaused = false;
-  /** Entries from here on cannot be read for now: they are not applied before the next tick. */
+  /** Storage is repairing entries from here on: they are not applied before the next tick. */
   #unreadableFrom: LogIndex = Infinity;
 
   constructor(init: {
@@ -98,7 +98,7 @@ export class RaftLog {
 
   /**
    * Entries from `low` on, up to `bytesMax` but at least one; `undefined` if compacted away, and
-   * none at the end, or if they cannot be read for now.
+   * none at the end, or while storage repairs them.
    */
   entries(low: LogIndex, bytesMax: number): readonly Entry[] | undefined {
     const lastIndex = this.lastIndex();
@@ -313,7 +313,7 @@ export class RaftLog {
   }
 
   /**
-   * `[low, high)` up to `bytesMax` but at least one, unless storage cannot read it for now;
+   * `[low, high)` up to `bytesMax` but at least one, unless storage is repairing it;
    * `undefined` if storage compacted `low`.
    */
   #slice(range: { low: LogIndex; high: LogIndex; bytesMax: number }): readonly Entry[] | undefined {

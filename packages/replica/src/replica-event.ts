@@ -29,7 +29,7 @@ export type ReplicaEvent =
     }
   /** A file of the log was made anew, with so many entries of peers. */
   | { readonly type: "logRepaired"; readonly file: string; readonly fetchedCount: number }
-  /** It was not, for now: it is tried again. */
+  /** It was not, and is tried again ten seconds later. */
   | { readonly type: "logRepairFailed"; readonly error: Error }
   /**
    * The snapshot at `index`, which this node's log begins behind, is damaged: it serves, but can

@@ -331,21 +331,19 @@ export class Replica implements GroupReceiver {
   }
 
   #step(message: Message): void {
-    // A snapshot of what this node has needs no bytes; the core knows what to answer.
-    const { commitIndex, currentTerm } = this.core.status();
-    const isNews =
-      message.type === "InstallSnapshot" &&
-      message.snapshot.lastIncludedIndex > commitIndex &&
-      message.term >= currentTerm;
-    if (isNews) {
-      this.#fetcher.begin(message);
-      return;
+    if (message.type === "InstallSnapshot") {
+      // A snapshot of what this node has needs no bytes; the core knows what to answer.
+      const { commitIndex, currentTerm } = this.core.status();
+      if (message.snapshot.lastIncludedIndex > commitIndex && message.term >= currentTerm) {
+        this.#fetcher.begin(message);
+        return;
+      }
     }
     const isRefused = this.core.step(message) === "contradiction";
+    if (!isRefused || message.type !== "Heartbeat") return;
     const { lastIndex } = this.core.status();
     // A leader tells no more than this very life has acknowledged: so that was on this disk.
-    if (isRefused && message.type === "Heartbeat" && message.leaderCommit > lastIndex)
-      this.fail(lostTail(lastIndex, message.leaderCommit));
+    if (message.leaderCommit > lastIndex) this.fail(lostTail(lastIndex, message.leaderCommit));
   }
 
   /** Takes out, at the end of this turn, what was put in. */
