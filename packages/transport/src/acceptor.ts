@@ -7,6 +7,7 @@
 
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
+import { type AcceptedSocket, readingOnItsOwn, readInto } from "./accepted-socket.ts";
 import { formatAddress } from "./address.ts";
 import type { Hello } from "./handshake-message.ts";
 import { InboundConnection } from "./inbound-connection.ts";
@@ -17,6 +18,8 @@ import { type BadConnection, count } from "./transport-status.ts";
 
 /** More than any cluster has. */
 const NODE_COUNT_MAX = 1_024;
+/** Of a chunk at most: what fits in the caches of a core. */
+const CHUNK_BYTES = 256 * 1024;
 
 /** The connections of one node, all from one life of its disk. */
 interface InboundNode {
@@ -38,10 +41,8 @@ export class Acceptor {
 
   constructor(context: TransportContext) {
     this.#context = context;
-    this.#server = createTcpServer({ noDelay: true }, (socket) => {
-      this.#onSocket(socket);
-    });
     this.#tls = this.#createTls();
+    this.#server = this.#tls === undefined ? this.#createTcp() : this.#createTcpFor(this.#tls);
   }
 
   /** @returns the port, once it is listened on; an error if it cannot be. */
@@ -91,6 +92,25 @@ export class Acceptor {
     });
   }
 
+  #createTcp(): Server {
+    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    return createTcpServer({ noDelay: true, pauseOnConnect: true }, (paused) => {
+      const accepted = readInto(paused, chunk);
+      const { socket } = accepted;
+      this.#welcome(socket, () => {
+        this.#begin(accepted, socket);
+      });
+    });
+  }
+
+  #createTcpFor(tls: TlsServer): Server {
+    return createTcpServer({ noDelay: true }, (socket) => {
+      this.#welcome(socket, () => {
+        tls.emit("connection", socket);
+      });
+    });
+  }
+
   #createTls(): TlsServer | undefined {
     const { tls } = this.#context.options;
     if (tls === undefined) return undefined;
@@ -105,12 +125,13 @@ export class Acceptor {
     server.on("secureConnection", (socket) => {
       const raw = this.#rawOf(socket);
       if (raw === undefined) socket.destroy();
-      else this.#begin(socket, raw);
+      else this.#begin(readingOnItsOwn(socket), raw);
     });
     return server;
   }
 
-  #onSocket(socket: Socket): void {
+  /** Its time for a handshake begins. */
+  #welcome(socket: Socket, begin: () => void): void {
     const { options, scheduler, sockets } = this.#context;
     sockets.add(socket);
     // Whoever reads it hears of its end; an error without a listener would end the process.
@@ -130,8 +151,7 @@ export class Acceptor {
     socket.once("close", () => {
       this.#leaveHandshake(socket);
     });
-    if (this.#tls === undefined) this.#begin(socket, socket);
-    else this.#tls.emit("connection", socket);
+    begin();
   }
 
   /** TLS wraps a socket that was accepted in another: both have the same ends. */
@@ -146,12 +166,12 @@ export class Acceptor {
     return undefined;
   }
 
-  #begin(socket: Socket, raw: Socket): void {
+  #begin(accepted: AcceptedSocket, raw: Socket): void {
     let node: InboundNode | undefined;
     let lane: Lane | undefined;
     const connection = new InboundConnection(
       {
-        socket,
+        accepted,
         onHello: (hello) => {
           node = this.#admit(hello, connection);
           ({ lane } = hello);

@@ -1,10 +1,10 @@
 /**
  * From the chunks of a stream to frames.
  *
- * A short frame that lies whole in a chunk is a part of it. Of others, the bytes are collected: in
- * a slab, which is used again, so that chunks are soon forgotten; those longer than a slab in
- * memory that grows as they come, by a third more than they need: whoever announces a large frame
- * has to send it before it costs much.
+ * Nothing of a chunk is kept. A frame's bytes are collected: those of a short one in small memory
+ * of its own, which nobody has to release; those of others in a slab, which is used again; those
+ * longer than a slab in memory that grows as they come, by a third more than they need: whoever
+ * announces a large frame has to send it before it costs much.
  */
 
 import { releaseBytes, type SlabPool } from "@quorumlog/std";
@@ -15,8 +15,8 @@ export type OnFrame = (kind: FrameKind, groupId: number, payload: Uint8Array) =>
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 const GROWTH = 4;
-/** Up to here a frame stays where it came: copying it costs more than keeping the chunk. */
-const STAYS_BYTES_MAX = 2_048;
+/** Up to here a frame is no part of a slab, which it would keep as a whole. */
+const SHORT_BYTES_MAX = 2_048;
 
 export class FrameReader {
   readonly #lengthMax: number;
@@ -43,7 +43,7 @@ export class FrameReader {
   }
 
   /**
-   * @param chunk - Belongs to the reader from here on.
+   * @param chunk - Is read before it returns.
    * @returns what is wrong with the stream; nothing behind it is read.
    */
   push(chunk: Uint8Array): FrameProblem | undefined {
@@ -62,8 +62,7 @@ export class FrameReader {
       const count = Math.min(this.#length - this.#bodyBytes, chunk.byteLength - at);
       const part = chunk.subarray(at, at + count);
       at += count;
-      if (count === this.#length && count <= STAYS_BYTES_MAX) this.#deliver(part);
-      else if (this.#collect(part)) this.#deliver(this.#body);
+      if (this.#collect(part)) this.#deliver(this.#body);
       else return undefined;
     }
     return undefined;
@@ -80,16 +79,21 @@ export class FrameReader {
   #collect(part: Uint8Array): boolean {
     const bytes = this.#bodyBytes + part.byteLength;
     if (bytes > this.#body.byteLength) {
-      const { slabBytes } = this.#memory;
-      const wanted = Math.max(slabBytes, this.#body.byteLength * GROWTH, bytes);
       const former = this.#body;
-      this.#body = this.#memory.take(Math.min(this.#length, wanted));
+      this.#body = this.#grown(bytes);
       this.#body.set(former.subarray(0, this.#bodyBytes));
       releaseBytes(former);
     }
     this.#body.set(part, this.#bodyBytes);
     this.#bodyBytes = bytes;
     return bytes === this.#length;
+  }
+
+  /** @param bytes - What it has to have at least. */
+  #grown(bytes: number): Uint8Array {
+    if (this.#length <= SHORT_BYTES_MAX) return Buffer.allocUnsafe(this.#length);
+    const wanted = Math.max(this.#memory.slabBytes, this.#body.byteLength * GROWTH, bytes);
+    return this.#memory.take(Math.min(this.#length, wanted));
   }
 
   #deliver(payload: Uint8Array): void {

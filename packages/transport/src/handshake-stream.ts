@@ -8,7 +8,7 @@ export class HandshakeStream {
   #bytes: Buffer = Buffer.alloc(0);
 
   /** @returns false if more came than a handshake has. */
-  push(chunk: Buffer): boolean {
+  push(chunk: Uint8Array): boolean {
     const bytes = this.#bytes.byteLength + chunk.byteLength;
     if (bytes > LENGTH_BYTES + HANDSHAKE_BYTES_MAX) return false;
     this.#bytes = Buffer.concat([this.#bytes, chunk]);

@@ -6,6 +6,7 @@
 
 import type { Socket } from "node:net";
 import { assert, releaseBytes } from "@quorumlog/std";
+import type { AcceptedSocket } from "./accepted-socket.ts";
 import {
   bareFrame,
   FRAME_DATA,
@@ -24,7 +25,7 @@ import { type PeerError, TransportError } from "./transport-error.ts";
 import { type BadConnection, count } from "./transport-status.ts";
 
 export interface InboundConnectionInit {
-  readonly socket: Socket;
+  readonly accepted: AcceptedSocket;
   /**
    * The dialer has proved who it is; it is welcomed unless this throws.
    *
@@ -56,16 +57,16 @@ export class InboundConnection {
   constructor(init: InboundConnectionInit, context: TransportContext) {
     this.#init = init;
     this.#context = context;
-    this.#socket = init.socket;
+    const { socket } = init.accepted;
+    this.#socket = socket;
     this.#handshake = new AcceptorHandshake(context.credentials);
     const { options, memory } = context;
     this.#reader = new FrameReader(options.frameBytesMax, memory, (kind, groupId, payload) => {
       this.#onFrame(kind, groupId, payload);
     });
-    const { socket } = init;
-    socket.on("data", (chunk: Buffer) => {
+    init.accepted.onChunk = (chunk) => {
       this.#onData(chunk);
-    });
+    };
     const end = (): void => {
       this.destroy();
     };
@@ -92,7 +93,7 @@ export class InboundConnection {
     this.#init.onEnd();
   }
 
-  #onData(chunk: Buffer): void {
+  #onData(chunk: Uint8Array): void {
     if (this.#state === "up") {
       this.#silentTicks = 0;
       // A ping may be far behind what fills the way here: what arrives is answered, too.
@@ -101,7 +102,7 @@ export class InboundConnection {
     } else if (this.#state === "handshake") this.#onHandshakeData(chunk);
   }
 
-  #onHandshakeData(chunk: Buffer): void {
+  #onHandshakeData(chunk: Uint8Array): void {
     if (!this.#stream.push(chunk)) {
       this.#end("handshake");
       return;
@@ -140,7 +141,7 @@ export class InboundConnection {
     this.#socket.end(lengthPrefixed(encodeRefused(error)));
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Uint8Array): void {
     const problem = this.#reader.push(chunk);
     if (problem !== undefined) this.#end(problem);
   }

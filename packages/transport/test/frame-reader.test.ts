@@ -107,14 +107,33 @@ test("a longer frame is copied to a slab, which is used again when it is release
   expect(freed).toBe(19);
 });
 
-test("a short frame that lies whole in a chunk is a part of it", () => {
-  const chunk = Buffer.concat([1, 2].map((n) => encoded({ groupId: n, payload: Buffer.alloc(9) })));
+test("of a chunk nothing is kept: its memory is used again", () => {
+  const lengths = [9, 2_048, 2_049, 9_000];
+  const frames = lengths.map((length) => ({ groupId: 1, payload: Buffer.alloc(length, "sent") }));
   const payloads: Uint8Array[] = [];
-  new FrameReader(LENGTH_MAX, MEMORY, (_kind, _groupId, payload) => payloads.push(payload)).push(
-    chunk,
+  const reading = new FrameReader(LENGTH_MAX, MEMORY, (_kind, _groupId, payload) =>
+    payloads.push(payload),
   );
+  for (const chunk of chunks(Buffer.concat(frames.map(encoded)), [65_536, 700])) {
+    reading.push(chunk);
+    chunk.fill(0xff);
+  }
 
-  expect(payloads.map(({ buffer }) => buffer === chunk.buffer)).toEqual([true, true]);
+  expect(payloads.map((payload) => Buffer.from(payload))).toEqual(
+    frames.map(({ payload }) => payload),
+  );
+});
+
+test("a short frame is no part of a slab, which it would keep as a whole", () => {
+  const memory = new SlabPool();
+  const sizes: number[] = [];
+  const reading = new FrameReader(LENGTH_MAX, memory, (_kind, _groupId, { buffer }) =>
+    sizes.push(buffer.byteLength),
+  );
+  for (const length of [9, 2_048, 2_049])
+    reading.push(encoded({ groupId: 1, payload: Buffer.alloc(length) }));
+
+  expect(sizes.map((size) => size < memory.slabBytes)).toEqual([true, true, false]);
 });
 
 test("the checksum is the CRC-32 that everybody has", () => {
