@@ -215,3 +215,8 @@ export function laneOf(envelope: Envelope): Lane {
   if (envelope.kind === "snapshotChunk" || envelope.kind === "entriesReply") return "bulk";
   return envelope.kind === "raft" && envelope.message.type === "AppendEntries" ? "bulk" : "control";
 }
+
+/** An answer to a heartbeat: mostly there is nothing to do about it. */
+export function isHeartbeatReply(envelope: Envelope): boolean {
+  return envelope.kind === "raft" && envelope.message.type === "HeartbeatReply";
+}

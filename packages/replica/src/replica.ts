@@ -33,7 +33,14 @@ import type { Environment } from "./environment.ts";
 import { GroupClock } from "./group-clock.ts";
 import { LogCare } from "./log-care.ts";
 import { PeerDirectory } from "./peer-directory.ts";
-import { decodeEnvelope, type Envelope, encodeEnvelope, isFrom, laneOf } from "./peer-envelope.ts";
+import {
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  isFrom,
+  isHeartbeatReply,
+  laneOf,
+} from "./peer-envelope.ts";
 import { ProposalDesk } from "./proposal-desk.ts";
 import { RaftStorage } from "./raft-storage.ts";
 import { ReadDesk } from "./read-desk.ts";
@@ -209,7 +216,6 @@ export class Replica implements GroupReceiver {
   }
 
   onFrame(from: PeerIdentity, payload: Uint8Array): void {
-    if (!this.isOpen()) return;
     this.guarded(() => {
       const envelope = decodeEnvelope(payload);
       if (envelope === undefined || !isFrom(envelope, from.nodeId)) {
@@ -219,7 +225,7 @@ export class Replica implements GroupReceiver {
       this.#clock.catchUp();
       this.#receive(from.nodeId, envelope);
       this.#memory.receive(payload, envelope);
-      this.wantTurn();
+      if (!isHeartbeatReply(envelope) || this.core.hasReady()) this.wantTurn();
     });
   }
 
@@ -234,7 +240,6 @@ export class Replica implements GroupReceiver {
   }
 
   onPeerDown(nodeId: number): void {
-    if (!this.isOpen()) return;
     this.guarded(() => {
       this.#clock.catchUp();
       this.#clock.worry();
@@ -248,7 +253,6 @@ export class Replica implements GroupReceiver {
   }
 
   onPeerGone(nodeId: number): void {
-    if (!this.isOpen()) return;
     this.guarded(() => {
       this.#clock.catchUp();
       this.core.reportPeerGone(nodeId);
@@ -408,7 +412,6 @@ export class Replica implements GroupReceiver {
     this.disk.onAppend();
     this.#memory.onAppend();
     this.log.append({ hardState, reset, entries }, () => {
-      if (!this.isOpen()) return;
       this.guarded(() => {
         this.#onDurable(work);
       });
@@ -473,7 +476,6 @@ export class Replica implements GroupReceiver {
   }
 
   #onTick(): void {
-    if (!this.isOpen()) return;
     this.guarded(() => {
       this.#clock.catchUp();
       const now = this.#environment.now();
