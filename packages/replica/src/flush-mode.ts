@@ -25,6 +25,7 @@ export type FlushMode =
   | { readonly mode: "sync" }
   | { readonly mode: "async"; readonly intervalMs: number; readonly bytes: number };
 
+const NO_MODE = 'flush: neither "sync" nor "async"';
 const KIB = 1024;
 const BOUNDS = {
   intervalMs: { min: 1, max: 60_000, fallback: 500 },
@@ -34,12 +35,15 @@ const BOUNDS = {
 /** @throws ReplicaOptionsError */
 export function parseFlush(input: Flush = "sync"): FlushMode {
   if (input === "sync") return { mode: "sync" };
+  // Without types it may be any text, whose letters are no options.
+  if (typeof (input as unknown) !== "object" && input !== "async")
+    throw new ReplicaOptionsError([NO_MODE]);
   const given: Readonly<Record<string, unknown>> =
     input === "async" ? { mode: input } : { ...input };
   const problems = Object.keys(given)
     .filter((key) => key !== "mode" && !(key in BOUNDS))
     .map((key) => `flush.${key}: unknown option`);
-  if (given["mode"] !== "async") problems.push('flush: neither "sync" nor "async"');
+  if (given["mode"] !== "async") problems.push(NO_MODE);
   const read = (key: keyof typeof BOUNDS): number => {
     const { min, max, fallback } = BOUNDS[key];
     const value = given[key] ?? fallback;

@@ -13,8 +13,8 @@ import { type Flush, parseFlush } from "./flush-mode.ts";
 import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts";
 import type { Machine } from "./machine.ts";
 import type { NodeIdentity } from "./node-directory.ts";
+import { demandNodeOptions } from "./node-option-problems.ts";
 import { type GroupInit, type IfMissing, openNode, recoverGroup } from "./open-group.ts";
-import { isAddress } from "./peer-directory.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
 import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
@@ -22,7 +22,7 @@ import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
 export interface NodeOptions {
   /** Belongs to this node alone. */
   readonly directory: string;
-  /** The same on all nodes, and on those of no other cluster. 1 to 255 bytes. */
+  /** The same on all nodes, and on those of no other cluster. 1 to 256 bytes. */
   readonly clusterId: string;
   /** Above 0, and no other node's. */
   readonly nodeId: number;
@@ -90,15 +90,18 @@ export interface NodeParts {
   readonly close: (() => Promise<void>) | undefined;
 }
 
-/** @throws ReplicaOptionsError, ReplicaError, TransportOptionsError, TransportError */
+/** @throws ReplicaOptionsError, ReplicaError, TransportError */
 export async function openNodeParts(
   options: NodeOptions,
   machine: Machine | undefined,
 ): Promise<NodeParts> {
+  demandNodeOptions(options, machine === undefined ? "log" : "machine");
   const { directory, clusterId, nodeId, groupId = 0, ifMissing = "fail", onEvent } = options;
   const tuning = parseTuning(options.tuning);
   const flush = parseFlush(options.flush);
-  const addresses = addressesOf(options);
+  const addresses = new Map(
+    Object.entries(options.peers).map(([id, address]) => [Number(id), address]),
+  );
   const environment = options.environment ?? nodeEnvironment;
   const fileSystem = options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem };
   const place = {
@@ -123,7 +126,7 @@ export async function openNodeParts(
       founding,
       addresses,
       tuning,
-      preferredLeaders: preferredOf(options),
+      preferredLeaders: options.preferredLeaders ?? [],
       leaseReads: options.leaseReads === true,
       flush,
       acceptLoss: options.acceptLoss === true,
@@ -221,28 +224,4 @@ function closeTransport(transport: Transport): Promise<void> {
   return new Promise((resolve) => {
     transport.close(resolve);
   });
-}
-
-function addressesOf({ peers, nodeId }: NodeOptions): Map<number, string> {
-  if (!Number.isSafeInteger(nodeId) || nodeId < 1)
-    throw new ReplicaError("INVALID_ARGUMENT", `nodeId: ${nodeId} is not an integer above 0`);
-  const addresses = new Map(Object.entries(peers).map(([id, text]) => [Number(id), text]));
-  for (const id of addresses.keys())
-    if (!Number.isSafeInteger(id) || id < 1)
-      throw new ReplicaError("INVALID_ARGUMENT", `peers: ${id} is not an integer above 0`);
-  if (!addresses.has(nodeId))
-    throw new ReplicaError("INVALID_ARGUMENT", `peers: this node, ${nodeId}, is missing`);
-  for (const [id, text] of addresses)
-    if (!isAddress(text))
-      throw new ReplicaError("INVALID_ARGUMENT", `peers: ${text}, of node ${id}, is not host:port`);
-  return addresses;
-}
-
-function preferredOf({ preferredLeaders = [] }: NodeOptions): readonly number[] {
-  for (const id of preferredLeaders)
-    if (!Number.isSafeInteger(id) || id < 1)
-      throw new ReplicaError("INVALID_ARGUMENT", `preferredLeaders: ${id} is no node's id`);
-  if (new Set(preferredLeaders).size < preferredLeaders.length)
-    throw new ReplicaError("INVALID_ARGUMENT", "preferredLeaders: names a node twice");
-  return preferredLeaders;
 }

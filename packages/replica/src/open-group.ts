@@ -46,8 +46,8 @@ import { watchedMachine } from "./watched-machine.ts";
 /**
  * What to do where there is nothing yet.
  *
- * `found`: this node is one of those that begin the group, which are the keys of `addresses`; all
- * of them have to be up once. `join`: it is to be added to a group that exists. `fail`: it is not
+ * `found`: this node is one of those that begin the group, which are the keys of `peers`; all of
+ * them have to be up once. `join`: it is to be added to a group that exists. `fail`: it is not
  * the first time, so a disk that is empty was lost.
  */
 export type IfMissing = "found" | "join" | "fail";

@@ -6,6 +6,7 @@ import { COMMAND_KIND } from "./container.ts";
 import type { Retention } from "./leader-duties.ts";
 import { LogSession } from "./log-session.ts";
 import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
+import { demandNodeOptions } from "./node-option-problems.ts";
 import { PromisedCall } from "./promised-call.ts";
 import { type LogRecord, type ReadResult, RecordReader } from "./record-reader.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
@@ -93,6 +94,7 @@ export class ReplicatedLog extends ReplicatedGroup {
    * @throws ReplicaOptionsError, ReplicaError, LogError, SnapshotError, TransportError
    */
   static async open(options: LogOptions): Promise<ReplicatedLog> {
+    demandNodeOptions(options, "log");
     const retention = parseRetention(options.retention, parseTuning(options.tuning));
     const parts = await openNodeParts(options, undefined);
     try {

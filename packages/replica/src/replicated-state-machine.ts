@@ -4,6 +4,7 @@ import { demandAppended, demandRecords } from "./append-outcome.ts";
 import type { AppendedAt } from "./append-call.ts";
 import type { Machine } from "./machine.ts";
 import { PromisedCall } from "./promised-call.ts";
+import { demandMachine } from "./node-option-problems.ts";
 import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
 import { type CallOptions, recordsDraft, ReplicatedGroup } from "./replicated-group.ts";
 
@@ -35,6 +36,7 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
    * @throws ReplicaOptionsError, ReplicaError, LogError, SnapshotError, TransportError
    */
   static async open(options: NodeOptions, machine: Machine): Promise<ReplicatedStateMachine> {
+    demandMachine(machine);
     const parts = await openNodeParts(options, machine);
     try {
       return new ReplicatedStateMachine(parts.init, parts.close);

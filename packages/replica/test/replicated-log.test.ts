@@ -152,18 +152,6 @@ test("a list that is used again at once is not the log's", async () => {
   expect(texts(leader, 0)).toEqual(["a", "b", "c"]);
 });
 
-test.each([
-  ["a typo in an address", { 1: "a:1", 2: "b" }, /peers: b, of node 2/u],
-  ["no place of its own", { 2: "b:1" }, /peers: this node, 1/u],
-])("is not opened with %s", async (_name, peers, message) => {
-  const place = { directory: "/nowhere", clusterId: "c", nodeId: 1, token: "0123456789abcdef" };
-
-  const error = await failure(ReplicatedLog.open({ ...place, peers }));
-
-  expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
-  expect(error.message).toMatch(message);
-});
-
 describe("a session", () => {
   test("stores a repeated append once, also through another leader", async () => {
     const { cluster, leader } = await tenRecords();
