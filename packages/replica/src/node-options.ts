@@ -18,6 +18,7 @@ import { type GroupInit, type IfMissing, openNode, recoverGroup } from "./open-g
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
 import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
+import { transportEvents } from "./transport-events.ts";
 
 export interface NodeOptions {
   /** Belongs to this node alone. */
@@ -217,7 +218,8 @@ function listen(
     ...(token === undefined ? {} : { token }),
   };
   const { memory } = options.environment ?? nodeEnvironment;
-  return openTcpTransport({ options: parseTransportOptions(input), log: () => undefined, memory });
+  const log = options.onEvent === undefined ? () => undefined : transportEvents(options.onEvent);
+  return openTcpTransport({ options: parseTransportOptions(input), log, memory });
 }
 
 function closeTransport(transport: Transport): Promise<void> {

@@ -10,6 +10,26 @@ export type ReplicaEvent =
   | { readonly type: "leader"; readonly leaderId: number | undefined; readonly term: number }
   | { readonly type: "configuration"; readonly configuration: Configuration }
   | { readonly type: "peerUp" | "peerDown" | "peerGone"; readonly nodeId: number }
+  /**
+   * A peer was dialed in vain, and is dialed again; told once for each reason. `code` is that of a
+   * `TransportError`, such as `PEER_TOKEN`, or of the system, such as `ECONNREFUSED`. Not told of a
+   * transport that was passed in: whoever opened it has its log.
+   */
+  | {
+      readonly type: "peerNotReached";
+      readonly nodeId: number;
+      readonly address: string;
+      readonly code: string;
+      readonly reason: string;
+    }
+  /** Somebody who dialed was kept out; told at most once in ten seconds for each `code`. */
+  | {
+      readonly type: "dialerRefused";
+      /** An IP address. */
+      readonly remote: string;
+      readonly code: string;
+      readonly reason: string;
+    }
   /** A snapshot of a leader took the place of the log up to `index`. */
   | { readonly type: "snapshotInstalled"; readonly index: number }
   /**

@@ -2,10 +2,12 @@
 // told all that is wrong, by name, before anything is written or listened to.
 import { MemoryFileSystem } from "@quorumlog/log/testing";
 import { Prng } from "@quorumlog/std";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, test } from "vitest";
 import {
   type LogOptions,
   type Machine,
+  type ReplicaEvent,
   ReplicaOptionsError,
   ReplicatedLog,
   ReplicatedStateMachine,
@@ -102,3 +104,58 @@ test("no options, and no state machine, are told like everything else", async ()
     ["retention: unknown option"],
   ]);
 });
+
+test("a wrong token is told on both sides, and where nobody listens", async () => {
+  const events: Record<1 | 2, ReplicaEvent[]> = { 1: [], 2: [] };
+  const gaveUp = new AbortController();
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const peers = Object.fromEntries(ports.map((port, i) => [i + 1, `127.0.0.1:${port}`]));
+  const open = (nodeId: 1 | 2, token: string): Promise<unknown> =>
+    ReplicatedLog.open({
+      ...SOUND,
+      ifMissing: "found",
+      nodeId,
+      peers,
+      token,
+      signal: gaveUp.signal,
+      fileSystem: new MemoryFileSystem({ prng: new Prng(nodeId) }),
+      onEvent: (event) => events[nodeId].push(event),
+    });
+  const opened = Promise.allSettled([
+    open(1, "a secret of the cluster"),
+    open(2, "a secret of another cluster"),
+  ]);
+
+  const reason = expect.stringContaining("token") as string;
+  await expect
+    .poll(() => events[1])
+    .toContainEqual({
+      type: "peerNotReached",
+      nodeId: 2,
+      address: peers[2],
+      code: "PEER_TOKEN",
+      reason,
+    });
+  await expect
+    .poll(() => events[2])
+    .toContainEqual(expect.objectContaining({ type: "dialerRefused", code: "PEER_TOKEN", reason }));
+  await expect
+    .poll(() => events[1])
+    .toContainEqual(expect.objectContaining({ nodeId: 3, code: "ECONNREFUSED" }));
+
+  gaveUp.abort();
+  expect(await opened).toMatchObject([
+    { reason: { code: "ABORTED" } },
+    { reason: { code: "ABORTED" } },
+  ]);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
