@@ -7,11 +7,12 @@
 
 import { unreachable } from "@quorumlog/std";
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { ownerOf } from "./directory-lock.ts";
 import { adviceFor } from "./inspection/advice.ts";
 import { listFrames } from "./inspection/frame-listing.ts";
 import { describeSummary, summarizeLog } from "./inspection/log-summary.ts";
+import { logsBelow } from "./inspection/nearby-logs.ts";
 import { endWithReader, jsonOf, writeLines } from "./inspection/output.ts";
 import {
   type DumpRequest,
@@ -107,6 +108,10 @@ function demandDirectory(directory: string): void {
   if (found === undefined)
     throw new LogError("LOG_MISSING", "there is no such directory", { file: directory });
   if (!found.isDirectory()) throw new UsageError(`${directory} is no directory`);
+  if (segmentNamesIn(nodeFileSystem, directory).length > 0) return;
+  const [log] = logsBelow(directory);
+  if (log !== undefined)
+    throw new UsageError(`${directory} is not a log, but holds one: name ${join(directory, log)}`);
 }
 
 function demandStopped(directory: string, advice: string): void {

@@ -385,6 +385,18 @@ describe("nothing to look at", () => {
     expect(run("stat", join(directory, "file"))).toMatchObject({ code: 2 });
   });
 
+  test.each(["stat", "verify", "dump"])("%s of a node's directory names its log", (command) => {
+    const directory = directoryForTest();
+    const log = join(directory, "group-0", "log");
+    cpSync(original, log, { recursive: true });
+    writeFileSync(join(directory, "node.json"), "{}");
+
+    const { code, err } = run(command, directory);
+
+    expect(code).toBe(2);
+    expect(err).toContain(`is not a log, but holds one: name ${log};`);
+  });
+
   test("a log that a live process has open is left alone", () => {
     const directory = copyForTest();
     const lock = nodeFileSystem.lock(directory);

@@ -40,7 +40,8 @@ usage: quorumlog-log stat   DIR [--json]
        quorumlog-log verify DIR [--json]
        quorumlog-log dump   DIR [--from INDEX] [--count N] [--hex] [--json]
 
-Looks at the log of a node that is stopped. Writes nothing, and takes no lock.
+Looks at the log of a node that is stopped. Writes nothing, and takes no lock. DIR is the directory
+with the segments; a replica's is group-0/log in the directory that it was opened with.
 
   stat           whose log it is, what it holds, and its files
   verify         read every frame of every segment, and say what is sound, torn or corrupt
