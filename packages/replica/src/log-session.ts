@@ -54,13 +54,15 @@ export class LogSession {
     options: SessionAppendOptions = {},
   ): Promise<AppendAck> {
     const sequence = options.sequence ?? this.#nextSequence;
-    if (options.sequence === undefined) this.#nextSequence += 1;
+    const isNext = sequence === this.#nextSequence;
+    if (isNext) this.#nextSequence += 1;
     try {
       return await this.#log.appendAs(data, options, { sessionId: this.sessionId, sequence });
     } catch (error) {
       // A mismatch is an answer, and has used its number.
       const isUnused = error instanceof ReplicaError && error.outcome === "not-applied";
-      if (isUnused && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
+      // Of a repetition only this attempt was not applied: a former one may have used the number.
+      if (isNext && isUnused && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
       throw error;
     }
   }
