@@ -1,13 +1,15 @@
 /** Waiting until a replica has come somewhere: looked at again whenever anything happened. */
 
 import type { Environment } from "./environment.ts";
-import { demandNotAborted, ReplicaError } from "./replica-error.ts";
+import { demandNotAborted, type Outcome, ReplicaError } from "./replica-error.ts";
 
 export interface WaitOptions {
   /** What is said when the time is over. */
   readonly why: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Of what is waited for, if it does not come; default `not-applied`: nothing was begun. */
+  readonly outcome?: Outcome;
 }
 
 interface Wait {
@@ -27,7 +29,7 @@ export class GroupWaits {
   /** @returns what `look` gives first that is not `undefined`; what it throws ends the wait. */
   until<T>(look: () => T | undefined, options: WaitOptions): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { signal, timeoutMs, why } = options;
+      const { signal, timeoutMs, why, outcome = "not-applied" } = options;
       if (this.#stopped !== undefined) throw this.#stopped;
       demandNotAborted(signal);
       const found = look();
@@ -36,7 +38,7 @@ export class GroupWaits {
         return;
       }
       const onAbort = (): void => {
-        wait.fail(new ReplicaError("ABORTED", "the caller's signal was aborted"));
+        wait.fail(new ReplicaError("ABORTED", "the caller's signal was aborted", { outcome }));
       };
       const end = (): void => {
         cancelTimer();
@@ -60,7 +62,7 @@ export class GroupWaits {
         },
       };
       const cancelTimer = this.#environment.after(timeoutMs, () => {
-        wait.fail(new ReplicaError("TIMEOUT", why, { outcome: "unknown" }));
+        wait.fail(new ReplicaError("TIMEOUT", why, { outcome }));
       });
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waits.add(wait);

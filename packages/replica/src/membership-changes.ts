@@ -4,16 +4,18 @@ import {
   type ConfigurationChange,
   findMember,
   isJoint,
+  isVoter,
   type Member,
   type MemberChange,
   type ProgressView,
 } from "@quorumlog/raft";
+import { demandInteger } from "./append-outcome.ts";
 import type { CommandDraft } from "./container.ts";
 import { COMMAND_KIND, commandBytes } from "./container.ts";
 import type { GroupWaits } from "./group-waits.ts";
 import { isAddress } from "./peer-directory.ts";
 import type { Replica } from "./replica.ts";
-import { notLeader, ReplicaError } from "./replica-error.ts";
+import { notLeader, type Outcome, ReplicaError } from "./replica-error.ts";
 import type { CallOptions } from "./replicated-group.ts";
 
 export interface MembershipInit {
@@ -22,7 +24,7 @@ export interface MembershipInit {
   readonly append: (draft: CommandDraft, options: CallOptions) => Promise<void>;
 }
 
-type Checked = CallOptions & { readonly timeoutMs: number };
+type Checked = CallOptions & { readonly timeoutMs: number; readonly outcome?: Outcome };
 
 export class MembershipChanges {
   readonly #init: MembershipInit;
@@ -33,12 +35,16 @@ export class MembershipChanges {
 
   async addLearner(nodeId: number, address: string, options: Checked): Promise<void> {
     const { replica } = this.#init;
-    this.#demandLeader();
-    if (!isAddress(address))
+    demandInteger("nodeId", nodeId, 1, Number.MAX_SAFE_INTEGER);
+    if (typeof address !== "string" || !isAddress(address))
       throw new ReplicaError("INVALID_ARGUMENT", `address: ${address} is not host:port`);
+    this.#demandLeader();
+    // It would lose its vote, as by a repeated call whose learner was promoted meanwhile.
+    if (isVoter(replica.keeper.configuration, nodeId))
+      throw new ReplicaError("MEMBERSHIP_REFUSED", `node ${nodeId} is a voter: remove it first`);
     replica.peers.seek(nodeId, address);
     const incarnation = await this.#until(
-      `node ${nodeId} was not reached at ${address} in time`,
+      `node ${nodeId} was not reached at ${address} in time: is it open, with the same token?`,
       options,
       () => replica.peers.incarnationOf(nodeId),
     );
@@ -47,6 +53,8 @@ export class MembershipChanges {
   }
 
   async promote(nodeId: number, options: Checked): Promise<void> {
+    this.#demandLeader();
+    this.#member(nodeId);
     await this.#untilCaughtUp(nodeId, options);
     await this.#change([{ operation: "addVoter", member: this.#member(nodeId) }], options);
   }
@@ -60,9 +68,11 @@ export class MembershipChanges {
     next: { readonly nodeId: number; readonly address: string },
     options: Checked,
   ): Promise<void> {
+    this.#demandLeader();
     const leaving = this.#member(former);
     await this.addLearner(next.nodeId, next.address, options);
-    await this.#untilCaughtUp(next.nodeId, options);
+    // By now it is a learner, whatever comes; the same call again goes on from there.
+    await this.#untilCaughtUp(next.nodeId, { ...options, outcome: "unknown" });
     await this.#change(
       [
         { operation: "addVoter", member: this.#member(next.nodeId) },
@@ -118,8 +128,8 @@ export class MembershipChanges {
   }
 
   #until<T>(why: string, options: Checked, look: () => T | undefined): Promise<T> {
-    const { timeoutMs, signal } = options;
-    return this.#init.waits.until(look, { why, timeoutMs, signal });
+    const { timeoutMs, signal, outcome = "not-applied" } = options;
+    return this.#init.waits.until(look, { why, timeoutMs, signal, outcome });
   }
 }
 

@@ -19,7 +19,7 @@ import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
 import { PromisedCall } from "./promised-call.ts";
 import type { Replica } from "./replica.ts";
-import { closed, demandNotAborted, ReplicaError } from "./replica-error.ts";
+import { closed, demandNotAborted, type Outcome, ReplicaError } from "./replica-error.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
 
 /** A look at a replica: what stands where. */
@@ -207,7 +207,8 @@ export class ReplicatedGroup {
     if (!isVoter(configuration, nodeId) || !this.replica.transferLeadership(nodeId))
       throw new ReplicaError("MEMBERSHIP_REFUSED", `node ${nodeId} cannot take over now`);
     let askedAt = this.environment.now();
-    await this.#until(`node ${nodeId} did not take over in time`, options, () => {
+    const why = `node ${nodeId} did not take over in time`;
+    await this.#until(why, { ...options, outcome: "unknown" }, () => {
       if (this.replica.status().leaderId === nodeId) return true;
       // One that was called off, or lost on its way to the leader, is asked for again.
       const now = this.environment.now();
@@ -222,22 +223,39 @@ export class ReplicatedGroup {
   /**
    * Adds a node that receives the log and decides nothing; it was opened with `ifMissing: "join"`.
    *
+   * On the leader, as all changes of membership; after an `unknown` outcome it may be repeated.
+   *
    * @param address - Where the others reach it.
+   * @throws ReplicaError `MEMBERSHIP_REFUSED` for a voter, which would lose its vote; `TIMEOUT`,
+   *   `not-applied`, if the node was not reached: an event `peerNotReached` says why.
    */
   async addLearner(nodeId: number, address: string, options: CallOptions = {}): Promise<void> {
     await this.#membership.addLearner(nodeId, address, this.#checked(options));
   }
 
-  /** Makes a learner a voter, as soon as it holds everything that the group retains. */
+  /**
+   * Makes a learner a voter, as soon as it holds everything that the group retains.
+   *
+   * @throws ReplicaError `TIMEOUT`, `not-applied`, if it was not that far in time: repeat it.
+   */
   async promote(nodeId: number, options: CallOptions = {}): Promise<void> {
     await this.#membership.promote(nodeId, this.#checked(options));
   }
 
+  /**
+   * Takes a voter or a learner out of the group; its process is yours to stop. Its id may come back
+   * on an empty directory. To remove the leader, transfer leadership first.
+   *
+   * @throws ReplicaError `MEMBERSHIP_REFUSED` if it is no member, or cannot be spared
+   */
   async remove(nodeId: number, options: CallOptions = {}): Promise<void> {
     await this.#membership.remove(nodeId, this.#checked(options));
   }
 
-  /** Adds `next`, waits until it holds everything, then swaps it for `former`, in one step. */
+  /**
+   * Adds `next`, waits until it holds everything, then swaps it for `former`, in one step. If the
+   * outcome is `unknown`, `next` may be a learner already: the same call goes on from there.
+   */
   async replace(
     former: number,
     next: { readonly nodeId: number; readonly address: string },
@@ -366,10 +384,15 @@ export class ReplicatedGroup {
     }
   }
 
-  #until<T>(why: string, options: CallOptions, look: () => T | undefined): Promise<T> {
+  #until<T>(
+    why: string,
+    options: CallOptions & { readonly outcome?: Outcome },
+    look: () => T | undefined,
+  ): Promise<T> {
     this.demandOpen();
     const timeoutMs = this.#timeoutOf(options);
-    return this.waits.until(look, { why, timeoutMs, signal: options.signal });
+    const { signal, outcome = "not-applied" } = options;
+    return this.waits.until(look, { why, timeoutMs, signal, outcome });
   }
 
   #onTurn(): void {

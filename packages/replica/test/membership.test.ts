@@ -197,10 +197,25 @@ describe("a group", () => {
     const follower = cluster.logs.find((log) => log !== leader) as ReplicatedLog;
 
     await expect(leader.remove(9)).rejects.toMatchObject({ code: "MEMBERSHIP_REFUSED" });
-    await expect(leader.promote(9, { timeoutMs: 50 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(leader.promote(9)).rejects.toMatchObject({ code: "MEMBERSHIP_REFUSED" });
     await expect(follower.remove(1)).rejects.toMatchObject({ code: "NOT_LEADER" });
     await expect(leader.addLearner(9, "127.0.0.1:1", { timeoutMs: 50 })).rejects.toMatchObject({
       code: "TIMEOUT",
+      outcome: "not-applied",
     });
+    await expect(leader.addLearner("9" as never, "127.0.0.1:1")).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  test("a voter keeps its vote if it is added again", async () => {
+    const cluster = await start(3);
+    const leader = await cluster.leader();
+    const { nodeId } = (cluster.logs.find((log) => log !== leader) as ReplicatedLog).status();
+
+    const again = leader.addLearner(nodeId, cluster.address(nodeId));
+
+    await expect(again).rejects.toMatchObject({ code: "MEMBERSHIP_REFUSED" });
+    expect(ids(leader)).toHaveLength(3);
   });
 });
