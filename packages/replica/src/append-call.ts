@@ -2,7 +2,7 @@
 
 import type { CommandDraft } from "./container.ts";
 import type { CommandResult } from "./group-state.ts";
-import type { ReplicaError } from "./replica-error.ts";
+import { ReplicaError } from "./replica-error.ts";
 
 /**
  * What is waited for: `quorum`, synced on a majority and applied here; `leader`, synced here;
@@ -10,6 +10,15 @@ import type { ReplicaError } from "./replica-error.ts";
  * written, and is synced soon after.
  */
 export type Durability = "quorum" | "leader" | "async";
+
+const DURABILITIES: ReadonlySet<Durability> = new Set(["quorum", "leader", "async"]);
+
+/** @throws ReplicaError `INVALID_ARGUMENT` for what programs without types may pass. */
+export function demandDurability(durability: Durability): void {
+  if (DURABILITIES.has(durability)) return;
+  const message = `durability: ${durability} is none of quorum, leader and async`;
+  throw new ReplicaError("INVALID_ARGUMENT", message);
+}
 
 /** How far an append has come when it is answered. */
 export interface AppendedAt {

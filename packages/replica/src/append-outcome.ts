@@ -62,3 +62,12 @@ export function demandInteger(name: string, value: number, min: number, max: num
   if (Number.isSafeInteger(value) && value >= min && value <= max) return;
   throw new ReplicaError("INVALID_ARGUMENT", `${name}: ${value} is not in [${min}, ${max}]`);
 }
+
+/** @throws ReplicaError `INVALID_ARGUMENT` for numbers that no append of a session has. */
+export function demandPlace(place: {
+  readonly sessionId: number;
+  readonly sequence: number;
+}): void {
+  demandInteger("sessionId", place.sessionId, 1, Number.MAX_SAFE_INTEGER);
+  demandInteger("sequence", place.sequence, 1, Number.MAX_SAFE_INTEGER);
+}

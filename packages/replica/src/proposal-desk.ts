@@ -142,7 +142,7 @@ export class ProposalDesk {
       for (const call of calls) {
         if (call.state !== "settled" && call.deadline > now) break;
         if (call.state !== "settled")
-          this.#giveUp(call, "TIMEOUT", "the append was not over in time");
+          this.#giveUp(call, "TIMEOUT", "the call was not over in time");
         done += 1;
       }
       if (done === calls.length) {
@@ -273,7 +273,8 @@ export class ProposalDesk {
   #giveUp(call: AppendCall, code: "TIMEOUT" | "ABORTED", why: string): void {
     // What is queued stays there, and is passed over when its container is made.
     const outcome = call.state === "queued" ? "not-applied" : "unknown";
-    settle(call, new ReplicaError(code, why, { outcome }), undefined);
+    const rest = outcome === "unknown" ? "it may yet be committed" : "it was withdrawn unsent";
+    settle(call, new ReplicaError(code, `${why}: ${rest}`, { outcome }), undefined);
   }
 }
 

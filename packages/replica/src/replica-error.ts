@@ -101,9 +101,13 @@ export function failedWith(cause: Error): ReplicaError {
   });
 }
 
-/** @throws ReplicaError `ABORTED`: nothing was begun. */
+/** @throws ReplicaError `ABORTED`, `INVALID_ARGUMENT`: nothing was begun. */
 export function demandNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
+  if (signal === undefined) return;
+  // Found later, it would be a TypeError of a call that has been sent.
+  if (typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== "function")
+    throw new ReplicaError("INVALID_ARGUMENT", "signal: not an AbortSignal");
+  if (!signal.aborted) return;
   throw new ReplicaError("ABORTED", "the caller's signal was aborted", { cause: signal.reason });
 }
 

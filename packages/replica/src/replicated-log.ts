@@ -1,7 +1,7 @@
 /** A durable, linearizable log, replicated: what an application imports. */
 
-import type { AppendedAt, Durability } from "./append-call.ts";
-import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
+import { type AppendedAt, demandDurability, type Durability } from "./append-call.ts";
+import { demandAppended, demandInteger, demandPlace, demandRecords } from "./append-outcome.ts";
 import { COMMAND_KIND } from "./container.ts";
 import type { Retention } from "./leader-duties.ts";
 import { LogSession } from "./log-session.ts";
@@ -70,6 +70,7 @@ const MIB = 1024 * 1024;
 const READ_BYTES_MAX = 64 * MIB;
 const SESSION_IDLE_MS = 3_600_000;
 const TAIL_WAIT_MS = 60_000;
+const NO_SESSION = { sessionId: 0, sequence: 0 };
 
 export class ReplicatedLog extends ReplicatedGroup {
   readonly #reader: RecordReader;
@@ -115,7 +116,7 @@ export class ReplicatedLog extends ReplicatedGroup {
     data: Uint8Array | readonly Uint8Array[],
     options: AppendOptions = {},
   ): Promise<AppendAck> {
-    return this.appendAs(data, options, { sessionId: 0, sequence: 0 });
+    return this.appendAs(data, options, NO_SESSION);
   }
 
   /** Opens a session, whose appends can be repeated without being stored twice. */
@@ -125,7 +126,11 @@ export class ReplicatedLog extends ReplicatedGroup {
     return this.session(sessionId, 1);
   }
 
-  /** A session that was opened before, perhaps through another node. */
+  /**
+   * A session that was opened before, perhaps through another node.
+   *
+   * @param nextSequence - One more than the highest number that an append of it has had.
+   */
   session(sessionId: number, nextSequence: number): LogSession {
     return new LogSession({ log: this, sessionId, nextSequence });
   }
@@ -145,9 +150,11 @@ export class ReplicatedLog extends ReplicatedGroup {
       const { durability = "quorum", expectedOffset } = options;
       const records = data instanceof Uint8Array ? [data] : data;
       demandRecords("data", records, this.#callBytesMax);
+      demandDurability(durability);
       if (expectedOffset !== undefined)
         demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
-      if (place.sessionId !== 0 && durability !== "quorum")
+      if (place !== NO_SESSION) demandPlace(place);
+      if (place !== NO_SESSION && durability !== "quorum")
         throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
       const draft = recordsDraft(records, place, expectedOffset ?? -1);
       const call = new PromisedCall({ draft, durability, resolve, reject, answer: this.#answer });

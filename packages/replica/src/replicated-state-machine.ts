@@ -1,6 +1,6 @@
 /** A state machine that every node of a group has a copy of, kept equal by the log. */
 
-import { demandAppended, demandRecords } from "./append-outcome.ts";
+import { demandAppended, demandPlace, demandRecords } from "./append-outcome.ts";
 import type { AppendedAt } from "./append-call.ts";
 import type { Machine } from "./machine.ts";
 import { PromisedCall } from "./promised-call.ts";
@@ -65,6 +65,7 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
   ): Promise<readonly Uint8Array[]> {
     return new Promise((resolve, reject) => {
       demandRecords("commands", commands, this.#callBytesMax);
+      if (options.session !== undefined) demandPlace(options.session);
       const draft = recordsDraft(commands, options.session ?? NO_SESSION, -1);
       const durability = "quorum";
       const call = new PromisedCall({ draft, durability, resolve, reject, answer: valuesOf });

@@ -152,6 +152,24 @@ test("a list that is used again at once is not the log's", async () => {
   expect(texts(leader, 0)).toEqual(["a", "b", "c"]);
 });
 
+test.each([
+  ["durability", (log: ReplicatedLog) => log.append(bytes("x"), { durability: "all" as never })],
+  ["signal", (log: ReplicatedLog) => log.append(bytes("x"), { signal: 5 as never })],
+  ["signal", (log: ReplicatedLog) => log.readBarrier({ signal: {} as never })],
+  ["sessionId", (log: ReplicatedLog) => log.session("a" as never, 1).append(bytes("x"))],
+  ["sessionId", (log: ReplicatedLog) => log.session(0, 1).append(bytes("x"))],
+  ["sequence", (log: ReplicatedLog) => log.session(1, 0).append(bytes("x"))],
+])("a %s that is none is refused before anything is sent", async (name, call) => {
+  const { leader } = await tenRecords();
+
+  const error = await failure(call(leader));
+  await leader.append(bytes("next"));
+
+  expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
+  expect(error.message).toContain(`${name}: `);
+  expect(texts(leader, 10)).toEqual(["next"]);
+});
+
 describe("a session", () => {
   test("stores a repeated append once, also through another leader", async () => {
     const { cluster, leader } = await tenRecords();
