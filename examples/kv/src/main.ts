@@ -41,6 +41,13 @@ const group = await ReplicatedStateMachine.open(
     peers,
     token: process.env["TOKEN"] ?? "a token for examples",
     ...(checkpoint === undefined ? {} : { checkpoint }),
+    onEvent: (event) => {
+      if (event.type === "founding") console.log(`waiting for nodes ${event.waitingFor.join()}`);
+      if (event.type === "peerNotReached") console.log(`node ${event.nodeId}: ${event.reason}`);
+      if (event.type !== "failed") return;
+      console.error(event.error);
+      process.exit(1);
+    },
   },
   machine,
 );
@@ -77,6 +84,8 @@ const server = createServer((request, response) => {
   answer(request).then(
     ([status, body]) => response.writeHead(status).end(body),
     (error: unknown) => {
+      // Whoever went away before the end of a request hears of nothing, and stops no node.
+      if (request.destroyed && !request.complete) return;
       if (!(error instanceof ReplicaError)) throw error;
       const { code, outcome, leaderId = "", message } = error;
       response.writeHead(503, { code, outcome, "leader-id": leaderId }).end(`${message}\n`);
