@@ -423,7 +423,8 @@ export class SnapshotStore {
     if (this.#state !== "open") return;
     this.#state = "failed";
     this.#stop();
-    const message = "the snapshots cannot be written";
+    // The disk may be well: what a state machine throws as its pieces are pulled comes here, too.
+    const message = `a snapshot cannot be written: ${(cause as Error).message}`;
     this.#init.onFailure(new SnapshotError("SNAPSHOT_FAILED", message, { file, cause }));
   }
 

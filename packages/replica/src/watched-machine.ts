@@ -1,4 +1,7 @@
-/** Names the function of the application that keeps everything else waiting. */
+/**
+ * Names the function of the application that keeps everything else waiting, or whose answers are
+ * none: a program without types may give a promise, or texts.
+ */
 
 import type { Environment } from "./environment.ts";
 import type { Machine } from "./machine.ts";
@@ -21,7 +24,11 @@ export function watchedMachine(
   };
   return {
     ...(machine.copiesRecords === true ? { copiesRecords: true } : {}),
-    apply: (batch) => watch("apply", () => machine.apply(batch)),
+    apply: (batch) => {
+      const answers = watch("apply", () => machine.apply(batch));
+      demandAnswers(answers, batch.records.length);
+      return answers;
+    },
     snapshot: () => watch("snapshot", () => machine.snapshot()),
     restore: (chunks) => {
       watch("restore", () => {
@@ -29,4 +36,14 @@ export function watchedMachine(
       });
     },
   };
+}
+
+/** Before they are part of a session, and of a snapshot. @throws TypeError */
+function demandAnswers(answers: unknown, count: number): void {
+  const wanted = "apply of the state machine has to return an array with a Uint8Array per record";
+  if (!Array.isArray(answers)) throw new TypeError(`${wanted}: it returned something else`);
+  if (answers.length !== count)
+    throw new TypeError(`${wanted}: it returned ${answers.length} for ${count}`);
+  for (const answer of answers)
+    if (!(answer instanceof Uint8Array)) throw new TypeError(`${wanted}: one is something else`);
 }

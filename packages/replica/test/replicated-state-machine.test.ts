@@ -111,6 +111,11 @@ afterEach(async () => {
   events.length = 0;
 });
 
+function* failingPieces(): Generator<Uint8Array> {
+  yield Buffer.from("a");
+  throw new Error("no more");
+}
+
 describe("a replicated state machine", () => {
   test("answers a command, and is the same on every node behind a barrier", async () => {
     await start();
@@ -196,5 +201,32 @@ describe("a replicated state machine", () => {
 
     expect(events.find(({ type }) => type === "failed")).toBeDefined();
     await expect(group.execute(Buffer.from("a=1"))).rejects.toMatchObject({ code: "FAILED" });
+  });
+
+  test.each([
+    ["a promise", () => Promise.resolve([]), /apply .* it returned something else/u],
+    ["nothing", () => undefined, /apply .* it returned something else/u],
+    ["too few answers", () => [], /apply .* it returned 0 for 1/u],
+    ["a text", () => ["done"], /apply .* one is something else/u],
+  ])("that answers with %s stops its node, and says what it should be", async (_, apply, why) => {
+    await start();
+    const { group, machine } = await leader();
+    machine.apply = apply as never;
+
+    await expect(group.execute(Buffer.from("a=1"))).rejects.toThrow(why);
+  });
+
+  test("whose snapshot throws stops its node, and says so", async () => {
+    await start();
+    const { group, machine } = await leader();
+    machine.snapshot = failingPieces;
+
+    await group.snapshot();
+
+    await expect
+      .poll(() => events.find(({ type }) => type === "failed"))
+      .toMatchObject({
+        error: { message: expect.stringMatching(/^a snapshot .*: no more \(/u) as string },
+      });
   });
 });
