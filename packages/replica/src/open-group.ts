@@ -116,14 +116,15 @@ export function openNode(place: GroupPlace): NodeIdentity {
     }
     throw new ReplicaError(
       "INVALID_ARGUMENT",
-      `directory: ${directory} belongs to node ${found.nodeId} of cluster ${found.clusterId}`,
+      `directory: ${directory} belongs to node ${found.nodeId} of cluster ${found.clusterId}, ` +
+        `and not to node ${nodeId} of cluster ${clusterId}`,
     );
   }
   if (ifMissing === "fail")
     throw new ReplicaError(
       "INVALID_ARGUMENT",
-      `directory: ${directory} is empty. If the disk was lost, replace the node; ` +
-        'if it is new, say ifMissing: "found" or "join"',
+      `directory: ${directory} holds no node: is the path right, and the disk mounted? If the ` +
+        'disk was lost, replace the node; if it is new, say ifMissing: "found" or "join"',
     );
   const incarnation =
     ifMissing === "found" && place.foundersAgree !== true
@@ -403,7 +404,11 @@ function withAdvice(error: LogError, { recoverFromPeers }: GroupInit): LogError 
 /** Makes the group's log; a crash may have come between that and the note that it was made. */
 function makeLog(init: GroupInit, place: LogPlace, salt: number): void {
   if (init.ifMissing === "fail")
-    throw new ReplicaError("INVALID_ARGUMENT", `directory: there is no log in ${place.directory}`);
+    throw new ReplicaError(
+      "INVALID_ARGUMENT",
+      `directory: there is no log in ${place.directory}. If the node is new in group ` +
+        `${init.groupId}, say ifMissing: "found" or "join"`,
+    );
   try {
     createLog(place, { base: firstBase(init), salt });
   } catch (error) {

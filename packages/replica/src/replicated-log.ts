@@ -221,9 +221,10 @@ export class ReplicatedLog extends ReplicatedGroup {
   }
 
   /**
-   * Forgets the records before an offset. They are not read any more at once, and their bytes are
-   * freed up to the last snapshot of the state before it. While a member that is there has yet to
-   * get what is to be freed, or the snapshot before it, this waits: up to half of `timeoutMs`.
+   * Forgets the records before an offset; all there are, if it is beyond the end. They are not read
+   * any more at once, and their bytes are freed up to the last snapshot of the state before it.
+   * While a member that is there has yet to get what is to be freed, or the snapshot before it,
+   * this waits: up to half of `timeoutMs`.
    */
   async trim(before: number, options: CallOptions = {}): Promise<void> {
     demandInteger("before", before, 0, Number.MAX_SAFE_INTEGER);

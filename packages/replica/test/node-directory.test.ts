@@ -85,7 +85,7 @@ describe("a start", () => {
   test("on a disk that is empty, and should not be, is refused, and leaves no trace", () => {
     const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
 
-    expect(() => openNode({ ...place, fileSystem })).toThrow("/node is empty");
+    expect(() => openNode({ ...place, fileSystem })).toThrow("/node holds no node");
     expect(fileSystem.list("/node")).toBeUndefined();
   });
 
