@@ -270,7 +270,9 @@ export class ReplicatedGroup {
   }
 
   /**
-   * Stops, and lets go of everything. Idempotent.
+   * Stops, and lets go of everything. Idempotent. A leader that hands over carries out first what
+   * was called before, for up to `electionMs`; what is not settled then is rejected, with its
+   * outcome.
    *
    * @param options - `handOver`: whether a leader gives leadership to another node first, so that
    *   nobody has to wait for an election. Default true.
@@ -413,8 +415,12 @@ export class ReplicatedGroup {
 
   /** Gives leadership to the voter that is furthest, so that nobody waits for an election. */
   async #handOver(): Promise<void> {
+    if (this.replica.status().role !== "leader") return;
+    const isBusy = (): boolean => this.replica.proposals.pendingBytes > 0;
+    // What was called before is carried out, while this node can; nothing is taken any more.
+    await this.#settle("calls go on", () => !isBusy());
     const { role, configuration } = this.replica.status();
-    if (role !== "leader") return;
+    if (role !== "leader" || !this.replica.isOpen()) return;
     const heirs = this.replica
       .progress()
       .filter(({ id, isLearner, recentActive, isSuspect }) => {
@@ -425,14 +431,16 @@ export class ReplicatedGroup {
     if (heir === undefined || configuration.voters.length === 1) return;
     if (!this.replica.transferLeadership(heir.id)) return;
     // The heir may need this node's vote; and it commits what is under way, to be answered here.
-    const look = (): true | undefined => {
+    await this.#settle("nobody took over", () => {
       const { role: now, leaderId } = this.replica.status();
-      const isBusy = this.replica.proposals.pendingBytes > 0;
-      return isBusy || now === "leader" || leaderId === undefined ? undefined : true;
-    };
+      return !isBusy() && now !== "leader" && leaderId !== undefined;
+    });
+  }
+
+  /** Until it is so; whoever stops has waited long enough after an election's time. */
+  async #settle(why: string, isSo: () => boolean): Promise<void> {
+    const look = (): true | undefined => (isSo() ? true : undefined);
     const timeoutMs = this.#init.tuning.electionMs;
-    const why = "nobody took over in time";
-    // Whoever stops has waited long enough then.
     await this.waits.until(look, { why, timeoutMs, signal: undefined }).catch(() => undefined);
   }
 }

@@ -170,6 +170,22 @@ test.each([
   expect(texts(leader, 10)).toEqual(["next"]);
 });
 
+test("what was called before close is carried out, and nothing after it", async () => {
+  const { cluster, leader } = await tenRecords();
+  const before = [leader.append(bytes("a")), leader.append(bytes("b"))];
+
+  const closing = leader.close();
+  const after = await failure(leader.append(bytes("c")));
+  const offsets = (await Promise.all(before)).map(({ offset }) => offset);
+  await closing;
+
+  expect(after).toMatchObject({ code: "CLOSED", outcome: "not-applied" });
+  expect(offsets).toEqual([10, 11]);
+  const other = cluster.logs.find((log) => log !== leader) as ReplicatedLog;
+  await other.readBarrier();
+  expect(texts(other, 10)).toEqual(["a", "b"]);
+});
+
 describe("a session", () => {
   test("stores a repeated append once, also through another leader", async () => {
     const { cluster, leader } = await tenRecords();
