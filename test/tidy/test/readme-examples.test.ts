@@ -1,14 +1,31 @@
 // Goal: the example in a README is what a newcomer copies first, so it compiles and runs.
-// Method: cut it out, compile it under the project's own flags, run it, look at what it says.
+// Method: cut it out, compile it under the project's own flags, run it, look at what it says. Only
+// its ports are others, which are free.
 
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** The code, with a free port in place of each that it names. */
+async function atFreePorts(code: string): Promise<string> {
+  const named = new Set([...code.matchAll(/127\.0\.0\.1:(?<port>[1-9]\d*)/gu)].map(([all]) => all));
+  const servers = [...named].map(() => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  let result = code;
+  for (const [i, address] of [...named].entries()) {
+    const server = servers[i] as (typeof servers)[0];
+    result = result.replaceAll(address, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.close();
+  }
+  return result;
+}
 
 test.each([
   ["log", "durable up to 1\nclosed\n"],
@@ -23,13 +40,14 @@ test.each([
   ],
 ])(
   "the example of packages/%s compiles, runs, and says what it should",
-  (name, expected) => {
+  async (name, expected) => {
     const readme = readFileSync(join(root, "packages", name, "README.md"), "utf8");
     const blocks = [...readme.matchAll(/```ts\n(?<code>[^]*?)```/gu)];
     expect(blocks).toHaveLength(1);
     const folder = join(root, "out", `readme-${name}`);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "example.ts"), blocks[0]?.groups?.["code"] ?? "");
+    const code = await atFreePorts(blocks[0]?.groups?.["code"] ?? "");
+    writeFileSync(join(folder, "example.ts"), code);
     const config = {
       extends: "../../tsconfig.test.json",
       compilerOptions: {
