@@ -80,3 +80,10 @@ test.each([
   },
   30_000,
 );
+
+test("the project's README shows the program of packages/replica", () => {
+  const program = (...path: string[]): string | undefined =>
+    /```ts\n(?<code>[^]*?)```/u.exec(readFileSync(join(root, ...path), "utf8"))?.groups?.["code"];
+
+  expect(program("README.md")).toBe(program("packages", "replica", "README.md"));
+});
