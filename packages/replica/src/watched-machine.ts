@@ -29,13 +29,30 @@ export function watchedMachine(
       demandAnswers(answers, batch.records.length);
       return answers;
     },
-    snapshot: () => watch("snapshot", () => machine.snapshot()),
+    snapshot: () => {
+      const pieces = watch("snapshot", () => machine.snapshot());
+      return eachBy(pieces, (next) => watch("snapshot", next));
+    },
     restore: (chunks) => {
       watch("restore", () => {
         machine.restore(chunks);
       });
     },
   };
+}
+
+/** The same pieces, each of which is pulled by `pull`: a generator works as it is asked. */
+function* eachBy(
+  pieces: Iterable<Uint8Array>,
+  pull: (next: () => IteratorResult<Uint8Array>) => IteratorResult<Uint8Array>,
+): Generator<Uint8Array> {
+  const iterator = pieces[Symbol.iterator]();
+  const next = (): IteratorResult<Uint8Array> => iterator.next();
+  try {
+    for (let result = pull(next); result.done !== true; result = pull(next)) yield result.value;
+  } finally {
+    iterator.return?.();
+  }
 }
 
 /** Before they are part of a session, and of a snapshot. @throws TypeError */

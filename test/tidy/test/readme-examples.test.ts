@@ -81,9 +81,12 @@ test.each([
   30_000,
 );
 
-test("the project's README shows the program of packages/replica", () => {
-  const program = (...path: string[]): string | undefined =>
-    /```ts\n(?<code>[^]*?)```/u.exec(readFileSync(join(root, ...path), "utf8"))?.groups?.["code"];
+/** The first program of a README. */
+function programOf(...path: readonly string[]): string | undefined {
+  const readme = readFileSync(join(root, ...path), "utf8");
+  return /```ts\n(?<code>[^]*?)```/u.exec(readme)?.groups?.["code"];
+}
 
-  expect(program("README.md")).toBe(program("packages", "replica", "README.md"));
+test("the project's README shows the program of packages/replica", () => {
+  expect(programOf("README.md")).toBe(programOf("packages", "replica", "README.md"));
 });
