@@ -124,6 +124,11 @@ export class AppendQueue {
     return this.#active;
   }
 
+  /** Whether all that was answered is on the disk; it stays as it was when the queue is stopped. */
+  get isSynced(): boolean {
+    return this.#background?.isClean !== false;
+  }
+
   push(item: StreamItem): void {
     this.#isMarkDue = false;
     this.#items.push(item);
@@ -326,13 +331,22 @@ export class AppendQueue {
         return;
       }
       if (trailer === undefined) {
-        sync();
+        this.#whenQuiet(sync);
         return;
       }
       file.write([trailer], header.segmentBytes - TRAILER_BYTES, (failure) => {
-        if (!this.#hasFailed(failure)) sync();
+        if (!this.#hasFailed(failure)) this.#whenQuiet(sync);
       });
     });
+  }
+
+  #whenQuiet(sync: () => void): void {
+    const run = (): void => {
+      // What was being synced may have failed.
+      if (!this.#hasFailed(undefined)) sync();
+    };
+    if (this.#background === undefined) run();
+    else this.#background.yieldTo(run);
   }
 
   #onSynced(finished: readonly StreamItem[]): void {

@@ -5,8 +5,9 @@
  *                     ^                                    │
  *                     └──── what is written meanwhile ─────┘
  *
- * One sync is under way at a time. All that is unsynced is in one file: a segment is sealed by a
- * write that is synced before anything else is written.
+ * One sync is under way at a time, that of a promise, too: of two at once on one file the kernel
+ * tells an error to one alone, and the other would pass for a success. All that is unsynced is in
+ * one file: a segment is sealed by a write that is synced before anything else is written.
  */
 
 import { assert } from "@quorumlog/std";
@@ -36,6 +37,9 @@ export class BackgroundSync {
   #underWay: WrittenPoint | undefined;
   #isDue = false;
   #isStopped = false;
+  /** Somebody else syncs what is unsynced, or is about to. */
+  #isHeld = false;
+  #onQuiet: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
 
   constructor(init: BackgroundSyncInit) {
@@ -69,16 +73,27 @@ export class BackgroundSync {
       });
   }
 
+  /**
+   * Somebody else is to sync everything that was written: calls `run` when nothing else is being
+   * synced, perhaps at once. Nothing else is before {@link onCovered}.
+   */
+  yieldTo(run: () => void): void {
+    assert(this.#onQuiet === undefined, "one write is under way at a time");
+    this.#isHeld = true;
+    if (this.isUnderWay) this.#onQuiet = run;
+    else run();
+  }
+
   /** Somebody else has synced everything that was written. */
   onCovered(): void {
+    this.#isHeld = false;
     this.#forget();
   }
 
   /** What was written from `index` on is replaced by what is written next. */
   onRewrite(index: number): void {
-    const point = this.#underWay;
-    if (point === undefined || point.lastIndex < index) return;
-    this.#underWay = { ...point, lastIndex: index - 1 };
+    this.#underWay = pointBefore(this.#underWay, index);
+    this.#unsynced = pointBefore(this.#unsynced, index);
   }
 
   /** Syncs what is unsynced, once nothing else is being synced. */
@@ -87,15 +102,17 @@ export class BackgroundSync {
     this.#maybeBegin();
   }
 
-  /** Begins nothing from here on. */
+  /** Begins nothing from here on. What is unsynced stays so: see {@link isClean}. */
   stop(): void {
     this.#isStopped = true;
-    this.#forget();
+    this.#isDue = false;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   #maybeBegin(): void {
     const point = this.#unsynced;
-    if (this.isUnderWay || point === undefined) return;
+    if (this.isUnderWay || this.#isHeld || point === undefined) return;
     assert(!this.#isStopped, "nothing is synced after the end");
     this.#forget();
     this.#underWay = point;
@@ -104,6 +121,9 @@ export class BackgroundSync {
       this.#underWay = undefined;
       if (error === undefined && this.#isDue) this.#maybeBegin();
       this.#init.onSynced(reached, error);
+      const onQuiet = this.#onQuiet;
+      this.#onQuiet = undefined;
+      onQuiet?.();
     });
   }
 
@@ -114,4 +134,10 @@ export class BackgroundSync {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
+}
+
+/** Of what was written up to a point, what is not replaced from `index` on. */
+function pointBefore(point: WrittenPoint | undefined, index: number): WrittenPoint | undefined {
+  if (point === undefined || point.lastIndex < index) return point;
+  return { ...point, lastIndex: index - 1 };
 }

@@ -46,7 +46,7 @@ export class LogError extends Error {
   readonly code: LogErrorCode;
   readonly file: string | undefined;
   readonly offset: number | undefined;
-  /** A sync has failed: what was written and not synced before may be gone, page cache and all. */
+  /** What was answered and not synced may be gone, page cache and all. */
   readonly hasLostWrites: boolean;
   /** Of the entry that is damaged, if it is about one. */
   readonly index: number | undefined;
@@ -62,6 +62,13 @@ export class LogError extends Error {
       place: { file: error.file, offset: error.offset },
       index: error.index,
     });
+  }
+
+  /** The same error, of a log of which something that was answered may be gone. */
+  static losing(error: LogError): LogError {
+    const { code, message, file, offset, index, cause } = error;
+    const place = { file, offset };
+    return new LogError(code, message, { place, index, cause, hasLostWrites: true });
   }
 
   constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {

@@ -10,14 +10,11 @@ import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 import { AppendQueue } from "./append-queue.ts";
 import type { AsyncFlush } from "./async-flush.ts";
+import { demandFit, demandSound } from "./batch-conditions.ts";
 import { claimDirectory, demandConfigurationFits, type LogPlace } from "./create-log.ts";
-import { EntryTable } from "./entry-table.ts";
 import type { DirectoryLock } from "./file-system.ts";
-import { frameBytes } from "./frame.ts";
-import { SEAL_RESERVE_BYTES } from "./frame-writer.ts";
 import { entryBytes, type HardState, type LogBase, type LogEntry } from "./log-entry.ts";
 import { LogError, translated } from "./log-error.ts";
-import { stateBytes } from "./log-mark.ts";
 import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
 import { LogTail } from "./log-tail.ts";
 import {
@@ -28,8 +25,7 @@ import {
   removeLeftovers,
 } from "./recovery.ts";
 import { SealedSegments } from "./repair/sealed-segments.ts";
-import { type Segment, TRAILER_BYTES } from "./segment.ts";
-import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+import type { Segment } from "./segment.ts";
 import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
 
 export interface SegmentLogInit extends LogPlace {
@@ -38,8 +34,6 @@ export interface SegmentLogInit extends LogPlace {
   /** Default: everything is synced before it is said to be durable. */
   readonly flush?: AsyncFlush | undefined;
 }
-
-const EMPTY_TABLE_BYTES = new EntryTable().encodedBytes;
 
 export class SegmentLogStore implements LogStore {
   readonly #init: SegmentLogInit;
@@ -216,8 +210,8 @@ export class SegmentLogStore implements LogStore {
   append(batch: AppendBatch, onDurable: () => void): void {
     this.#demandOpen();
     const { hardState, reset, entries } = batch;
-    this.#demandFit(batch);
-    this.#demandSound(batch);
+    demandFit(batch, this.#base, this.#init.options);
+    demandSound(batch, this.#hardState, this.lastIndex());
     if (hardState !== undefined) this.#hardState = hardState;
     const rewritten = this.#rewrittenFrom(batch);
     if (reset !== undefined) {
@@ -252,23 +246,6 @@ export class SegmentLogStore implements LogStore {
         if (this.#state !== "failed") onDurable();
       },
     });
-  }
-
-  /** What no replica should ask for: the log would not open again, or a promise would be broken. */
-  #demandSound({ hardState, reset, entries }: AppendBatch): void {
-    const { commitIndex, currentTerm } = this.#hardState;
-    if (reset !== undefined)
-      assert(reset.index > commitIndex, "a snapshot brings what is not known yet");
-    const known = reset?.index ?? commitIndex;
-    const first = entries[0];
-    if (first !== undefined) assert(first.index > known, "what is committed is not rewritten");
-    for (const { checksum } of entries)
-      assert(checksum === undefined || checksum >>> 0 === checksum, "a checksum has 32 bits");
-    if (hardState === undefined) return;
-    const last = entries.at(-1)?.index ?? Math.max(reset?.index ?? 0, this.lastIndex());
-    assert(hardState.commitIndex <= last, "what is committed is in the log");
-    assert(hardState.currentTerm >= currentTerm, "a term does not go back");
-    assert(hardState.votedFor !== 0, "a vote is for a node");
   }
 
   /** From where on the batch replaces what was appended before. */
@@ -359,22 +336,6 @@ export class SegmentLogStore implements LogStore {
 
   #demandOpen(): void {
     if (this.#state !== "open") throw new LogError("LOG_CLOSED", `the log is ${this.#state}`);
-  }
-
-  /** Nothing of a batch is written that has no place as a whole. */
-  #demandFit({ reset, entries }: AppendBatch): void {
-    if (reset !== undefined) demandConfigurationFits(reset, this.#init.options);
-    // A segment begins with a state, and a batch may bring another.
-    const states = 2 * frameBytes(stateBytes({ base: reset ?? this.#base }));
-    const around = SEGMENT_HEADER_BYTES + states + EMPTY_TABLE_BYTES + SEAL_RESERVE_BYTES;
-    const room = this.#init.options.segmentBytes - around - TRAILER_BYTES;
-    for (const { data, index } of entries)
-      if (frameBytes(data.byteLength) > room)
-        throw new LogError(
-          "LOG_TOO_LARGE",
-          `entry ${index} has ${data.byteLength} bytes, and may have ${room - frameBytes(0)}: ` +
-            "raise segmentBytes",
-        );
   }
 
   #segmentWith(index: number): Segment {
@@ -477,7 +438,9 @@ export class SegmentLogStore implements LogStore {
     this.#state = "failed";
     this.#queue.stop();
     this.#maker.stop();
-    this.#init.onFailure(error);
+    // What is not synced is not waited for: if that fails, nobody is told any more.
+    const isLosing = !this.#queue.isSynced && !error.hasLostWrites;
+    this.#init.onFailure(isLosing ? LogError.losing(error) : error);
   }
 
   #release(): void {

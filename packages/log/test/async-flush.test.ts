@@ -200,3 +200,57 @@ test("a sync that fails behind an answer ends the log", () => {
   expect(isClosed).toBe(true);
   expect(answered).toBeLessThanOrEqual(1);
 });
+
+test("entries that are rewritten before their sync begins do not count as synced", () => {
+  const { machine, store } = opened();
+  machine.settle();
+  append(machine, store, { entries: entries(1, 5) });
+  machine.holdSyncs();
+  store.append(batch({ entries: entries(3, 2, 2) }), () => undefined);
+  // The rewrite is on its way as the time of what it replaces is up.
+  machine.ring();
+  machine.settle();
+  expect(store.lastIndex()).toBe(4);
+  machine.releaseSyncs();
+  machine.step();
+  expect(store.status().syncedIndex).toBe(2);
+});
+
+test("a promise waits for the sync that is under way: its failure is told to one of two", () => {
+  const { machine, store } = opened();
+  append(machine, store, { hardState: hardState(1), entries: entries(1, 1) });
+  append(machine, store, { entries: entries(2, 3) });
+  machine.holdSyncs();
+  let isFirst = true;
+  machine.fileSystem.fault = ({ operation }) => {
+    if (operation !== "sync" || !isFirst) return undefined;
+    isFirst = false;
+    return new Error("EIO");
+  };
+  machine.ring();
+  let isAnswered = false;
+  store.append(batch({ hardState: hardState(2, 0, 3) }), () => {
+    isAnswered = true;
+  });
+  machine.settle();
+  // The later one may come first.
+  machine.releaseLastSync();
+  machine.settle();
+  expect(isAnswered).toBe(false);
+  machine.releaseSyncs();
+  machine.settle();
+  expect(isAnswered).toBe(false);
+  expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
+});
+
+test("a log that fails with entries unsynced says that they may be lost", () => {
+  const { machine, store } = opened();
+  machine.settle();
+  append(machine, store, { entries: entries(1, 3) });
+  machine.fileSystem.fault = ({ operation }) =>
+    operation === "write" ? new Error("ENOSPC") : undefined;
+  store.append(batch({ entries: entries(4, 1) }), () => undefined);
+  machine.settle();
+  // Nobody looks at a sync any more that would fail now.
+  expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
+});

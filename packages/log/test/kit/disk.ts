@@ -87,6 +87,12 @@ export class Machine {
     this.#heldSyncs = undefined;
   }
 
+  /** Of the syncs that are held, the disk answers the one that was asked for last. */
+  releaseLastSync(): void {
+    const run = this.#heldSyncs?.pop();
+    if (run !== undefined) this.#jobs.push(run);
+  }
+
   /** Time is up for whatever waits for it. */
   ring(): void {
     for (const run of this.#timers) {
