@@ -148,7 +148,9 @@ export class SegmentLogStore implements LogStore {
       segments: () => this.#segments,
       begunId: () => this.#begunId,
       state: () => ({ hardState: this.#hardState, base: this.#base }),
-      term: (index) => this.term(index),
+      whenOnDisk: (run) => {
+        this.#whenOnDisk(run);
+      },
       replace: (former, next) => {
         this.#segments[this.#segments.indexOf(former)] = next;
       },
@@ -282,6 +284,17 @@ export class SegmentLogStore implements LogStore {
         if (this.#state !== "failed") onDurable();
       },
     });
+  }
+
+  /** Says once more where the log begins, which is synced with everything before it. */
+  #whenOnDisk(run: () => void): void {
+    if (this.#state !== "open") return;
+    const base = this.#base;
+    const onDurable = (): void => {
+      if (this.#base === base) run();
+      else this.#whenOnDisk(run);
+    };
+    this.#queue.push({ hardState: undefined, base, isReset: false, entries: [], onDurable });
   }
 
   mark(): void {

@@ -18,13 +18,13 @@ interface Filled {
 }
 
 /** An open log of several segments, whose entries are read from the files. */
-function filled(seed = 1): Filled {
+function filled(seed = 1, commitIndex?: number): Filled {
   const machine = made(seed, { tailBytesMax: 0 });
   const store = machine.open();
   const written = entries(1, 450, 3, 400);
   for (let i = 0; i < written.length; i += 5) {
     const added = written.slice(i, i + 5);
-    store.append(batch({ hardState: hardState(3, i, 2), entries: added }), () => {});
+    store.append(batch({ hardState: hardState(3, commitIndex ?? i, 2), entries: added }), () => {});
     machine.settle();
   }
   return { machine, store, written };
@@ -136,6 +136,82 @@ test("a file that is trimmed meanwhile needs no repair", () => {
   store.close(() => {});
   machine.settle();
   expect(machine.open().firstIndex()).toBe(441);
+});
+
+test("a file all of whose entries were replaced later does not take those before it along", () => {
+  const machine = made(1, { tailBytesMax: 0 });
+  const store = machine.open();
+  const kept = entries(1, 110, 3, 400);
+  const replaced = entries(111, 220, 3, 400);
+  const newer = entries(111, 150, 4, 400);
+  for (const each of [...kept, ...replaced, ...newer]) {
+    const state = hardState(each.term, 0, 2);
+    store.append(batch({ hardState: state, entries: [each] }), () => {});
+    machine.settle();
+  }
+  const written = [...kept, ...newer];
+  expect(repair({ machine, store, written }, 2)).toMatchObject({ fetchedCount: 0 });
+  machine.crash("process");
+  demandWhole(machine.open(), written);
+});
+
+test("a repair begins while a rewrite waits for the disk", () => {
+  const log = filled(1, 0);
+  const { machine, store } = log;
+  machine.holdSyncs();
+  store.append(batch({ entries: entries(451, 1, 3) }), () => {});
+  store.append(batch({ hardState: hardState(4), entries: entries(50, 1, 4) }), () => {});
+  let result: SegmentRepaired | Error | undefined;
+  store.sealed.repair(2, peerWith(machine, log.written).fetch, (outcome) => {
+    result = outcome;
+  });
+  machine.releaseSyncs();
+  machine.settle();
+  expect(result).toMatchObject({ fetchedCount: 0 });
+  machine.crash("process");
+  expect(machine.open().lastIndex()).toBe(50);
+});
+
+/** Repairs while the disk does not answer for the newest segment, and crashes. */
+function crashed(seed: number, begin: (store: SegmentLogStore) => void): SegmentLogStore {
+  const log = filled(seed, 0);
+  const { machine, store, written } = log;
+  machine.fileSystem.damage(pathOf(log, 2), 30_000, new Uint8Array(8).fill(0xee));
+  machine.holdSyncs(pathOf(log, 4));
+  begin(store);
+  machine.step();
+  store.sealed.repair(2, peerWith(machine, written).fetch, () => {});
+  machine.settle();
+  machine.crash("power");
+  return machine.open();
+}
+
+describe("a crash as a file was made anew before the disk knows", () => {
+  const seeds = Array.from({ length: 20 }, (_, i) => i + 1);
+  const configuration = new Uint8Array(0);
+
+  test.each(seeds)("that the log is trimmed (%d)", (seed) => {
+    const store = crashed(seed, (log) => {
+      log.trim({ index: 250, term: 3, configuration }, () => {});
+    });
+    expect([1, 251]).toContain(store.firstIndex());
+  });
+
+  test.each(seeds)("that a snapshot replaces it (%d)", (seed) => {
+    const store = crashed(seed, (log) => {
+      const reset = { index: 250, term: 4, configuration };
+      log.append(batch({ hardState: hardState(4, 0), reset }), () => {});
+    });
+    expect([1, 251]).toContain(store.firstIndex());
+  });
+
+  test.each(seeds)("that its end is replaced (%d)", (seed) => {
+    const store = crashed(seed, (log) => {
+      const replaced = entries(200, 1, 4);
+      log.append(batch({ hardState: hardState(4, 0), entries: replaced }), () => {});
+    });
+    expect([200, 450]).toContain(store.lastIndex());
+  });
 });
 
 test("closing the log calls a repair off that waits for others", () => {

@@ -117,6 +117,27 @@ describe("a segment before the last", () => {
     expect(() => machine.open()).toThrow(LogError);
   });
 
+  test("all of whose entries were replaced later does not take those before it along", () => {
+    const machine = made();
+    const store = machine.open();
+    const kept = entries(1, 110, 3, 400);
+    const replaced = entries(111, 220, 3, 400);
+    const newer = entries(111, 150, 4, 400);
+    for (const each of [...kept, ...replaced, ...newer]) {
+      const state = hardState(each.term, 0, 2);
+      store.append(batch({ hardState: state, entries: [each] }), () => {});
+      machine.settle();
+    }
+    store.close(() => {});
+    machine.settle();
+    damageFile(machine, path(2), new Prng(1), "header");
+
+    const { error, files } = repair(machine, []);
+
+    expect([error, files]).toEqual([undefined, [path(2)]]);
+    demandWhole(machine, [...kept, ...newer]);
+  });
+
   test("damage to nothing that is needed at the start is no damage yet", () => {
     const { machine } = closed();
     machine.fileSystem.damage(path(2), 30_000, new Uint8Array(16).fill(0xff));

@@ -113,14 +113,16 @@ export class LogSurvey {
   /** What a segment that is made anew has to hold: of a lost one, at most. */
   rangeOf({ source, follower, header }: SegmentPlan): { low: number; high: number } {
     const base = this.state.base.index;
-    if (source !== undefined) {
+    if (source !== undefined && source.table.count > 0) {
       const { table } = source;
-      if (table.count === 0 || table.lastIndex <= base) return { low: base + 1, high: base + 1 };
+      if (table.lastIndex <= base) return { low: base + 1, high: base + 1 };
       return { low: Math.max(table.firstIndex, base + 1), high: table.lastIndex + 1 };
     }
     const before = this.segments.filter(({ id }) => id < header.segmentId);
-    const behind = this.segments.filter(({ id }) => id > header.segmentId);
     const low = Math.max(base, ...before.map(lastIndexOf)) + 1;
+    // All of it was replaced: it says what comes before it, which must not be cut.
+    if (source !== undefined) return { low, high: low };
+    const behind = this.segments.filter(({ id }) => id > header.segmentId);
     const firsts = behind.filter(({ table }) => table.count > 0 && table.lastIndex >= low);
     const first = Math.min(this.#last.index + 1, ...firsts.map(({ table }) => table.firstIndex));
     return { low, high: Math.max(low, Math.min(first, follower.index + 1)) };

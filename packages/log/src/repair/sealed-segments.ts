@@ -7,12 +7,14 @@
  *
  * Only a segment is made anew whose successor is begun on the disk: that one repeats the promises.
  * Entries of it may be replaced by later ones meanwhile, or trimmed: what is cut is cut in the new
- * one, too, and what is trimmed needs no repair.
+ * one, too, and what is trimmed needs no repair. Only what the disk knows to be replaced or trimmed
+ * is left out of the new file: after a crash the log goes on from that.
  */
 
 import { assert, sometimes } from "@quorumlog/std";
 import type { EntryTable } from "../entry-table.ts";
 import type { FileSystem } from "../file-system.ts";
+import type { LogPosition } from "../log-entry.ts";
 import { LogError, translated } from "../log-error.ts";
 import type { LogState } from "../log-mark.ts";
 import { openSegment, readFooterTable } from "../opened-segment.ts";
@@ -34,7 +36,11 @@ export interface SealedSegmentsInit {
   /** The last segment that is begun on the disk. */
   readonly begunId: () => number;
   readonly state: () => Pick<LogState, "hardState" | "base">;
-  readonly term: (index: number) => number | undefined;
+  /**
+   * Calls back when the log on the disk is what it is in memory, base and tables; not if the log
+   * fails before.
+   */
+  readonly whenOnDisk: (run: () => void) => void;
   readonly replace: (former: Segment, next: Segment) => void;
   /** The disk has failed in a way that leaves nothing to rely on. */
   readonly onFailure: (error: LogError) => void;
@@ -51,6 +57,8 @@ export interface ScrubStep {
 export class SealedSegments {
   readonly #init: SealedSegmentsInit;
   #work: { readonly segment: Segment; readonly refill: SegmentRefill } | undefined;
+  /** Of a repair that waits for the disk. */
+  #waiting: Done | undefined;
   #isStopped = false;
   #onIdle: (() => void) | undefined;
 
@@ -99,23 +107,34 @@ export class SealedSegments {
    *   there is no new file; the old one is as it was.
    */
   repair(segmentId: number, fetch: FetchEntries, done: Done): void {
-    assert(this.#work === undefined, "one segment is made anew at a time");
-    const segment = this.#find(segmentId);
-    if (segment === undefined || this.#isStopped) {
-      done(new LogError("LOG_CLOSED", "there is no such segment any more"));
+    assert(
+      this.#work === undefined && this.#waiting === undefined,
+      "one segment is made anew at a time",
+    );
+    if (this.#find(segmentId) === undefined || this.#isStopped) {
+      done(notNeeded());
       return;
     }
-    const { base } = this.#init.state();
+    this.#waiting = done;
+    this.#init.whenOnDisk(() => {
+      if (this.#waiting === undefined) return;
+      this.#waiting = undefined;
+      const segment = this.#find(segmentId);
+      if (segment === undefined) done(notNeeded());
+      else this.#begin(segment, fetch, done);
+    });
+  }
+
+  #begin(segment: Segment, fetch: FetchEntries, done: Done): void {
     const table = segment.table.copy();
-    const low = table.count === 0 ? base.index + 1 : Math.max(table.firstIndex, base.index + 1);
+    const previous = this.#positionBefore(segment);
+    const low = previous.index + 1;
     const high = table.count === 0 ? low : Math.max(low, table.lastIndex + 1);
-    const term = this.#init.term(low - 1);
-    assert(term !== undefined, "what comes before is known");
     const { header, file, end } = segment;
     const source = new Segment({ header, file, table, end, isSealed: true });
     const { fileSystem, directory } = this.#init;
     const place = { fileSystem, directory, header, state: this.#state(high - 1) };
-    const range = { low, high, previous: { term, index: low - 1 }, follower: undefined };
+    const range = { low, high, previous, follower: undefined };
     const onRefilled = (result: Refilled | Error): void => {
       this.#work = undefined;
       if (result instanceof Error) done(result);
@@ -141,6 +160,9 @@ export class SealedSegments {
   /** Ends what is under way; `onIdle` is called when nothing is, perhaps at once. */
   stop(onIdle: () => void): void {
     this.#isStopped = true;
+    const done = this.#waiting;
+    this.#waiting = undefined;
+    done?.(notNeeded());
     this.#work?.refill.stop();
     if (this.#work === undefined) onIdle();
     else this.#onIdle = onIdle;
@@ -177,6 +199,21 @@ export class SealedSegments {
     });
   }
 
+  /**
+   * The last entry before what a segment has to hold, by the tables: what is in memory may be ahead
+   * of them. With all of a segment replaced that is the last entry before the segment: the new file
+   * says so, and what it does not count would be cut.
+   */
+  #positionBefore({ id, table }: Segment): LogPosition {
+    const { base } = this.#init.state();
+    const before = this.#init.segments().filter((each) => each.id < id && each.table.count > 0);
+    const index = table.count > 0 ? table.firstIndex - 1 : (before.at(-1)?.table.lastIndex ?? 0);
+    if (index <= base.index) return { index: base.index, term: base.term };
+    const holder = before.findLast((each) => each.table.has(index));
+    assert(holder !== undefined, "what comes before is known");
+    return { index, term: holder.table.termOf(index) };
+  }
+
   /** Of now: the segment behind has repeated, on the disk, what this one said. */
   #state(lastIndex: number): LogState {
     const { hardState, base } = this.#init.state();
@@ -196,6 +233,10 @@ export class SealedSegments {
 }
 
 type Done = (result: SegmentRepaired | Error) => void;
+
+function notNeeded(): LogError {
+  return new LogError("LOG_CLOSED", "there is no such segment any more");
+}
 
 /** What the next start of the node needs of the segment. @returns how many bytes that is. */
 function demandFrame(segment: Segment): number {

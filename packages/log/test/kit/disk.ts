@@ -30,6 +30,8 @@ export class Machine {
   readonly #timers = new Set<() => void>();
   /** Syncs that the disk does not answer; `undefined`: it answers all. */
   #heldSyncs: (() => void)[] | undefined;
+  /** Of which files; `undefined`: of all. */
+  #heldPath: string | undefined;
   /** For logs that are opened from now on. */
   flush: AsyncFlush | undefined;
   failure: LogError | undefined;
@@ -38,8 +40,9 @@ export class Machine {
     this.options = parseLogOptions({ segmentBytes: 65_536, tailBytesMax: 4_096, ...options });
     this.fileSystem = new MemoryFileSystem({
       prng: new Prng(seed),
-      schedule: (run, { operation }) => {
-        const isHeld = operation === "sync" && this.#heldSyncs !== undefined;
+      schedule: (run, { operation, path }) => {
+        const isOfPath = path === (this.#heldPath ?? path);
+        const isHeld = operation === "sync" && isOfPath && this.#heldSyncs !== undefined;
         (isHeld ? this.#heldSyncs : this.#jobs)?.push(run);
       },
     });
@@ -78,8 +81,10 @@ export class Machine {
     };
   }
 
-  holdSyncs(): void {
+  /** @param path - Of the file whose syncs are not answered; default: all. */
+  holdSyncs(path?: string): void {
     this.#heldSyncs = [];
+    this.#heldPath = path;
   }
 
   releaseSyncs(): void {
@@ -121,6 +126,7 @@ export class Machine {
   crash(kind: "process" | "power"): void {
     this.fileSystem.crash(kind);
     this.#jobs.length = 0;
+    this.#heldSyncs = undefined;
     this.#timers.clear();
   }
 
