@@ -33,7 +33,7 @@ function path(id: number): string {
   return `${DIRECTORY}/000000000000000${id}.log`;
 }
 
-function demandWhole(machine: Machine, written: readonly LogEntry[]): void {
+function demandWhole(machine: Machine, written: readonly LogEntry[], inTerm = 4): void {
   const store = machine.open();
   const found = contents(store);
   expect(found.length).toBe(written.length);
@@ -41,7 +41,7 @@ function demandWhole(machine: Machine, written: readonly LogEntry[]): void {
     expect(found[i]).toMatchObject({ index, term });
     expect(Buffer.compare(found[i]?.data ?? Buffer.alloc(0), data)).toBe(0);
   }
-  expect(store.hardState()).toMatchObject({ currentTerm: 4, votedFor: 2 });
+  expect(store.hardState()).toMatchObject({ currentTerm: inTerm, votedFor: 2 });
   store.close(() => {});
   machine.settle();
 }
@@ -136,6 +136,29 @@ describe("a segment before the last", () => {
 
     expect([error, files]).toEqual([undefined, [path(2)]]);
     demandWhole(machine, [...kept, ...newer]);
+  });
+
+  test.each([119, 118])("that is gone had replaced what seems to be whole, up to %d", (last) => {
+    const machine = made();
+    const store = machine.open();
+    const kept = entries(1, 117, 3, 400);
+    const replacing = entries(118, 2, 4, 30_000);
+    const newer = entries(last + 1, 20, 4 + (119 - last), 400);
+    for (const each of [...kept, ...entries(118, 13, 3, 400), ...replacing, ...newer]) {
+      const state = hardState(each.term, 0, 2);
+      store.append(batch({ hardState: state, entries: [each] }), () => {});
+      machine.settle();
+    }
+    store.append(batch({ hardState: hardState(5, 0, 2) }), () => {});
+    store.close(() => {});
+    machine.settle();
+    machine.fileSystem.lose(path(2));
+    const written = [...kept, ...replacing.filter(({ index }) => index <= last), ...newer];
+
+    const { error, files } = repair(machine, written);
+
+    expect([error, files]).toEqual([undefined, [path(2)]]);
+    demandWhole(machine, written, 5);
   });
 
   test("damage to nothing that is needed at the start is no damage yet", () => {

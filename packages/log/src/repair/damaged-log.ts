@@ -143,6 +143,8 @@ export class DamagedLog {
       calls.onDone(this.#isClosed ? closed() : this.#lacks());
       return;
     }
+    if (this.#survey.isUnproven(plan) && this.#survey.forgetBefore(plan))
+      sometimes("lost segment may have replaced what seems whole");
     const onRefilled = (result: Refilled | Error): void => {
       this.#refill = undefined;
       if (result instanceof PrecededOtherwise && this.#survey.forgetBefore(plan)) {
@@ -223,7 +225,8 @@ function damageOf(fileSystem: FileSystem, directory: string): LogError | undefin
 function asLogError(error: Error, file: string): LogError {
   if (error instanceof InvariantViolation) throw error;
   if (error instanceof LogError) return error;
-  return new LogError("LOG_FAILED", "a segment cannot be made anew", { file, cause: error });
+  const message = `a segment cannot be made anew, as ${error.message}`;
+  return new LogError("LOG_FAILED", message, { file, cause: error });
 }
 
 function closed(): LogError {

@@ -167,6 +167,17 @@ export class LogSurvey {
     return index <= Math.max(this.state.base.index, ...commits);
   }
 
+  /**
+   * Nothing is lacking in the place of a lost segment, so nobody is asked for anything; and yet it
+   * may have replaced the end of what is before it. Not so if that is of the very term in which the
+   * segment ended, or had been committed before.
+   */
+  isUnproven(plan: SegmentPlan): boolean {
+    const { low, high } = this.rangeOf(plan);
+    if (plan.source !== undefined || low < high) return false;
+    return this.termOf(low - 1) !== plan.follower.term && !this.isFinal(low - 1);
+  }
+
   /** A segment has been made anew. */
   onTaken({ header }: SegmentPlan, segment: Segment, last: LogPosition): void {
     const slot = this.#slots.find(({ id }) => id === header.segmentId);
