@@ -8,7 +8,8 @@
  *     LAG_BYTES_MAX wait for the disk ──────────────────> nothing is applied until fewer do
  *
  * Cuts are taken between two entries, and of what is applied alone. What is applied is committed,
- * and durable in this node's own log: so no checkpoint is ever ahead of the log it belongs to.
+ * and durable in this node's own log: so no checkpoint is ever ahead of the log it belongs to. Only
+ * in flush mode `async` a loss of power may leave less of the log: such a checkpoint is not used.
  */
 
 import type { LogStore } from "@quorumlog/log";
@@ -67,13 +68,19 @@ export class Checkpointer {
 /**
  * Whether a log goes on from where a state was kept. If it begins behind that, a snapshot is newer.
  *
+ * @param hasLost - Whether the log may ever have lost what was not synced, as its owner chose.
  * @throws ReplicaError `DISK_LOST` if the log does not hold the entry that was applied: it had been
  *   synced before it was.
  */
-export function isContinued(log: LogStore, { index, term }: CheckpointPosition): boolean {
+export function isContinued(
+  log: LogStore,
+  { index, term }: CheckpointPosition,
+  hasLost: boolean,
+): boolean {
   if (index < log.base().index) return false;
   const found = log.term(index);
   if (found === term) return true;
+  if (hasLost) return false;
   const what = found === undefined ? `ends at index ${log.lastIndex()}` : "holds another entry";
   throw new ReplicaError(
     "DISK_LOST",

@@ -83,7 +83,8 @@ export class Replica implements GroupReceiver {
     this.clock = new GroupClock(environment);
     const { machine, kept, onEvent } = init;
     const guarded = this.guarded.bind(this);
-    this.keeper = new StateKeeper({ log, snapshots, machine, kept, onEvent, guarded });
+    const hasLost = init.flushNote.loss !== undefined;
+    this.keeper = new StateKeeper({ log, snapshots, machine, kept, hasLost, onEvent, guarded });
     const { configuration } = this.keeper;
     const after = (delayMs: number, run: () => void): void => {
       environment.after(delayMs, () => guarded(run));

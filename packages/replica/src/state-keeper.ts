@@ -30,6 +30,8 @@ export interface StateKeeperInit {
   readonly machine: Machine | undefined;
   /** Open, and where it says that the state was kept; without one there are snapshots alone. */
   readonly kept?: OpenCheckpoint | undefined;
+  /** Whether the log may ever have lost what was not synced: flush mode `async`. Default false. */
+  readonly hasLost?: boolean;
   /** Told of snapshots that are damaged, or found no room. */
   readonly onEvent: ReplicaEventListener;
   /** Runs what the disk calls back: what is thrown there has no caller, and ends the node. */
@@ -93,7 +95,7 @@ export class StateKeeper {
     this.#guarded = init.guarded;
     for (const { index, error } of init.snapshots.damaged()) this.#onSnapshotFailed(index, error);
     this.#state = new GroupState(init.machine);
-    const checkpointed = this.#restoreCheckpoint(init.kept);
+    const checkpointed = this.#restoreCheckpoint(init);
     const { index, term, configuration } = checkpointed ?? this.#restoreSnapshot();
     this.#appliedIndex = index;
     this.#appliedTerm = term;
@@ -218,10 +220,10 @@ export class StateKeeper {
   }
 
   /** @returns `undefined` if there is none that the log goes on from, or it is damaged. */
-  #restoreCheckpoint(kept: OpenCheckpoint | undefined): Start | undefined {
+  #restoreCheckpoint({ kept, hasLost = false }: StateKeeperInit): Start | undefined {
     const position = kept?.position;
     if (kept === undefined || position === undefined) return undefined;
-    if (!isContinued(this.#log, position)) return undefined;
+    if (!isContinued(this.#log, position, hasLost)) return undefined;
     const rows = kept.checkpoint.load();
     if (rows === undefined) return undefined;
     this.#state.restoreRows(rows);

@@ -1,10 +1,15 @@
 // Goal: in flush mode `async` a group keeps what it acknowledged when a minority loses power, and
 // says what is the matter when a majority has.
 
+import { MemoryFileSystem } from "@quorumlog/log/testing";
+import { Prng } from "@quorumlog/std";
+import { MemoryNetwork } from "@quorumlog/transport/testing";
 import { describe, expect, test } from "vitest";
-import type { ReplicatedLog } from "../src/index.ts";
+import { nodeEnvironment } from "../src/environment.ts";
+import { type ReplicatedLog, ReplicatedStateMachine } from "../src/index.ts";
 import type { ReplicaEvent } from "../src/replica-event.ts";
 import { startCluster } from "../src/testing/index.ts";
+import { MemoryCheckpoint } from "./kit/memory-checkpoint.ts";
 
 /** Nothing is synced by itself for a minute. */
 const FLUSH = { mode: "async", intervalMs: 60_000 } as const;
@@ -124,4 +129,50 @@ describe("a group that syncs later", () => {
     const kept = texts(leader);
     expect(kept).toEqual(TEXTS.slice(0, kept.length));
   });
+});
+
+test("a state that was kept ahead of what the disk has is not used", async () => {
+  const fileSystem = new MemoryFileSystem({ prng: new Prng(7) });
+  const checkpoint = new MemoryCheckpoint();
+  const open = (boot: string): Promise<ReplicatedStateMachine> => {
+    const network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
+    return ReplicatedStateMachine.open(
+      {
+        directory: "/node",
+        clusterId: "kept",
+        nodeId: 1,
+        ifMissing: boot === "first" ? "found" : "fail",
+        peers: { 1: "node-1:1" },
+        transport: network.transport({ nodeId: 1, incarnation: 0 }),
+        fileSystem,
+        environment: { ...nodeEnvironment, bootId: () => boot },
+        flush: FLUSH,
+        acceptLoss: boot !== "first",
+        checkpoint,
+        tuning: { segmentBytes: 1024 * 1024 },
+      },
+      checkpoint,
+    );
+  };
+  const first = await open("first");
+  await first.leader();
+  for (const text of TEXTS) {
+    checkpoint.changedBytes = 4 * 1024 * 1024;
+    await first.execute(Buffer.from(text));
+  }
+  while (checkpoint.pending.length > 0) checkpoint.settleOne();
+  const keptCount = checkpoint.kept?.records.length ?? 0;
+  expect(keptCount).toBeGreaterThan(10);
+  fileSystem.crash("power");
+  void first.close({ handOver: false });
+  checkpoint.crash();
+
+  const second = await open("second");
+  await second.leader();
+  await second.readBarrier();
+
+  // What was lost is lost, in the state, too.
+  expect(checkpoint.records.length).toBeLessThan(keptCount);
+  expect(checkpoint.records).toEqual(TEXTS.slice(0, checkpoint.records.length));
+  await second.close({ handOver: false });
 });
