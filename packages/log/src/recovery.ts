@@ -27,6 +27,7 @@ import {
   readSealedTable,
   scanActive,
 } from "./opened-segment.ts";
+import { endOfTraces, settleTail } from "./settled-tail.ts";
 import { Segment, TRAILER_BYTES } from "./segment.ts";
 import { type LogIdentity, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import { REPAIR_NAME, segmentIdOf, SPARE_NAME } from "./segment-maker.ts";
@@ -199,7 +200,7 @@ class Recovery {
     const tornBytes = (remains.end ?? scan.end) - scan.end;
     if (tornBytes > 0) sometimes("torn frames cut at the end of the log");
     const next = this.#next === undefined ? undefined : this.#unbegun(this.#next);
-    if (this.#access === "readWrite") this.#settle(bytes, scan);
+    if (this.#access === "readWrite") settleTail(this.#active, bytes, scan);
     return { segments, next, state, last, tornBytes };
   }
 
@@ -281,32 +282,6 @@ class Recovery {
       next = table.lastIndex + 1;
     });
   }
-
-  /**
-   * Writes the tail again and syncs it: what was read may stand in no more than the page cache, and
-   * a sync that failed in a former life has left pages that look clean (fsync-gate, ATC '20).
-   * Whatever stands behind it is wiped, sound or not: a header whose payload was lost would be
-   * found again when a later crash leaves the right bytes behind it.
-   */
-  #settle(bytes: Buffer, scan: SegmentScan): void {
-    const { header, file } = this.#active;
-    const { syncedThrough } = scan;
-    const from =
-      syncedThrough.segmentId === header.segmentId ? syncedThrough.offset : SEGMENT_HEADER_BYTES;
-    // Behind a footer nothing is written any more.
-    const end = scan.hasFooter ? scan.end : endOfTraces(bytes, scan.end);
-    bytes.fill(0, scan.end, end);
-    try {
-      if (end > from) file.writeNow(bytes.subarray(from, end), from);
-      file.syncNow();
-    } catch (cause) {
-      throw new LogError("LOG_FAILED", "the recovered tail cannot be written", {
-        file: file.path,
-        offset: from,
-        cause,
-      });
-    }
-  }
 }
 
 function lastOf(segments: readonly Segment[], state: LogState): LogPosition {
@@ -324,11 +299,4 @@ function lastOf(segments: readonly Segment[], state: LogState): LogPosition {
 function withBaseCommitted(state: LogState): LogState {
   const commitIndex = Math.max(state.hardState.commitIndex, state.base.index);
   return { ...state, hardState: { ...state.hardState, commitIndex } };
-}
-
-/** The end of what is not zero from `from` on. */
-function endOfTraces(bytes: Buffer, from: number): number {
-  let end = bytes.length;
-  while (end > from && bytes[end - 1] === 0) end -= 1;
-  return end;
 }

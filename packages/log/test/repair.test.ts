@@ -326,6 +326,24 @@ describe("a crash at any operation of a repair", () => {
   );
 });
 
+describe("a power loss behind a repair that began with the page cache of a former process", () => {
+  const seeds = Array.from({ length: 20 }, (_, i) => i + 1);
+  test.each(seeds)("leaves a log that opens (%d)", (seed) => {
+    const { machine } = closed(seed);
+    const store = machine.open();
+    machine.holdSyncs();
+    store.trim({ index: 180, term: 3, configuration: new Uint8Array(0) }, () => {});
+    machine.settle();
+    machine.crash("process");
+    damageFile(machine, path(2), new Prng(seed), "header");
+    expect(repair(machine, []).error).toBe(undefined);
+
+    machine.crash("power");
+
+    expect([1, 181]).toContain(machine.open().firstIndex());
+  });
+});
+
 describe("random logs, with rewrites, trims and resets", () => {
   const seeds = Array.from({ length: 200 }, (_, i) => i + 1);
   test.each(seeds)("seed %d", (seed) => {

@@ -17,6 +17,7 @@ import type { LogPosition } from "../log-entry.ts";
 import { LogError } from "../log-error.ts";
 import type { LogState } from "../log-mark.ts";
 import {
+  type ActiveScan,
   demandSynced,
   type OpenedSegment,
   openSegment,
@@ -30,6 +31,7 @@ import { Segment } from "../segment.ts";
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from "../segment-header.ts";
 import { segmentIdOf, segmentName } from "../segment-maker.ts";
 import { findRemains, type SegmentScan } from "../segment-scan.ts";
+import { settleTail } from "../settled-tail.ts";
 
 /** A segment that has to be made anew. */
 export interface SegmentPlan {
@@ -91,7 +93,7 @@ export class LogSurvey {
     const found = this.#openAll();
     const active = found.findLast(({ opened }) => opened?.first !== undefined);
     if (active?.opened === undefined) throw this.#refused("nothing says what was promised last");
-    const scan = this.#scanActive(active.opened, found.at(-1) as Slot);
+    const { bytes, scan } = this.#scanActive(active.opened, found.at(-1) as Slot);
     this.state = required(scan.state, "a segment that is begun has a state");
     this.#last = required(scan.last, "a segment that is begun has a last entry");
     const { header, file } = active.opened;
@@ -102,6 +104,7 @@ export class LogSurvey {
     this.#cut(active.opened, scan);
     this.#maybeAddFirst();
     this.plans = this.#plan(active.opened);
+    this.#settle(active.opened, bytes, scan);
   }
 
   /** Segments whose entries can be read, oldest first. */
@@ -225,14 +228,14 @@ export class LogSurvey {
   }
 
   /** The last segment has to be sound, and to be the last. */
-  #scanActive(active: OpenedSegment, last: Slot): SegmentScan {
+  #scanActive(active: OpenedSegment, last: Slot): ActiveScan {
     const { segmentId } = active.header;
     const atEnd = "what was synced last is damaged, so it is not known where the log ended";
-    const scan = soundOrNothing(() => scanActive(active).scan);
-    if (scan === undefined || last.id > segmentId + 1) throw this.#refused(atEnd);
+    const found = soundOrNothing(() => scanActive(active));
+    if (found === undefined || last.id > segmentId + 1) throw this.#refused(atEnd);
     if (last.id === segmentId) {
-      if (scan.hasFooter) throw this.#refused(atEnd);
-      return scan;
+      if (found.scan.hasFooter) throw this.#refused(atEnd);
+      return found;
     }
     const { opened } = last;
     const isUnbegun = soundOrNothing(() => {
@@ -242,7 +245,17 @@ export class LogSurvey {
       return true;
     });
     if (isUnbegun !== true) throw this.#refused(atEnd);
-    return scan;
+    return found;
+  }
+
+  /** What is left out of a file rests on what the end of the log says was trimmed or replaced. */
+  #settle({ header, file }: OpenedSegment, bytes: Buffer, scan: SegmentScan): void {
+    const writable = this.#init.fileSystem.open(file.path, "readWrite");
+    try {
+      settleTail({ header, file: writable }, bytes, scan);
+    } finally {
+      writable.close();
+    }
   }
 
   /** Files that are gone have a place, too. */
