@@ -81,9 +81,15 @@ export class SegmentLogStore implements LogStore {
         const found = identityOf(fileSystem, directory);
         if (found !== undefined) demandOwn(found, identity, directory);
         const recovered = recoverLog(fileSystem, directory, "readWrite");
-        removeLeftovers(fileSystem, directory, (recovered.segments[0] as Segment).id);
-        fileSystem.syncDirectory(directory);
-        return new SegmentLogStore(init, lock, recovered);
+        try {
+          removeLeftovers(fileSystem, directory, (recovered.segments[0] as Segment).id);
+          fileSystem.syncDirectory(directory);
+          return new SegmentLogStore(init, lock, recovered);
+        } catch (error) {
+          for (const { file } of recovered.segments) file.close();
+          recovered.next?.file.close();
+          throw error;
+        }
       });
     } catch (error) {
       lock.release();

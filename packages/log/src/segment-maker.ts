@@ -49,14 +49,17 @@ export class SegmentMaker {
   /** Makes the first segment of a log, begun, at once and in one: there is never half of it. */
   makeFirst(header: SegmentHeader, state: LogState): void {
     const file = this.#fileSystem.create(join(this.#directory, SPARE_NAME));
-    for (let at = 0; at < header.segmentBytes; at += ZEROS.length)
-      file.writeNow(ZEROS.subarray(0, Math.min(ZEROS.length, header.segmentBytes - at)), at);
-    file.writeNow(encodeSegmentHeader(header), 0);
-    const writer = new FrameWriter(segmentOf(header, file), Buffer.alloc(0));
-    writer.state(state, state.base);
-    file.writeNow(Buffer.concat(writer.finish()), SEGMENT_HEADER_BYTES);
-    file.syncNow();
-    file.close();
+    try {
+      for (let at = 0; at < header.segmentBytes; at += ZEROS.length)
+        file.writeNow(ZEROS.subarray(0, Math.min(ZEROS.length, header.segmentBytes - at)), at);
+      file.writeNow(encodeSegmentHeader(header), 0);
+      const writer = new FrameWriter(segmentOf(header, file), Buffer.alloc(0));
+      writer.state(state, state.base);
+      file.writeNow(Buffer.concat(writer.finish()), SEGMENT_HEADER_BYTES);
+      file.syncNow();
+    } finally {
+      file.close();
+    }
     this.#take(header).file.close();
     this.#fileSystem.syncDirectory(this.#directory);
   }
@@ -80,7 +83,7 @@ export class SegmentMaker {
       return;
     }
     const finish = (failure: Error | undefined): void => {
-      if (failure !== undefined) done(failure);
+      if (failure !== undefined) giveUp(file, failure, done);
       else if (this.#isStopped) this.#abandon(file, done);
       else this.#finish(file, header, done);
     };
@@ -114,12 +117,12 @@ export class SegmentMaker {
   #finish(file: OpenFile, header: SegmentHeader, done: (result: Made) => void): void {
     file.write([encodeSegmentHeader(header)], 0, (writeError) => {
       if (writeError !== undefined) {
-        done(writeError);
+        giveUp(file, writeError, done);
         return;
       }
       file.sync((syncError) => {
         if (syncError !== undefined) {
-          done(syncError);
+          giveUp(file, syncError, done);
           return;
         }
         let segment: Segment;
@@ -131,7 +134,8 @@ export class SegmentMaker {
           return;
         }
         this.#fileSystem.syncDirectoryLater(this.#directory, (error) => {
-          done(error ?? segment);
+          if (error === undefined) done(segment);
+          else giveUp(segment.file, error, done);
         });
       });
     });
@@ -158,4 +162,13 @@ export class SegmentMaker {
 function segmentOf(header: SegmentHeader, file: OpenFile): Segment {
   const table = new EntryTable();
   return new Segment({ header, file, table, end: SEGMENT_HEADER_BYTES, isSealed: false });
+}
+
+function giveUp(file: OpenFile, failure: Error, done: (result: Made) => void): void {
+  try {
+    file.close();
+  } catch {
+    // What went wrong before is what there is to say.
+  }
+  done(failure);
 }

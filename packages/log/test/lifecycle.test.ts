@@ -266,3 +266,51 @@ test("sealed segments that are gone are missed, though the last one holds no ent
   // What may yet be mended is left alone.
   expect(machine.files()).toHaveLength(before - 1);
 });
+
+describe("an error at any operation leaves no file open", () => {
+  /** Files that were opened and not closed, as the names of those operations say. */
+  function openCount(machine: Machine, failsAt: number): () => number {
+    let count = 0;
+    const first = machine.fileSystem.operationCount;
+    machine.fileSystem.fault = ({ operation, number }) => {
+      if (number === first + failsAt && operation !== "close") return new Error("EIO");
+      if (operation === "open" || operation === "create") count += 1;
+      if (operation === "close") count -= 1;
+      return undefined;
+    };
+    return () => count;
+  }
+
+  test("as a log is made", () => {
+    for (let failsAt = 0, isMade = false; !isMade; failsAt++) {
+      const machine = new Machine();
+      const count = openCount(machine, failsAt);
+      try {
+        machine.create();
+        isMade = true;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "LOG_FAILED" });
+      }
+      expect([failsAt, count()]).toEqual([failsAt, 0]);
+    }
+  });
+
+  test("as a log is opened, makes a segment, and is closed", () => {
+    for (let failsAt = 0, isOver = false; !isOver; failsAt++) {
+      const machine = made();
+      machine.fileSystem.create(`${DIRECTORY}/spare.tmp`).close();
+      const count = openCount(machine, failsAt);
+      const begun = machine.fileSystem.operationCount;
+      try {
+        const store = machine.open();
+        machine.settle();
+        isOver = machine.fileSystem.operationCount < begun + failsAt;
+        store.close(() => undefined);
+        machine.settle();
+      } catch (error) {
+        expect(error).toMatchObject({ code: "LOG_FAILED" });
+      }
+      expect([failsAt, count()]).toEqual([failsAt, 0]);
+    }
+  });
+});
