@@ -10,7 +10,7 @@
  */
 
 import { LogError, type LogStore, type SegmentRepaired } from "@quorumlog/log";
-import { allMembers, type Configuration } from "@quorumlog/raft";
+import { allMembers, type Configuration, type Status } from "@quorumlog/raft";
 import { EntryFetcher } from "./entry-fetcher.ts";
 import { EntryServer } from "./entry-server.ts";
 import type { Environment } from "./environment.ts";
@@ -23,7 +23,8 @@ import { Timers } from "./timers.ts";
 export interface LogCareInit extends CareInit {
   readonly log: LogStore;
   readonly environment: Environment;
-  readonly commitIndex: () => number;
+  /** Of the core. */
+  readonly status: () => Pick<Status, "firstIndex" | "commitIndex" | "stableIndex">;
   readonly nodeId: number;
   /** Of the group: all its other members are asked. */
   readonly configuration: () => Configuration;
@@ -68,13 +69,14 @@ export class LogCare {
   #damagesRepaired = 0;
 
   constructor(init: LogCareInit) {
-    const { log, commitIndex, sealed, environment } = init;
+    const { log, status, sealed, environment } = init;
     this.#init = init;
     this.#timers = new Timers(environment);
     this.#server = new EntryServer({
-      base: () => log.base(),
-      // What is committed may not have reached the log yet.
-      commitIndex: () => Math.min(commitIndex(), log.lastIndex()),
+      // The log hears at the end of a turn of what the core has replaced in it. Until then entries
+      // that were never committed stand there, at indexes up to which all is.
+      base: () => ({ index: status().firstIndex - 1 }),
+      commitIndex: () => Math.min(status().commitIndex, status().stableIndex),
       term: (index) => log.term(index),
       entries: (range) => this.#readForPeer(range),
     });

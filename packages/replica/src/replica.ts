@@ -177,7 +177,7 @@ export class Replica implements GroupReceiver {
       ...this.#init,
       ...this.#init.care,
       guarded: this.guarded.bind(this),
-      commitIndex: () => this.core.status().commitIndex,
+      status: () => this.core.status(),
       configuration: () => this.keeper.configuration,
       send: (to, envelope) => this.#link.isUp(to) && this.#send(to, envelope),
       onRepaired: this.wantTurn.bind(this),
