@@ -8,12 +8,12 @@
  *     LAG_BYTES_MAX wait for the disk ──────────────────> nothing is applied until fewer do
  *
  * Cuts are taken between two entries, and of what is applied alone. What is applied is committed,
- * and durable in this node's own log: so no checkpoint is ever ahead of the log it belongs to. Only
- * in flush mode `async` a loss of power may leave less of the log: such a checkpoint is not used.
+ * and durable in this node's own log: so no checkpoint is ever ahead of the log it belongs to, but
+ * in flush mode `async`, where a loss of power may take from the log what was applied.
  */
 
 import type { LogStore } from "@quorumlog/log";
-import { assert } from "@quorumlog/std";
+import { assert, sometimes } from "@quorumlog/std";
 import type { Checkpoint, CheckpointPosition } from "./checkpoint.ts";
 import type { GroupState } from "./group-state.ts";
 import { ReplicaError } from "./replica-error.ts";
@@ -68,9 +68,9 @@ export class Checkpointer {
 /**
  * Whether a log goes on from where a state was kept. If it begins behind that, a snapshot is newer.
  *
- * @param hasLost - Whether the log may ever have lost what was not synced, as its owner chose.
- * @throws ReplicaError `DISK_LOST` if the log does not hold the entry that was applied: it had been
- *   synced before it was.
+ * @param hasLost - Whether it is known that the log may have lost entries before they were synced.
+ * @throws ReplicaError `DISK_LOST` if it does not hold the entry that was applied all the same: it
+ *   had been synced before it was.
  */
 export function isContinued(
   log: LogStore,
@@ -80,7 +80,10 @@ export function isContinued(
   if (index < log.base().index) return false;
   const found = log.term(index);
   if (found === term) return true;
-  if (hasLost) return false;
+  if (hasLost) {
+    sometimes("checkpoint ahead of a log that lost power");
+    return false;
+  }
   const what = found === undefined ? `ends at index ${log.lastIndex()}` : "holds another entry";
   throw new ReplicaError(
     "DISK_LOST",

@@ -30,7 +30,7 @@ export interface StateKeeperInit {
   readonly machine: Machine | undefined;
   /** Open, and where it says that the state was kept; without one there are snapshots alone. */
   readonly kept?: OpenCheckpoint | undefined;
-  /** Whether the log may ever have lost what was not synced: flush mode `async`. Default false. */
+  /** Whether the log may lack what was applied, as is known: see `FlushNote`. Default false. */
   readonly hasLost?: boolean;
   /** Told of snapshots that are damaged, or found no room. */
   readonly onEvent: ReplicaEventListener;
@@ -95,7 +95,7 @@ export class StateKeeper {
     this.#guarded = init.guarded;
     for (const { index, error } of init.snapshots.damaged()) this.#onSnapshotFailed(index, error);
     this.#state = new GroupState(init.machine);
-    const checkpointed = this.#restoreCheckpoint(init);
+    const checkpointed = this.#restoreCheckpoint(init.kept, init.hasLost === true);
     const { index, term, configuration } = checkpointed ?? this.#restoreSnapshot();
     this.#appliedIndex = index;
     this.#appliedTerm = term;
@@ -220,7 +220,7 @@ export class StateKeeper {
   }
 
   /** @returns `undefined` if there is none that the log goes on from, or it is damaged. */
-  #restoreCheckpoint({ kept, hasLost = false }: StateKeeperInit): Start | undefined {
+  #restoreCheckpoint(kept: OpenCheckpoint | undefined, hasLost: boolean): Start | undefined {
     const position = kept?.position;
     if (kept === undefined || position === undefined) return undefined;
     if (!isContinued(this.#log, position, hasLost)) return undefined;
