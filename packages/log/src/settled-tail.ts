@@ -36,6 +36,7 @@ export function settleTail(
       file: file.path,
       offset: from,
       cause,
+      hasLostWrites: true,
     });
   }
 }

@@ -13,13 +13,16 @@ import type { FileSystem } from "@quorumlog/log";
 import type { Loss } from "@quorumlog/raft";
 import { sometimes } from "@quorumlog/std";
 import { join } from "node:path";
-import { readNote, writeNote } from "./note-file.ts";
+import { amendNote, readNote, writeNote } from "./note-file.ts";
 import { ReplicaError } from "./replica-error.ts";
 
-export interface FlushNoteInit {
+export interface FlushNotePlace {
   readonly fileSystem: FileSystem;
   /** Of the group. */
   readonly directory: string;
+}
+
+export interface FlushNoteInit extends FlushNotePlace {
   /** Which boot of the machine this is; `undefined` if that cannot be known. */
   readonly bootId: string | undefined;
   /** Whether the life that begins acknowledges before it syncs. */
@@ -52,7 +55,7 @@ export class FlushNote {
    */
   constructor(init: FlushNoteInit) {
     this.#init = init;
-    const former = this.#read();
+    const former = readNoted(init);
     const { openIn } = former;
     const isLost = openIn !== undefined && (init.bootId === undefined || openIn !== init.bootId);
     if (isLost) sometimes("host went down with unsynced entries");
@@ -78,11 +81,6 @@ export class FlushNote {
     this.#note({ ...this.#noted, openIn: undefined });
   }
 
-  /** What was to be synced may be gone from the page cache, too, without a boot of the machine. */
-  onSyncFailed(): void {
-    if (this.#noted.openIn !== undefined) this.#note({ ...this.#noted, openIn: NO_BOOT });
-  }
-
   #note(noted: Noted): void {
     const former = this.#noted;
     const isNews =
@@ -91,25 +89,41 @@ export class FlushNote {
       former.loss?.isSuspect !== noted.loss?.isSuspect;
     if (!isNews) return;
     const { fileSystem, directory } = this.#init;
-    const text = JSON.stringify({
-      format: FORMAT,
-      openIn: noted.openIn ?? null,
-      lossCount: noted.loss?.count ?? 0,
-      isSuspect: noted.loss?.isSuspect === true,
-    });
-    writeNote(fileSystem, { directory, name: FILE_NAME }, `${text}\n`);
+    writeNote(fileSystem, { directory, name: FILE_NAME }, `${encode(noted)}\n`);
     this.#noted = noted;
   }
+}
 
-  #read(): Noted {
-    const { fileSystem, directory } = this.#init;
-    const text = readNote(fileSystem, directory, FILE_NAME);
-    if (text === undefined) return { openIn: undefined, loss: undefined };
-    const noted = parse(text);
-    if (noted !== undefined) return noted;
-    const path = join(directory, FILE_NAME);
-    throw new ReplicaError("FAILED", `${path} does not say what may be lost: restore it`);
-  }
+/**
+ * Notes that a sync has failed: what was to be synced may be gone from the page cache, too, without
+ * a boot of the machine. The disk may well fail in all else, so no sync is asked for: to the next
+ * life in this boot it makes no difference, and to one in another boot the note says as much.
+ *
+ * @throws if it cannot be noted.
+ */
+export function noteSyncFailed(place: FlushNotePlace): void {
+  const { fileSystem, directory } = place;
+  const noted = readNoted(place);
+  if (noted.openIn === undefined || noted.openIn === NO_BOOT) return;
+  amendNote(fileSystem, { directory, name: FILE_NAME }, encode({ ...noted, openIn: NO_BOOT }));
+}
+
+function readNoted({ fileSystem, directory }: FlushNotePlace): Noted {
+  const text = readNote(fileSystem, directory, FILE_NAME);
+  if (text === undefined) return { openIn: undefined, loss: undefined };
+  const noted = parse(text);
+  if (noted !== undefined) return noted;
+  const path = join(directory, FILE_NAME);
+  throw new ReplicaError("FAILED", `${path} does not say what may be lost: restore it`);
+}
+
+function encode({ openIn, loss }: Noted): string {
+  return JSON.stringify({
+    format: FORMAT,
+    openIn: openIn ?? null,
+    lossCount: loss?.count ?? 0,
+    isSuspect: loss?.isSuspect === true,
+  });
 }
 
 function parse(text: string): Noted | undefined {

@@ -1,6 +1,7 @@
 /** A small file that a node keeps for itself: replaced as a whole, or not at all. */
 
 import type { FileSystem } from "@quorumlog/log";
+import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 
 const NOTE_BYTES_MAX = 1_048_576;
@@ -17,6 +18,26 @@ export function readNote(
     const bytes = Buffer.alloc(Math.min(file.size(), NOTE_BYTES_MAX));
     file.readNow(bytes, 0);
     return bytes.toString("utf8");
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Writes a shorter text over a note, in place and without a sync: it needs less of the disk than a
+ * new one. Whoever reads it in this boot of the machine sees it; a loss of power may leave either.
+ */
+export function amendNote(
+  fileSystem: FileSystem,
+  place: { readonly directory: string; readonly name: string },
+  text: string,
+): void {
+  const file = fileSystem.open(join(place.directory, place.name), "readWrite");
+  try {
+    const bytes = Buffer.alloc(file.size(), " ");
+    assert(Buffer.byteLength(text) <= bytes.length, "what is amended gets no longer");
+    bytes.write(text);
+    file.writeNow(bytes, 0);
   } finally {
     file.close();
   }

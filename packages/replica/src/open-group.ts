@@ -18,7 +18,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import type { Member } from "@quorumlog/raft";
 import type { FlushMode } from "./flush-mode.ts";
-import { FlushNote } from "./flush-note.ts";
+import { FlushNote, noteSyncFailed } from "./flush-note.ts";
 import { FoundedTransport } from "./founded-transport.ts";
 import { FOUNDER_INCARNATION, foundingBase, foundingDigest, joiningBase } from "./founding.ts";
 import type { FoundingResult } from "./founding-agreement.ts";
@@ -167,13 +167,11 @@ export function recoverGroup(
 export function openGroup(init: GroupInit): OpenGroup {
   const environment = init.environment ?? nodeEnvironment;
   // Set before this returns, and a failure is told of only after that.
-  const opening: { replica?: Replica; note?: FlushNote } = {};
+  const opening: { replica?: Replica } = {};
   let hasFailed = false;
   const onFailure = (error: Error): void => {
     hasFailed = true;
-    opening.replica?.fail(error);
-    if (error instanceof LogError && error.hasLostWrites)
-      attempt(() => opening.note?.onSyncFailed());
+    opening.replica?.fail(withLossNoted(init, error));
   };
   // What is open already is let go of if the rest fails, the last first.
   const release: (() => void)[] = [];
@@ -208,7 +206,6 @@ export function openGroup(init: GroupInit): OpenGroup {
       kept?.checkpoint.close(() => undefined);
     });
     const note = openNote(init, environment);
-    opening.note = note;
     const replica = openReplica(init, { environment, log, snapshots, transport, kept, note });
     opening.replica = replica;
     return {
@@ -218,6 +215,7 @@ export function openGroup(init: GroupInit): OpenGroup {
         closeCheckpoint(replica, kept, () => {
           // Last: as long as it is open, nobody else may have this directory.
           log.close(() => {
+            // Without it the node is taken for suspect next time: to catch up once more is no harm.
             if (!hasFailed) attempt(() => note.onClosed());
             onClosed();
           });
@@ -226,16 +224,33 @@ export function openGroup(init: GroupInit): OpenGroup {
     };
   } catch (error) {
     for (const letGo of release.toReversed()) letGo();
-    throw error;
+    throw error instanceof Error ? withLossNoted(init, error) : error;
   }
 }
 
-/** Without the note, the node is taken for suspect next time: to catch up once more is no harm. */
-function attempt(toNote: () => void): void {
+/** Has the next life know if this failure may have cost what was acknowledged, and not synced. */
+function withLossNoted({ directory, groupId, fileSystem }: GroupInit, error: Error): Error {
+  if (!(error instanceof LogError) || !error.hasLostWrites) return error;
+  const place = {
+    fileSystem: fileSystem ?? nodeFileSystem,
+    directory: groupDirectory(directory, groupId),
+  };
+  if (attempt(() => noteSyncFailed(place))) return error;
+  return LogError.extending(
+    error,
+    "In flush mode async it may have lost what it acknowledged, and that cannot be noted: boot " +
+      "the machine before this node is started again, or replace it",
+  );
+}
+
+/** @returns whether it was noted. */
+function attempt(toNote: () => void): boolean {
   try {
     toNote();
+    return true;
   } catch (error) {
     if (error instanceof InvariantViolation) throw error;
+    return false;
   }
 }
 

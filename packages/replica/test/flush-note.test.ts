@@ -5,7 +5,12 @@ import { MemoryFileSystem } from "@quorumlog/log/testing";
 import { Prng } from "@quorumlog/std";
 import { describe, expect, test } from "vitest";
 import { type Flush, parseFlush } from "../src/flush-mode.ts";
-import { FlushNote, type FlushNoteInit } from "../src/flush-note.ts";
+import {
+  FlushNote,
+  type FlushNoteInit,
+  type FlushNotePlace,
+  noteSyncFailed,
+} from "../src/flush-note.ts";
 
 const DIRECTORY = "/group-0";
 
@@ -23,6 +28,16 @@ class Machine {
     // Whatever is noted is there after a loss of power.
     fileSystem.crash("power");
     return note;
+  }
+
+  get place(): FlushNotePlace {
+    return { fileSystem: this.fileSystem, directory: DIRECTORY };
+  }
+
+  /** The disk fails whenever it is to do that. */
+  failAt(failing: string | undefined): void {
+    this.fileSystem.fault = ({ operation }) =>
+      operation === failing ? new Error("EIO") : undefined;
   }
 
   get names(): string[] {
@@ -63,8 +78,30 @@ describe("a life in flush mode async", () => {
 
   test("whose sync has failed may have lost something, booted or not", () => {
     const machine = new Machine();
-    machine.begin().onSyncFailed();
+    machine.begin();
+    noteSyncFailed(machine.place);
     expect(machine.begin().loss).toEqual(SUSPECT);
+  });
+
+  test.each(["sync", "syncDirectory", "create", "rename"])(
+    "may have lost something, though the disk that failed fails to %s the note, too",
+    (operation) => {
+      const machine = new Machine();
+      machine.begin();
+      machine.failAt(operation);
+      noteSyncFailed(machine.place);
+      machine.failAt(undefined);
+      expect(machine.begin().loss).toEqual(SUSPECT);
+    },
+  );
+
+  test("may have lost something by a failed sync, and by a boot behind it, once", () => {
+    const machine = new Machine();
+    machine.begin();
+    noteSyncFailed(machine.place);
+    noteSyncFailed(machine.place);
+    machine.fileSystem.crash("power");
+    expect(machine.begin({ bootId: "second" }).loss).toEqual(SUSPECT);
   });
 
   test("that has caught up is not suspect any more, and counts its loss for ever", () => {
@@ -90,7 +127,7 @@ describe("a life that syncs first", () => {
     const machine = new Machine();
     const note = machine.begin({ isAsync: false });
     note.onClosed();
-    note.onSyncFailed();
+    noteSyncFailed(machine.place);
     expect(machine.names).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 // Goal: in flush mode `async` a group keeps what it acknowledged when a minority loses power, and
 // says what is the matter when a majority has.
 
-import { MemoryFileSystem } from "@quorumlog/log/testing";
+import { MemoryFileSystem, type OperationEvent } from "@quorumlog/log/testing";
 import { Prng } from "@quorumlog/std";
 import { MemoryNetwork } from "@quorumlog/transport/testing";
 import { describe, expect, test } from "vitest";
@@ -21,6 +21,11 @@ function texts(log: ReplicatedLog): string[] {
 
 async function appendAll(leader: ReplicatedLog): Promise<void> {
   for (const text of TEXTS) await leader.append(Buffer.from(text));
+}
+
+/** The disk takes what is written, and syncs no file and no directory. */
+function failingSyncs({ operation }: OperationEvent): Error | undefined {
+  return operation.startsWith("sync") ? new Error("EIO") : undefined;
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -83,6 +88,36 @@ describe("a group that syncs later", () => {
     await leader.readBarrier();
     expect(texts(leader)).toEqual(TEXTS);
     expect(leader.status().isSuspect).toBe(false);
+  });
+
+  test("takes a node for suspect whose syncs fail, that of the note, too", async () => {
+    const failed: number[] = [];
+    await using cluster = await startCluster({
+      flush: { mode: "async", intervalMs: 10 },
+      onEvent: (nodeId, { type }) => type === "failed" && failed.push(nodeId),
+    });
+    const disk = cluster.disk(1);
+    disk.fault = failingSyncs;
+    await appendAll(await cluster.leader()).catch(() => undefined);
+    await until(() => failed.length > 0);
+    await cluster.kill(1);
+    disk.fault = undefined;
+    const back = await cluster.restart(1);
+    expect(back.status().isSuspect).toBe(true);
+  });
+
+  test("takes a node for suspect whose recovered tail could not be synced", async () => {
+    await using cluster = await startCluster({ flush: FLUSH });
+    await appendAll(await cluster.leader());
+    const disk = cluster.disk(1);
+    disk.crash("process");
+    void cluster.kill(1);
+    await until(() => cluster.logs.length === 2);
+    disk.fault = (event) => (event.path.endsWith(".log") ? failingSyncs(event) : undefined);
+    await expect(cluster.restart(1)).rejects.toMatchObject({ code: "LOG_FAILED" });
+    disk.fault = undefined;
+    const back = await cluster.restart(1);
+    expect(back.status().isSuspect).toBe(true);
   });
 
   test("whose majority lost power says so, and goes on once the loss is accepted", async () => {
