@@ -59,8 +59,8 @@ export class LogCare {
   readonly #scrubber: LogScrubber | undefined;
   /** Ids of segments that are damaged and not made anew yet. */
   readonly #damaged = new Set<number>();
-  /** Entries that could not be read, of segments that are being made anew. */
-  readonly #unreadable = new Set<number>();
+  /** Entries that could not be read, and the segments that they are in, which are made anew. */
+  readonly #unreadable = new Map<number, number>();
   /** Of the segments, what is not tried again before a while has passed. */
   readonly #resting = new Set<number>();
   #isRepairing = false;
@@ -114,6 +114,7 @@ export class LogCare {
 
   /** Entries are lost, and this node should not lead. */
   isDamaged(): boolean {
+    this.#forgetTrimmed();
     return this.#damaged.size > 0;
   }
 
@@ -122,9 +123,10 @@ export class LogCare {
     return this.#isRepairing;
   }
 
-  /** Whether an entry could not be read, and nothing has changed since. */
+  /** Whether an entry could not be read, and nothing has changed since: it may be replaced, too. */
   isAwaited(index: number): boolean {
-    return this.#unreadable.has(index);
+    const id = this.#unreadable.get(index);
+    return id !== undefined && this.#init.sealed?.idWith(index) === id;
   }
 
   /**
@@ -139,7 +141,7 @@ export class LogCare {
     const id = index === undefined ? undefined : sealed?.idWith(index);
     if (index === undefined || id === undefined) return false;
     this.#note(id, error);
-    if (recoverFromPeers) this.#unreadable.add(index);
+    if (recoverFromPeers) this.#unreadable.set(index, id);
     return recoverFromPeers;
   }
 
@@ -201,8 +203,7 @@ export class LogCare {
   #repairNext(): void {
     const { sealed, recoverFromPeers } = this.#init;
     if (sealed === undefined || !recoverFromPeers || this.#isRepairing) return;
-    const ids = new Set(sealed.ids());
-    for (const id of this.#damaged) if (!ids.has(id)) this.#damaged.delete(id);
+    this.#forgetTrimmed();
     const id = [...this.#damaged].find((each) => !this.#resting.has(each));
     if (id === undefined) return;
     this.#isRepairing = true;
@@ -215,6 +216,12 @@ export class LogCare {
         this.#repairNext();
       });
     });
+  }
+
+  #forgetTrimmed(): void {
+    if (this.#damaged.size === 0) return;
+    const ids = new Set(this.#init.sealed?.ids());
+    for (const id of this.#damaged) if (!ids.has(id)) this.#damaged.delete(id);
   }
 
   #onRepaired(id: number, repaired: SegmentRepaired): void {
