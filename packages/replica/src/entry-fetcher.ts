@@ -114,7 +114,7 @@ export class EntryFetcher {
   /** What is under way ends with an error. */
   stop(): void {
     const fetch = this.#fetch;
-    if (fetch !== undefined) this.#end(fetch, new Error("the node was stopped"));
+    if (fetch !== undefined) this.#end(fetch, new Error("it was called off"));
   }
 
   #onEntries(fetch: Fetch, from: number, { entries, previousTerm }: EntriesReply): void {

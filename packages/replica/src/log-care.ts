@@ -209,6 +209,8 @@ export class LogCare {
     this.#isRepairing = true;
     sealed.repair(id, this.#fetcher.fetch, (result) => {
       this.#isRepairing = false;
+      // Of a repair that was called off, the question would be asked on and on.
+      this.#fetcher.stop();
       if (this.#isStopped) return;
       if (result instanceof Error) this.#onFailed(id, result);
       else this.#onRepaired(id, result);

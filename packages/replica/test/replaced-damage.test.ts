@@ -19,6 +19,7 @@ function entry(index: number, term: number): Entry {
 /** A log of several segments, with damage to an entry of the first one that was met by a read. */
 function damaged({ recoverFromPeers }: { readonly recoverFromPeers: boolean }) {
   const time = new VirtualTime();
+  const events: string[] = [];
   const prng = new Prng(1);
   const fileSystem = new MemoryFileSystem({ prng, schedule: (run) => time.after(0, run) });
   const place = {
@@ -56,7 +57,7 @@ function damaged({ recoverFromPeers }: { readonly recoverFromPeers: boolean }) {
     guarded: (run) => {
       run();
     },
-    onEvent: () => undefined,
+    onEvent: ({ type }) => events.push(type),
     onRepaired: () => undefined,
   });
   write(1, 200, 1);
@@ -71,7 +72,7 @@ function damaged({ recoverFromPeers }: { readonly recoverFromPeers: boolean }) {
     expect(care.onDamage(error)).toBe(recoverFromPeers);
   }
   time.pass(1_000);
-  return { time, log, care, write };
+  return { time, log, care, write, events };
 }
 
 test("a node is fit to lead again when what was damaged is trimmed", () => {
@@ -88,4 +89,15 @@ test("an entry is read at once that takes the place of a damaged one", () => {
   write(INDEX - 1, 200, 2);
   expect(log.entries({ low: INDEX, high: INDEX + 1, bytesMax: 1 })).toMatchObject([{ term: 2 }]);
   expect(care.isAwaited(INDEX)).toBe(false);
+});
+
+test("nobody is asked any more for what was trimmed", () => {
+  const { time, log, care, events } = damaged({ recoverFromPeers: true });
+  expect(events).toContain("logRepairWaiting");
+  log.trim({ index: 150, term: 1, configuration: Uint8Array.of(1) }, () => undefined);
+  time.pass(1_000);
+  expect(care.isRepairing).toBe(false);
+  events.length = 0;
+  time.pass(60_000);
+  expect(events).toEqual([]);
 });
