@@ -346,9 +346,11 @@ export class Replica implements GroupReceiver {
     }
     const isRefused = this.core.step(message) === "contradiction";
     if (!isRefused || message.type !== "Heartbeat") return;
-    const { lastIndex } = this.core.status();
+    const { lastIndex, leaderId, currentTerm } = this.core.status();
+    const isFromLeader = message.from === leaderId && message.term === currentTerm;
     // A leader tells no more than this very life has acknowledged: so that was on this disk.
-    if (message.leaderCommit > lastIndex) this.fail(lostTail(lastIndex, message.leaderCommit));
+    if (isFromLeader && message.leaderCommit > lastIndex)
+      this.fail(lostTail(lastIndex, message.leaderCommit));
   }
 
   /** Takes out, at the end of this turn, what was put in. */
