@@ -267,20 +267,20 @@ test("sealed segments that are gone are missed, though the last one holds no ent
   expect(machine.files()).toHaveLength(before - 1);
 });
 
-describe("an error at any operation leaves no file open", () => {
-  /** Files that were opened and not closed, as the names of those operations say. */
-  function openCount(machine: Machine, failsAt: number): () => number {
-    let count = 0;
-    const first = machine.fileSystem.operationCount;
-    machine.fileSystem.fault = ({ operation, number }) => {
-      if (number === first + failsAt && operation !== "close") return new Error("EIO");
-      if (operation === "open" || operation === "create") count += 1;
-      if (operation === "close") count -= 1;
-      return undefined;
-    };
-    return () => count;
-  }
+/** Files that were opened and not closed, as the names of those operations say. */
+function openCount(machine: Machine, failsAt: number): () => number {
+  let count = 0;
+  const first = machine.fileSystem.operationCount;
+  machine.fileSystem.fault = ({ operation, number }) => {
+    if (number === first + failsAt && operation !== "close") return new Error("EIO");
+    if (operation === "open" || operation === "create") count += 1;
+    if (operation === "close") count -= 1;
+    return undefined;
+  };
+  return () => count;
+}
 
+describe("an error at any operation leaves no file open", () => {
   test("as a log is made", () => {
     for (let failsAt = 0, isMade = false; !isMade; failsAt++) {
       const machine = new Machine();
