@@ -66,16 +66,18 @@ export class LogError extends Error {
 
   /** The same error, of a log of which something that was answered may be gone. */
   static losing(error: LogError): LogError {
-    const { code, message, file, offset, index, cause } = error;
+    const { code, message, file, offset, index } = error;
     const place = { file, offset };
-    return new LogError(code, message, { place, index, cause, hasLostWrites: true });
+    return new LogError(code, message, { place, index, cause: error, hasLostWrites: true });
   }
 
   constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {
     const { file, offset, cause } = details;
     const place =
       file === undefined ? "" : ` (${file}${offset === undefined ? "" : `, byte ${offset}`})`;
-    super(`${message}${place}`, cause === undefined ? undefined : { cause });
+    // A log's own error is told of by who extends it.
+    const why = cause instanceof Error && !(cause instanceof LogError) ? `: ${cause.message}` : "";
+    super(`${message}${place}${why}`, cause === undefined ? undefined : { cause });
     this.code = code;
     this.file = file ?? details.place?.file;
     this.offset = offset ?? details.place?.offset;

@@ -127,7 +127,10 @@ function openSegments(
   // What lies before a gap was trimmed, or the gap is damage: the base will tell.
   const ids = names.map((name) => segmentIdOf(name) as number);
   const start = ids.findLastIndex((id, i) => i === 0 || ids[i - 1] !== id - 1);
-  const found = names.slice(start).map((name) => openSegment(open(join(directory, name))));
+  const found = names.slice(start).map((name) => {
+    const path = join(directory, name);
+    return readingOf(path, () => openSegment(open(path)));
+  });
   found.forEach(({ header, file }, i) => {
     if (header.segmentId !== ids[start + i])
       throw new LogError("LOG_CORRUPT", "a segment has another one's name", { file: file.path });
@@ -158,6 +161,11 @@ export function removeLeftovers(
   }
 }
 
+/** What the system refuses names the file, and is not the log's. */
+function readingOf<T>(path: string, run: () => T): T {
+  return translated("a segment cannot be read", path, run);
+}
+
 /** Nothing begins with a whole account of the log: the first write was torn, or it is damaged. */
 function beginningIsDamaged(found: readonly OpenedSegment[]): LogError {
   const culprit = found.find(({ first }) => first === undefined) ?? found[0];
@@ -186,7 +194,9 @@ class Recovery {
   }
 
   run(): RecoveredLog {
-    const { bytes, scan, remains } = scanActive(this.#active);
+    const { bytes, scan, remains } = readingOf(this.#active.file.path, () =>
+      scanActive(this.#active),
+    );
     const segments = this.#sealed.map((found, i) => this.#readSealed(found, i));
     const state = withBaseCommitted(scan.state as LogState);
     this.#join(segments, scan);
@@ -233,7 +243,8 @@ class Recovery {
   #readSealed(found: OpenedSegment, i: number): Segment {
     const { header, file, seed } = found;
     const follower = this.#sealed[i + 1] ?? this.#active;
-    const sealed = readSealedTable(found, follower.first?.state.syncedThrough);
+    const synced = follower.first?.state.syncedThrough;
+    const sealed = readingOf(file.path, () => readSealedTable(found, synced));
     const { table, end } = sealed;
     if (sealed.lacksTrailer && this.#access === "readWrite") {
       // A crash has lost it: with it the next start reads no more than the footer.

@@ -314,3 +314,17 @@ describe("an error at any operation leaves no file open", () => {
     }
   });
 });
+
+test("an error of the disk says which file, and what the system said", () => {
+  const machine = made();
+  const store = settled(machine);
+  store.append(batch({ entries: entries(1, 300, 1, 600) }), () => {});
+  machine.settle();
+  close(machine, store);
+  const [, second = ""] = machine.files().filter((path) => path.endsWith(".log"));
+  machine.fileSystem.fault = ({ operation, path }) =>
+    operation === "read" && path === second ? new Error("EIO: i/o error, read") : undefined;
+  expect(() => machine.open()).toThrow(
+    `a segment cannot be read (${second}): EIO: i/o error, read`,
+  );
+});

@@ -225,8 +225,7 @@ function damageOf(fileSystem: FileSystem, directory: string): LogError | undefin
 function asLogError(error: Error, file: string): LogError {
   if (error instanceof InvariantViolation) throw error;
   if (error instanceof LogError) return error;
-  const message = `a segment cannot be made anew, as ${error.message}`;
-  return new LogError("LOG_FAILED", message, { file, cause: error });
+  return new LogError("LOG_FAILED", "a segment cannot be made anew", { file, cause: error });
 }
 
 function closed(): LogError {
