@@ -63,7 +63,11 @@ export function demandInteger(name: string, value: number, min: number, max: num
   throw new ReplicaError("INVALID_ARGUMENT", `${name}: ${value} is not in [${min}, ${max}]`);
 }
 
-/** @throws ReplicaError `INVALID_ARGUMENT` for numbers that no append of a session has. */
+/**
+ * @param place - Of an append in a session: a number that is none would make the entry that it
+ *   shares with others unreadable.
+ * @throws ReplicaError `INVALID_ARGUMENT`, naming the argument and its bounds.
+ */
 export function demandPlace(place: {
   readonly sessionId: number;
   readonly sequence: number;

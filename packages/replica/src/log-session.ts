@@ -1,5 +1,6 @@
 /** A session of appends: each has a number, and one that is repeated is stored once. */
 
+import { demandPlace } from "./append-outcome.ts";
 import type { AppendAck, AppendOptions } from "./replicated-log.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { CallOptions } from "./replicated-group.ts";
@@ -16,8 +17,8 @@ export interface SessionLog {
 
 export interface SessionAppendOptions extends AppendOptions {
   /**
-   * The number of an append that is repeated, as its outcome is unknown; default the next one. Not
-   * more than 5 may be under way.
+   * The number of an append that is repeated, as its outcome is unknown; default the next one. A
+   * number that is named here is never given to another append. Not more than 5 may be under way.
    */
   readonly sequence?: number;
 }
@@ -30,11 +31,13 @@ export class LogSession {
   /** Numbers of appends that were not applied, until those after them are told so, too. */
   readonly #unused = new Set<number>();
 
+  /** @throws ReplicaError `INVALID_ARGUMENT` */
   constructor(init: {
     readonly log: SessionLog;
     readonly sessionId: number;
     readonly nextSequence: number;
   }) {
+    demandPlace({ sessionId: init.sessionId, sequence: init.nextSequence });
     this.#log = init.log;
     this.sessionId = init.sessionId;
     this.#nextSequence = init.nextSequence;
@@ -53,16 +56,18 @@ export class LogSession {
     data: Uint8Array | readonly Uint8Array[],
     options: SessionAppendOptions = {},
   ): Promise<AppendAck> {
+    const { sessionId } = this;
     const sequence = options.sequence ?? this.#nextSequence;
-    const isNext = sequence === this.#nextSequence;
-    if (isNext) this.#nextSequence += 1;
+    demandPlace({ sessionId, sequence });
+    this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
     try {
-      return await this.#log.appendAs(data, options, { sessionId: this.sessionId, sequence });
+      return await this.#log.appendAs(data, options, { sessionId, sequence });
     } catch (error) {
-      // A mismatch is an answer, and has used its number.
+      // A mismatch is an answer, and has used its number. What is said of a repetition is true of
+      // that one alone: an attempt before it may have used the number.
       const isUnused = error instanceof ReplicaError && error.outcome === "not-applied";
-      // Of a repetition only this attempt was not applied: a former one may have used the number.
-      if (isNext && isUnused && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
+      const isOwn = options.sequence === undefined;
+      if (isUnused && isOwn && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 /** A durable, linearizable log, replicated: what an application imports. */
 
 import { type AppendedAt, demandDurability, type Durability } from "./append-call.ts";
-import { demandAppended, demandInteger, demandPlace, demandRecords } from "./append-outcome.ts";
+import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
 import { COMMAND_KIND } from "./container.ts";
 import type { Retention } from "./leader-duties.ts";
 import { LogSession } from "./log-session.ts";
@@ -29,7 +29,7 @@ export interface LogOptions extends NodeOptions {
 export interface AppendOptions extends CallOptions {
   /** Default `quorum`. */
   readonly durability?: Durability;
-  /** Append only if the first record gets this offset: if nobody else came first. */
+  /** Append only if the first record gets this offset, if nobody else came first. With `quorum`. */
   readonly expectedOffset?: number;
 }
 
@@ -129,7 +129,9 @@ export class ReplicatedLog extends ReplicatedGroup {
   /**
    * A session that was opened before, perhaps through another node.
    *
-   * @param nextSequence - One more than the highest number that an append of it has had.
+   * @param nextSequence - Above every number that was used, whatever became of it: an append that
+   *   gets the number of another one is taken for its repetition, and not stored.
+   * @throws ReplicaError `INVALID_ARGUMENT`
    */
   session(sessionId: number, nextSequence: number): LogSession {
     return new LogSession({ log: this, sessionId, nextSequence });
@@ -153,9 +155,11 @@ export class ReplicatedLog extends ReplicatedGroup {
       demandDurability(durability);
       if (expectedOffset !== undefined)
         demandInteger("expectedOffset", expectedOffset, 0, Number.MAX_SAFE_INTEGER);
-      if (place !== NO_SESSION) demandPlace(place);
-      if (place !== NO_SESSION && durability !== "quorum")
-        throw new ReplicaError("INVALID_ARGUMENT", "durability: a session needs quorum");
+      if (durability !== "quorum") {
+        if (place.sessionId !== 0) throw needsQuorum("a session");
+        // Whether the records are stored is decided when they are applied, and not before.
+        if (expectedOffset !== undefined) throw needsQuorum("expectedOffset");
+      }
       const draft = recordsDraft(records, place, expectedOffset ?? -1);
       const call = new PromisedCall({ draft, durability, resolve, reject, answer: this.#answer });
       this.submit(call, options);
@@ -262,4 +266,8 @@ export class ReplicatedLog extends ReplicatedGroup {
       if (!(error instanceof ReplicaError) || error.code !== "TIMEOUT") throw error;
     }
   }
+}
+
+function needsQuorum(what: string): ReplicaError {
+  return new ReplicaError("INVALID_ARGUMENT", `durability: ${what} needs quorum`);
 }

@@ -1,59 +1,139 @@
-// Goal: a number stands for one append for good, whatever became of it: two appends that shared one
-// would be stored once, and both be acknowledged.
-import { expect, test } from "vitest";
+// Goal: whoever uses a session loses no append to a number that another one has, and no caller
+// spoils the entry that it shares with others.
+// Method: clusters in memory; a log that answers what a test says, for outcomes in any order.
+
+import { afterEach, describe, expect, test } from "vitest";
+import type { AppendAck, ReplicatedLog } from "../src/index.ts";
 import { LogSession, type SessionLog } from "../src/log-session.ts";
-import { type AppendAck, ReplicaError } from "../src/index.ts";
+import { notLeader, ReplicaError } from "../src/replica-error.ts";
+import { startCluster, type TestCluster } from "../src/testing/index.ts";
 
-const ACK: AppendAck = {
-  durability: "quorum",
-  reached: "synced",
-  offset: 0,
-  count: 1,
-  index: 2,
-  term: 1,
-  isDuplicate: false,
-};
-const UNKNOWN = new ReplicaError("TIMEOUT", "late", { outcome: "unknown" });
-const NOT_APPLIED = new ReplicaError("NOT_LEADER", "elsewhere");
+const clusters: TestCluster[] = [];
 
-/** A session on a log that answers so, one append after another, and notes their numbers. */
-function sessionWith(...answers: readonly (AppendAck | ReplicaError)[]) {
+async function leader(): Promise<ReplicatedLog> {
+  const cluster = await startCluster({ nodes: 1 });
+  clusters.push(cluster);
+  return cluster.leader();
+}
+
+afterEach(async () => {
+  for (const cluster of clusters.splice(0)) await cluster.close();
+});
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text);
+}
+
+function texts(log: ReplicatedLog): string[] {
+  return log.read(0).records.map(({ data }) => Buffer.from(data).toString());
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  return error instanceof ReplicaError ? error.code : "none";
+}
+
+/** A session whose appends are answered from a list: by an error, or with success. */
+function scripted(answers: readonly (ReplicaError | undefined)[]): {
+  readonly session: LogSession;
+  readonly sequences: readonly number[];
+} {
   const sequences: number[] = [];
   const log: SessionLog = {
     appendAs: (_data, _options, { sequence }) => {
-      const answer = answers[sequences.length] ?? ACK;
+      const error = answers[sequences.length];
       sequences.push(sequence);
-      return answer instanceof ReplicaError ? Promise.reject(answer) : Promise.resolve(answer);
+      return error === undefined ? Promise.resolve({} as AppendAck) : Promise.reject(error);
     },
     closeSession: () => Promise.resolve(),
   };
-  return { session: new LogSession({ log, sessionId: 1, nextSequence: 1 }), sequences };
+  return { session: new LogSession({ log, sessionId: 7, nextSequence: 1 }), sequences };
 }
 
-test("a repetition that was refused does not give its number to another append", async () => {
-  const { session, sequences } = sessionWith(UNKNOWN, NOT_APPLIED, ACK);
-  await expect(session.append(Buffer.from("first"))).rejects.toBe(UNKNOWN);
-  await expect(session.append(Buffer.from("first"), { sequence: 1 })).rejects.toBe(NOT_APPLIED);
+const UNKNOWN = new ReplicaError("TIMEOUT", "over", { outcome: "unknown" });
+const REFUSED = notLeader(2);
 
-  await session.append(Buffer.from("second"));
+describe("a number that is repeated", () => {
+  test("stays taken when the repetition was refused: an earlier one may have used it", async () => {
+    const { session, sequences } = scripted([UNKNOWN, REFUSED, undefined, undefined]);
 
-  expect(sequences).toEqual([1, 1, 2]);
+    await codeOf(session.append(bytes("a")));
+    await codeOf(session.append(bytes("a"), { sequence: 1 }));
+    await session.append(bytes("a"), { sequence: 1 });
+    await session.append(bytes("b"));
+
+    expect(sequences).toEqual([1, 1, 1, 2]);
+  });
+
+  test("does not swallow what is appended next", async () => {
+    const log = await leader();
+    const session = await log.openSession();
+    await session.append(bytes("a"));
+    // As if the answer had been lost, and the repetition found a node that does not lead.
+    const again = { sequence: 1, signal: AbortSignal.abort() };
+
+    expect(await codeOf(session.append(bytes("a"), again))).toBe("ABORTED");
+    await session.append(bytes("b"));
+
+    expect(texts(log)).toEqual(["a", "b"]);
+  });
+
+  test("is not given again by a session that was resumed with it", async () => {
+    const log = await leader();
+    const { sessionId } = await log.openSession();
+    const session = log.session(sessionId, 1);
+
+    await session.append(bytes("a"), { sequence: 1 });
+    await session.append(bytes("b"));
+
+    expect(texts(log)).toEqual(["a", "b"]);
+  });
 });
 
-test("a first attempt that was refused does", async () => {
-  const { session, sequences } = sessionWith(NOT_APPLIED, ACK);
-  await expect(session.append(Buffer.from("first"))).rejects.toBe(NOT_APPLIED);
+describe("what is no number of a session is refused, and nothing beside it", () => {
+  test.each([Number.NaN, 1.5, -1, 0, 2 ** 60])("sequence %s", async (sequence) => {
+    const log = await leader();
+    const session = await log.openSession();
 
-  await session.append(Buffer.from("second"));
+    const [code] = await Promise.all([
+      codeOf(session.append(bytes("a"), { sequence })),
+      log.append(bytes("b")),
+    ]);
 
-  expect(sequences).toEqual([1, 1]);
+    expect({ code, next: session.nextSequence }).toEqual({ code: "INVALID_ARGUMENT", next: 1 });
+    expect(texts(log)).toEqual(["b"]);
+  });
+
+  test.each([
+    [Number.NaN, 1],
+    [1.5, 1],
+    [0, 1],
+    [1, 0],
+    [1, Number.NaN],
+  ])("session %s, next sequence %s", async (sessionId, nextSequence) => {
+    const log = await leader();
+
+    expect(() => log.session(sessionId, nextSequence)).toThrow(/sessionId|sequence/u);
+  });
 });
 
-test("a caller who says the next number has used it", async () => {
-  const { session, sequences } = sessionWith();
-  await session.append(Buffer.from("first"), { sequence: 1 });
+test.each(["leader", "async"] as const)(
+  "to compare and append needs a quorum, not %s",
+  async (durability) => {
+    const log = await leader();
 
-  await session.append(Buffer.from("second"));
+    const code = await codeOf(log.append(bytes("a"), { durability, expectedOffset: 0 }));
 
-  expect(sequences).toEqual([1, 2]);
+    expect(code).toBe("INVALID_ARGUMENT");
+  },
+);
+
+test("a durability that there is not is refused", async () => {
+  const log = await leader();
+  const durability = "Quorum" as "quorum";
+
+  expect(await codeOf(log.append(bytes("a"), { durability }))).toBe("INVALID_ARGUMENT");
 });

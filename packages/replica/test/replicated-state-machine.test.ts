@@ -153,6 +153,36 @@ describe("a replicated state machine", () => {
     expect((await leader()).machine.contents).toEqual({ a: "3" });
   });
 
+  test("keeps the answer of a session from whoever was given it", async () => {
+    await start();
+    const { group } = await leader();
+    const { sessionId } = await group.openSession();
+    const session = { sessionId, sequence: 1 };
+    await group.execute(Buffer.from("a=1"));
+    const answers: string[] = [];
+
+    for (let i = 0; i < 3; i++) {
+      const answer = await group.execute(Buffer.from("a=2"), { session });
+      answers.push(Buffer.from(answer).toString());
+      answer.fill(0);
+    }
+
+    expect(answers).toEqual(["1", "1", "1"]);
+  });
+
+  test("refuses numbers of a session that are none, and nothing beside them", async () => {
+    await start();
+    const { group } = await leader();
+
+    const [refused] = await Promise.allSettled([
+      group.execute(Buffer.from("a=1"), { session: { sessionId: Number.NaN, sequence: 1 } }),
+      group.execute(Buffer.from("b=1")),
+    ]);
+
+    expect(refused).toMatchObject({ reason: { code: "INVALID_ARGUMENT" } });
+    expect((await leader()).machine.contents).toEqual({ b: "1" });
+  });
+
   test("keeps no more of its log than its snapshots need", async () => {
     await start();
 
