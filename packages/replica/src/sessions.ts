@@ -72,15 +72,17 @@ export class SessionTable {
     const { lastSequence, results } = session;
     if (sequence > lastSequence) return sequence === lastSequence + 1 ? NEW : { status: "gap" };
     const result = results[results.length - 1 - (lastSequence - sequence)];
-    return result === undefined ? { status: "too-old" } : { status: "duplicate", result };
+    if (result === undefined) return { status: "too-old" };
+    // Whoever is given them may write to them, and what is kept is part of the state.
+    return { status: "duplicate", result: { ...result, values: copiesOf(result.values) } };
   }
 
-  /** Keeps the result of an append that was new. */
+  /** Keeps the result of an append that was new; its values are copied, as others hold them. */
   record(sessionId: number, result: AppendResult, now: number): void {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
     session.lastSequence += 1;
-    session.results.push(result);
+    session.results.push({ ...result, values: copiesOf(result.values) });
     if (session.results.length > SESSION_WINDOW) session.results.shift();
     this.#touch(sessionId, session, now);
   }
@@ -147,6 +149,10 @@ export class SessionTable {
     this.#lastUseNumber += 1;
     return this.#lastUseNumber;
   }
+}
+
+function copiesOf(values: readonly Uint8Array[]): readonly Uint8Array[] {
+  return values.map((value) => Buffer.from(value));
 }
 
 function rowOf(session: Session): Uint8Array {
