@@ -28,6 +28,7 @@ export class CoreClock {
   #lastTickAt: number;
   #restlessUntil = 0;
   #isAsleep = false;
+  #isStopped = false;
   #cancel: () => void = () => undefined;
 
   constructor(init: CoreClockInit) {
@@ -45,7 +46,9 @@ export class CoreClock {
     });
   }
 
+  /** For good: whoever closes from within an event is followed by what the event was part of. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancel();
   }
 
@@ -61,7 +64,7 @@ export class CoreClock {
 
   /** Something was put in: from now on every tick may count. */
   wake(): void {
-    if (!this.#isAsleep || this.#maySleep()) return;
+    if (this.#isStopped || !this.#isAsleep || this.#maySleep()) return;
     this.#cancel();
     this.start();
   }

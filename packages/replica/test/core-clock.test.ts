@@ -191,6 +191,17 @@ describe("the clock", () => {
     expect(looks.length).toBeLessThan(510);
   });
 
+  test("that was stopped is not woken again", () => {
+    const { time, clock, looks, state } = started();
+    time.pass(100);
+    clock.stop();
+    state.isBusy = true;
+    clock.wake();
+    clock.worry();
+    time.pass(1_000);
+    expect(looks).toEqual([]);
+  });
+
   test("tells of whole ticks, each once, whenever it is asked", () => {
     const { time, clock, state } = started();
     for (const ms of [3, 3, 3, 3, 11, 27, 1, 449]) {
