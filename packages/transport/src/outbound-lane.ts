@@ -145,6 +145,8 @@ export class OutboundLane {
             cert: tls.cert,
             ca: tls.ca,
             minVersion: "TLSv1.2",
+            // By default the environment of the process could turn it off.
+            rejectUnauthorized: true,
             ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
           });
     this.#context.sockets.add(socket);

@@ -3,7 +3,7 @@
 // Method: certificates from the machine's openssl, since Node.js makes none.
 
 import { connect as connectTls } from "node:tls";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { TransportTls } from "../src/index.ts";
 import { type Authority, hasOpenssl, makeAuthority } from "./kit/certificates.ts";
 import { openNode, TOKEN, until } from "./kit/node.ts";
@@ -64,6 +64,22 @@ describe.skipIf(!hasOpenssl)("with openssl on this machine", () => {
     const two = await openNode(2, { tls: ours.issue("DNS:elsewhere"), token: TOKEN });
     one.link.setPeers(new Map([[2, two.address]]));
     await until("it has failed", () => one.lines.length > 0);
+
+    expect(one.lines[0]).toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+  });
+
+  test("a setting of the whole process does not turn that off", async () => {
+    const name = "NODE_TLS_REJECT_UNAUTHORIZED";
+    const before = process.env[name];
+    onTestFinished(() => {
+      if (before === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = before;
+    });
+    process.env[name] = "0";
+    const one = await openNode(1, { tls: loopback, token: undefined });
+    const two = await openNode(2, { tls: ours.issue("DNS:elsewhere"), token: undefined });
+    one.link.setPeers(new Map([[2, two.address]]));
+    await until("it has failed, or not", () => one.lines.length > 0);
 
     expect(one.lines[0]).toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
   });
