@@ -16,7 +16,7 @@ import type { NodeIdentity } from "./node-directory.ts";
 import { demandNodeOptions } from "./node-option-problems.ts";
 import { type GroupInit, type IfMissing, openNode, recoverGroup } from "./open-group.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
-import type { ReplicaEventListener } from "./replica-event.ts";
+import { guardedListener, type ReplicaEventListener } from "./replica-event.ts";
 import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
 import { transportEvents } from "./transport-events.ts";
 
@@ -97,7 +97,8 @@ export async function openNodeParts(
   machine: Machine | undefined,
 ): Promise<NodeParts> {
   demandNodeOptions(options, machine === undefined ? "log" : "machine");
-  const { directory, clusterId, nodeId, groupId = 0, ifMissing = "fail", onEvent } = options;
+  const { directory, clusterId, nodeId, groupId = 0, ifMissing = "fail" } = options;
+  const onEvent = guardedListener(options.onEvent);
   const tuning = parseTuning(options.tuning);
   const flush = parseFlush(options.flush);
   const addresses = new Map(
@@ -117,10 +118,10 @@ export async function openNodeParts(
   };
   const identity = openNode(place);
   const shared = options.transport;
-  const transport = shared ?? (await listen(options, identity));
+  const transport = shared ?? (await listen(options, identity, onEvent));
   const close = shared === undefined ? () => closeTransport(transport) : undefined;
   try {
-    const founding = await agree(options, { identity, addresses, transport });
+    const founding = await agree(options, { identity, addresses, transport, onEvent });
     const init = {
       ...place,
       identity,
@@ -135,7 +136,7 @@ export async function openNodeParts(
       transport,
       machine,
       checkpoint: options.checkpoint,
-      onEvent: onEvent ?? (() => undefined),
+      onEvent,
     };
     await recover(init, options.signal);
     return { init, close };
@@ -170,10 +171,11 @@ function agree(
     readonly identity: NodeIdentity;
     readonly addresses: ReadonlyMap<number, string>;
     readonly transport: Transport;
+    readonly onEvent: ReplicaEventListener;
   },
 ): Promise<FoundingResult | undefined> {
-  const { groupId = 0, signal, onEvent } = options;
-  const { identity, addresses, transport } = parts;
+  const { groupId = 0, signal } = options;
+  const { identity } = parts;
   if (options.ifMissing !== "found" || identity.groupIds.includes(groupId))
     return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {
@@ -183,14 +185,11 @@ function agree(
       reject(new ReplicaError("ABORTED", "the founders had not all met"));
     };
     const agreement = new FoundingAgreement({
+      ...parts,
       groupId,
-      identity,
-      addresses,
-      transport,
       environment: options.environment ?? nodeEnvironment,
       fileSystem: options.fileSystem ?? nodeFileSystem,
       directory: options.directory,
-      onEvent: onEvent ?? (() => undefined),
       onAgreed: (result) => {
         signal?.removeEventListener("abort", onAbort);
         resolve(result);
@@ -207,6 +206,7 @@ function agree(
 function listen(
   options: NodeOptions,
   { clusterId, nodeId, incarnation }: { clusterId: string; nodeId: number; incarnation: number },
+  onEvent: ReplicaEventListener,
 ): Promise<Transport> {
   const { tls, token } = options;
   const input = {
@@ -218,7 +218,7 @@ function listen(
     ...(token === undefined ? {} : { token }),
   };
   const { memory } = options.environment ?? nodeEnvironment;
-  const log = options.onEvent === undefined ? () => undefined : transportEvents(options.onEvent);
+  const log = transportEvents(onEvent);
   return openTcpTransport({ options: parseTransportOptions(input), log, memory });
 }
 

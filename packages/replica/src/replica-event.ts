@@ -91,3 +91,16 @@ export type ReplicaEvent =
   | { readonly type: "failed"; readonly error: Error };
 
 export type ReplicaEventListener = (event: ReplicaEvent) => void;
+
+/** One that throws is its owner's to hear of, and no reason to stop a replica. */
+export function guardedListener(listener: ReplicaEventListener | undefined): ReplicaEventListener {
+  return (event) => {
+    try {
+      listener?.(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
+}

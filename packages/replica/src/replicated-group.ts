@@ -20,7 +20,6 @@ import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
 import { PromisedCall } from "./promised-call.ts";
 import type { Replica } from "./replica.ts";
 import { closed, demandNotAborted, type Outcome, ReplicaError } from "./replica-error.ts";
-import type { ReplicaEvent } from "./replica-event.ts";
 
 /** A look at a replica: what stands where. */
 export interface GroupStatus {
@@ -96,7 +95,7 @@ export class ReplicatedGroup {
     this.#group = openGroup({
       ...this.#init,
       onEvent: (event) => {
-        this.#tell(event);
+        init.onEvent(event);
         if (event.type === "failed") this.waits.stop(this.replica.failure() ?? closed());
         else this.waits.check();
       },
@@ -112,9 +111,7 @@ export class ReplicatedGroup {
         retention,
         preferredLeaders: init.preferredLeaders,
         freeBytes: () => fileSystem.freeBytes(init.directory),
-        onEvent: (event) => {
-          this.#tell(event);
-        },
+        onEvent: init.onEvent,
         submit: (draft, onSettled) => {
           this.submitCommand(draft, {}).then(onSettled, onSettled);
         },
@@ -373,17 +370,6 @@ export class ReplicatedGroup {
     if (timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX) return timeoutMs;
     const message = `timeoutMs: ${timeoutMs} is not above 0, and at most ${TIMEOUT_MS_MAX}`;
     throw new ReplicaError("INVALID_ARGUMENT", message);
-  }
-
-  /** A listener that throws is its owner's to hear of, and no reason to stop a replica. */
-  #tell(event: ReplicaEvent): void {
-    try {
-      this.#init.onEvent(event);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
   }
 
   #until<T>(
