@@ -70,7 +70,8 @@ const MIB = 1024 * 1024;
 const READ_BYTES_MAX = 64 * MIB;
 const SESSION_IDLE_MS = 3_600_000;
 const TAIL_WAIT_MS = 60_000;
-const NO_SESSION = { sessionId: 0, sequence: 0 };
+/** Of a barrier: it may be there next time. */
+const WAITED_FOR: ReadonlySet<string> = new Set(["TIMEOUT", "NOT_LEADER", "OVERLOADED"]);
 
 export class ReplicatedLog extends ReplicatedGroup {
   readonly #reader: RecordReader;
@@ -201,6 +202,9 @@ export class ReplicatedLog extends ReplicatedGroup {
    * Reads on and on, and waits at the end of the log for more; nothing is read ahead of whoever
    * takes the records. What is damaged is waited for, if it is being repaired. Ends by `break`, or
    * with `ABORTED`.
+   *
+   * @throws ReplicaError as `read` does; `BEYOND_END` only once this node knows where the end is,
+   *   and a minute has passed
    */
   async *tail(
     from: number,
@@ -211,7 +215,8 @@ export class ReplicatedLog extends ReplicatedGroup {
     for (;;) {
       demandNotAborted(signal);
       // An offset may be known that this node has not applied yet.
-      if (next > this.status().nextOffset) await this.#moreThan(next - 1, signal);
+      if (this.#isBeyond(next)) await this.#moreThan(next - 1, signal);
+      if (this.#isBeyond(next) && !(await this.#knowsTheEnd(signal))) continue;
       const result = this.#readOrDamage(next, read);
       if (result === undefined) {
         await this.#repaired(signal);
@@ -233,6 +238,21 @@ export class ReplicatedLog extends ReplicatedGroup {
   async trim(before: number, options: CallOptions = {}): Promise<void> {
     demandInteger("before", before, 0, Number.MAX_SAFE_INTEGER);
     await this.trimTo(before, options);
+  }
+
+  #isBeyond(offset: number): boolean {
+    return offset > this.replica.keeper.state.nextOffset;
+  }
+
+  /** @returns false if this node is behind, or alone, and does not get there in time. */
+  async #knowsTheEnd(signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.readBarrier(signal === undefined ? {} : { signal });
+      return true;
+    } catch (error) {
+      if (!(error instanceof ReplicaError) || !WAITED_FOR.has(error.code)) throw error;
+      return false;
+    }
   }
 
   /** @returns `undefined` if what comes next is being repaired. */
