@@ -1,15 +1,13 @@
 /** Waiting until a replica has come somewhere: looked at again whenever anything happened. */
 
 import type { Environment } from "./environment.ts";
-import { demandNotAborted, type Outcome, ReplicaError } from "./replica-error.ts";
+import { demandNotAborted, ReplicaError } from "./replica-error.ts";
 
 export interface WaitOptions {
   /** What is said when the time is over. */
   readonly why: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
-  /** Of what is waited for, if it does not come; default `not-applied`: nothing was begun. */
-  readonly outcome?: Outcome;
 }
 
 interface Wait {
@@ -26,10 +24,14 @@ export class GroupWaits {
     this.#environment = environment;
   }
 
-  /** @returns what `look` gives first that is not `undefined`; what it throws ends the wait. */
+  /**
+   * Whoever has begun something before says so of what ends the wait: see `withUnknownOutcome`.
+   *
+   * @returns what `look` gives first that is not `undefined`; what it throws ends the wait.
+   */
   until<T>(look: () => T | undefined, options: WaitOptions): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { signal, timeoutMs, why, outcome = "not-applied" } = options;
+      const { signal, timeoutMs, why } = options;
       if (this.#stopped !== undefined) throw this.#stopped;
       demandNotAborted(signal);
       const found = look();
@@ -38,7 +40,7 @@ export class GroupWaits {
         return;
       }
       const onAbort = (): void => {
-        wait.fail(new ReplicaError("ABORTED", "the caller's signal was aborted", { outcome }));
+        wait.fail(new ReplicaError("ABORTED", "the caller's signal was aborted"));
       };
       const end = (): void => {
         cancelTimer();
@@ -62,7 +64,7 @@ export class GroupWaits {
         },
       };
       const cancelTimer = this.#environment.after(timeoutMs, () => {
-        wait.fail(new ReplicaError("TIMEOUT", why, { outcome }));
+        wait.fail(new ReplicaError("TIMEOUT", why));
       });
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waits.add(wait);

@@ -15,7 +15,7 @@ import { COMMAND_KIND, commandBytes } from "./container.ts";
 import type { GroupWaits } from "./group-waits.ts";
 import { isAddress } from "./peer-directory.ts";
 import type { Replica } from "./replica.ts";
-import { notLeader, type Outcome, ReplicaError } from "./replica-error.ts";
+import { notLeader, ReplicaError, withUnknownOutcome } from "./replica-error.ts";
 import type { CallOptions } from "./replicated-group.ts";
 
 export interface MembershipInit {
@@ -24,7 +24,7 @@ export interface MembershipInit {
   readonly append: (draft: CommandDraft, options: CallOptions) => Promise<void>;
 }
 
-type Checked = CallOptions & { readonly timeoutMs: number; readonly outcome?: Outcome };
+type Checked = CallOptions & { readonly timeoutMs: number };
 
 export class MembershipChanges {
   readonly #init: MembershipInit;
@@ -71,15 +71,19 @@ export class MembershipChanges {
     this.#demandLeader();
     const leaving = this.#member(former);
     await this.addLearner(next.nodeId, next.address, options);
-    // By now it is a learner, whatever comes; the same call again goes on from there.
-    await this.#untilCaughtUp(next.nodeId, { ...options, outcome: "unknown" });
-    await this.#change(
-      [
-        { operation: "addVoter", member: this.#member(next.nodeId) },
-        { operation: "remove", member: leaving },
-      ],
-      options,
-    );
+    try {
+      await this.#untilCaughtUp(next.nodeId, options);
+      await this.#change(
+        [
+          { operation: "addVoter", member: this.#member(next.nodeId) },
+          { operation: "remove", member: leaving },
+        ],
+        options,
+      );
+    } catch (error) {
+      // Whatever became of the rest, it is a learner now.
+      throw withUnknownOutcome(error);
+    }
   }
 
   /** Proposes a change, and waits until it is in force, the joint configuration behind. */
@@ -100,7 +104,8 @@ export class MembershipChanges {
         return isJoint(replica.keeper.configuration) ? undefined : true;
       });
     } catch (error) {
-      throw isCertain(error) ? error : unknown(error);
+      // The change is in the log: whatever ended the wait, it may yet be committed.
+      throw withUnknownOutcome(error);
     }
   }
 
@@ -128,8 +133,8 @@ export class MembershipChanges {
   }
 
   #until<T>(why: string, options: Checked, look: () => T | undefined): Promise<T> {
-    const { timeoutMs, signal, outcome = "not-applied" } = options;
-    return this.#init.waits.until(look, { why, timeoutMs, signal, outcome });
+    const { timeoutMs, signal } = options;
+    return this.#init.waits.until(look, { why, timeoutMs, signal });
   }
 }
 
@@ -148,15 +153,4 @@ function addressDraft(nodeId: number, address: string): CommandDraft {
 function replaced(): ReplicaError {
   const message = "what became of the change is not known: look at the configuration";
   return new ReplicaError("LEADERSHIP_LOST", message, { outcome: "unknown" });
-}
-
-function isCertain(error: unknown): boolean {
-  return error instanceof ReplicaError && error.outcome === "unknown";
-}
-
-/** The change is in the log: whatever ended the wait, it may yet be committed. */
-function unknown(error: unknown): unknown {
-  if (!(error instanceof ReplicaError)) return error;
-  const { code, message, leaderId } = error;
-  return new ReplicaError(code, message, { outcome: "unknown", leaderId, cause: error });
 }

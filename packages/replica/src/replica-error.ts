@@ -120,6 +120,18 @@ export function lostTail(lastIndex: number, acknowledged: number): ReplicaError 
   );
 }
 
+/** What ended the wait for something that was begun, and may yet happen. */
+export function withUnknownOutcome(error: unknown): unknown {
+  if (!(error instanceof ReplicaError) || error.outcome === "unknown") return error;
+  const { code, message, leaderId, retryAfterMs } = error;
+  const details = { outcome: "unknown", leaderId, cause: error } as const;
+  return new ReplicaError(
+    code,
+    message,
+    retryAfterMs === undefined ? details : { ...details, retryAfterMs },
+  );
+}
+
 export function closed(): ReplicaError {
   return new ReplicaError("CLOSED", "the replica was closed");
 }

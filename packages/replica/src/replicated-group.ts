@@ -19,7 +19,7 @@ import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
 import { PromisedCall } from "./promised-call.ts";
 import type { Replica } from "./replica.ts";
-import { closed, demandNotAborted, type Outcome, ReplicaError } from "./replica-error.ts";
+import { closed, demandNotAborted, ReplicaError, withUnknownOutcome } from "./replica-error.ts";
 
 /** A look at a replica: what stands where. */
 export interface GroupStatus {
@@ -199,13 +199,12 @@ export class ReplicatedGroup {
    *   over, and this group has the leader that it has.
    */
   async transferLeadership(nodeId: number, options: CallOptions = {}): Promise<void> {
-    this.demandOpen();
+    const checked = this.#checked(options);
     const { configuration } = this.replica.status();
     if (!isVoter(configuration, nodeId) || !this.replica.transferLeadership(nodeId))
       throw new ReplicaError("MEMBERSHIP_REFUSED", `node ${nodeId} cannot take over now`);
     let askedAt = this.environment.now();
-    const why = `node ${nodeId} did not take over in time`;
-    await this.#until(why, { ...options, outcome: "unknown" }, () => {
+    const look = (): true | undefined => {
       if (this.replica.status().leaderId === nodeId) return true;
       // One that was called off, or lost on its way to the leader, is asked for again.
       const now = this.environment.now();
@@ -214,7 +213,13 @@ export class ReplicatedGroup {
         this.replica.transferLeadership(nodeId);
       }
       return undefined;
-    });
+    };
+    try {
+      await this.#until(`node ${nodeId} did not take over in time`, checked, look);
+    } catch (error) {
+      // It was asked to, whatever ended the wait.
+      throw withUnknownOutcome(error);
+    }
   }
 
   /**
@@ -372,15 +377,10 @@ export class ReplicatedGroup {
     throw new ReplicaError("INVALID_ARGUMENT", message);
   }
 
-  #until<T>(
-    why: string,
-    options: CallOptions & { readonly outcome?: Outcome },
-    look: () => T | undefined,
-  ): Promise<T> {
+  #until<T>(why: string, options: CallOptions, look: () => T | undefined): Promise<T> {
     this.demandOpen();
     const timeoutMs = this.#timeoutOf(options);
-    const { signal, outcome = "not-applied" } = options;
-    return this.waits.until(look, { why, timeoutMs, signal, outcome });
+    return this.waits.until(look, { why, timeoutMs, signal: options.signal });
   }
 
   #onTurn(): void {

@@ -70,6 +70,7 @@ const MIB = 1024 * 1024;
 const READ_BYTES_MAX = 64 * MIB;
 const SESSION_IDLE_MS = 3_600_000;
 const TAIL_WAIT_MS = 60_000;
+const NO_SESSION = { sessionId: 0, sequence: 0 };
 /** Of a barrier: it may be there next time. */
 const WAITED_FOR: ReadonlySet<string> = new Set(["TIMEOUT", "NOT_LEADER", "OVERLOADED"]);
 

@@ -480,6 +480,31 @@ describe("a node", () => {
     }
   });
 
+  test("keeps leadership when it is told to move it and not to", async () => {
+    const { leader } = await tenRecords();
+    const { nodeId } = leader.status();
+    const heir = nodeId === 1 ? 2 : 1;
+
+    const called = await failure(leader.transferLeadership(heir, { signal: AbortSignal.abort() }));
+    const hurried = await failure(leader.transferLeadership(heir, { timeoutMs: 0 }));
+    await leader.readBarrier();
+
+    expect([called.code, hurried.code]).toEqual(["ABORTED", "INVALID_ARGUMENT"]);
+    expect(leader.status().role).toBe("leader");
+  });
+
+  test("does not know whether leadership moves when it stops waiting for that", async () => {
+    const { leader } = await tenRecords();
+    const { nodeId } = leader.status();
+    const controller = new AbortController();
+
+    const { signal } = controller;
+    const move = failure(leader.transferLeadership(nodeId === 1 ? 2 : 1, { signal }));
+    controller.abort();
+
+    expect(await move).toMatchObject({ code: "ABORTED", outcome: "unknown" });
+  });
+
   test("gives leadership to whom it is told", async () => {
     const { cluster, leader } = await tenRecords();
     const heir = cluster.logs.find((log) => log !== leader) as ReplicatedLog;
