@@ -33,6 +33,11 @@ export class PromisedCall<T> implements AppendCall {
     this.#answer = init.answer;
   }
 
+  /** It was not submitted. */
+  refuse(error: unknown): void {
+    this.#reject(error);
+  }
+
   settle(error: ReplicaError | undefined, at: AppendedAt | undefined): void {
     this.onSettled?.();
     if (at === undefined) {

@@ -294,12 +294,21 @@ export class ReplicatedGroup {
     if (this.#closing !== undefined || !this.replica.isOpen()) throw closed();
   }
 
-  /**
-   * Puts a call on its way, which is settled in time.
-   *
-   * @throws ReplicaError if it cannot be: nothing was begun.
-   */
+  /** Puts a call on its way, which is settled in time; or refuses it, and nothing was begun. */
   protected submit<T>(call: PromisedCall<T>, options: CallOptions): void {
+    try {
+      this.#submit(call, options);
+    } catch (error) {
+      // In a turn of its own: whoever tries again at once, and again, would leave this node none,
+      // and so never see a leader.
+      this.environment.soon(() => {
+        call.refuse(error);
+      });
+    }
+  }
+
+  /** @throws ReplicaError */
+  #submit<T>(call: PromisedCall<T>, options: CallOptions): void {
     this.demandOpen();
     if (call.draft.kind === COMMAND_KIND.records) this.#demandRoom();
     const { signal } = options;
