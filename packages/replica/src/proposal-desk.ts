@@ -52,6 +52,8 @@ export class ProposalDesk {
   readonly #byTimeout = new Map<number, AppendCall[]>();
   #lastTimeoutMs = Number.NaN;
   #lastWatched: AppendCall[] = [];
+  /** Of the entry applied last. */
+  #appliedTerm = 0;
 
   constructor(core: RaftCore, limits: ProposalLimits, memory: EntryMemory) {
     this.#core = core;
@@ -111,6 +113,10 @@ export class ProposalDesk {
 
   /** An entry is applied: whoever proposed something at its index learns what became of it. */
   onApplied(index: number, term: number, results: readonly CommandResult[] | undefined): void {
+    if (term > this.#appliedTerm) {
+      this.#appliedTerm = term;
+      this.#loseOlder(term);
+    }
     const container = this.#underWay.get(index);
     if (container === undefined) return;
     this.#end(index, container);
@@ -118,6 +124,15 @@ export class ProposalDesk {
       if (container.term === term) settle(call, undefined, { index, term, result: results?.[i] });
       else settle(call, lost("not-applied"), undefined);
     });
+  }
+
+  /** Terms never fall along a log: behind what is committed, none of an earlier one ever is. */
+  #loseOlder(appliedTerm: number): void {
+    for (const [index, container] of this.#underWay) {
+      if (container.term >= appliedTerm) continue;
+      this.#end(index, container);
+      for (const call of container.calls) settle(call, lost("not-applied"), undefined);
+    }
   }
 
   /** This node leads in `term`, and its log up to here is on its disk. */
@@ -315,7 +330,7 @@ function overloaded(): ReplicaError {
 function lost(outcome: "not-applied" | "unknown"): ReplicaError {
   const message =
     outcome === "not-applied"
-      ? "another leader's entry was committed in its place: append it again"
+      ? "another leader's entry was committed in its place, or before it: append it again"
       : "this node fell behind, and does not know what became of it: ask with the session";
   return new ReplicaError("LEADERSHIP_LOST", message, { outcome });
 }

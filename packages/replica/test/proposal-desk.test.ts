@@ -118,6 +118,23 @@ describe("a call", () => {
     expect(bench.answers).toEqual({ a: "LEADERSHIP_LOST not-applied" });
   });
 
+  test("was not applied, if an entry of a later term is committed before it", () => {
+    const bench = new Bench();
+    elect(bench.raft);
+    const { currentTerm: term } = bench.raft.status();
+    for (const name of ["a", "b", "c"]) {
+      bench.submit(name, { bytes: 4_096 });
+      bench.desk.flush(1);
+    }
+
+    bench.desk.onApplied(3, term, [DONE]);
+    bench.desk.onApplied(4, term + 1, undefined);
+
+    const lost = "LEADERSHIP_LOST not-applied";
+    expect(bench.answers).toEqual({ a: "index 3", b: lost, c: lost });
+    expect(bench.desk.pendingBytes).toBe(0);
+  });
+
   test("may have been applied, if a snapshot took its place", () => {
     const bench = new Bench();
     elect(bench.raft);
