@@ -106,7 +106,7 @@ export function demandNotAborted(signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   // Found later, it would be a TypeError of a call that has been sent.
   if (typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== "function")
-    throw new ReplicaError("INVALID_ARGUMENT", "signal: not an AbortSignal");
+    throw new ReplicaError("INVALID_ARGUMENT", "signal: it is no AbortSignal");
   if (!signal.aborted) return;
   throw new ReplicaError("ABORTED", "the caller's signal was aborted", { cause: signal.reason });
 }

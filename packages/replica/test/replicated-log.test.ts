@@ -126,6 +126,7 @@ describe("append", () => {
     ["more than a call may have", [Buffer.alloc(300_000)], {}, /callBytesMax/u],
     ["an offset that is none", [Buffer.of(1)], { expectedOffset: -2 }, /expectedOffset/u],
     ["no time", [Buffer.of(1)], { timeoutMs: 0 }, /timeoutMs/u],
+    ["no signal", [Buffer.of(1)], { signal: {} as AbortSignal }, /signal/u],
     ["more time than a timer takes", [Buffer.of(1)], { timeoutMs: 2 ** 31 }, /timeoutMs/u],
   ])("of %s is refused, and says why", async (_name, data, options, message) => {
     const { leader } = await tenRecords();
