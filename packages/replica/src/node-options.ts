@@ -9,6 +9,7 @@ import {
 } from "@quorumlog/transport";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
+import { guardedListener } from "./event-listener.ts";
 import { type Flush, parseFlush } from "./flush-mode.ts";
 import { FoundingAgreement, type FoundingResult } from "./founding-agreement.ts";
 import type { Machine } from "./machine.ts";
@@ -16,7 +17,7 @@ import type { NodeIdentity } from "./node-directory.ts";
 import { demandNodeOptions } from "./node-option-problems.ts";
 import { type GroupInit, type IfMissing, openNode, recoverGroup } from "./open-group.ts";
 import { demandNotAborted, ReplicaError } from "./replica-error.ts";
-import { guardedListener, type ReplicaEventListener } from "./replica-event.ts";
+import type { ReplicaEventListener } from "./replica-event.ts";
 import { parseTuning, type ReplicaTuning } from "./replica-options.ts";
 import { transportEvents } from "./transport-events.ts";
 
@@ -98,13 +99,13 @@ export async function openNodeParts(
 ): Promise<NodeParts> {
   demandNodeOptions(options, machine === undefined ? "log" : "machine");
   const { directory, clusterId, nodeId, groupId = 0, ifMissing = "fail" } = options;
-  const onEvent = guardedListener(options.onEvent);
   const tuning = parseTuning(options.tuning);
   const flush = parseFlush(options.flush);
   const addresses = new Map(
     Object.entries(options.peers).map(([id, address]) => [Number(id), address]),
   );
   const environment = options.environment ?? nodeEnvironment;
+  const onEvent = guardedListener(options.onEvent ?? (() => undefined), () => environment.now());
   const fileSystem = options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem };
   const place = {
     directory,

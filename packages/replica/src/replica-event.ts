@@ -83,24 +83,14 @@ export type ReplicaEvent =
   | { readonly type: "slowCallback"; readonly name: string; readonly milliseconds: number }
   /** The process did nothing for so long: a pause, or somebody's long computation. */
   | { readonly type: "stalled"; readonly milliseconds: number }
-  /** A frame of a peer made no sense, and was passed over. */
-  | { readonly type: "malformedFrame"; readonly from: number }
-  /** A frame was passed over that is of a group of this number which other founders began. */
-  | { readonly type: "foreignFrame"; readonly from: number }
+  /**
+   * A frame of a peer made no sense, and was passed over. At most one in ten seconds for each peer:
+   * `leftOut` are those that nobody was told of since the last one.
+   */
+  | { readonly type: "malformedFrame"; readonly from: number; readonly leftOut?: number }
+  /** The same for one of a group of this number which other founders began. */
+  | { readonly type: "foreignFrame"; readonly from: number; readonly leftOut?: number }
   /** It has stopped, for good. */
   | { readonly type: "failed"; readonly error: Error };
 
 export type ReplicaEventListener = (event: ReplicaEvent) => void;
-
-/** One that throws is its owner's to hear of, and no reason to stop a replica. */
-export function guardedListener(listener: ReplicaEventListener | undefined): ReplicaEventListener {
-  return (event) => {
-    try {
-      listener?.(event);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  };
-}

@@ -145,7 +145,7 @@ describe("a node", () => {
     const addition = one.addLearner(2, "node-2:1", { timeoutMs: 300 });
 
     await expect(addition).rejects.toMatchObject({ code: "TIMEOUT" });
-    expect(events).toContainEqual({ type: "foreignFrame", from: 1 });
+    expect(events).toContainEqual({ type: "foreignFrame", from: 1, leftOut: 0 });
     expect(two.read(0).records).toHaveLength(1);
     for (const log of logs) await log.close();
   });
