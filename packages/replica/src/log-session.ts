@@ -17,8 +17,9 @@ export interface SessionLog {
 
 export interface SessionAppendOptions extends AppendOptions {
   /**
-   * The number of an append that is repeated, as its outcome is unknown; default the next one. A
-   * number that is named here is never given to another append. Not more than 5 may be under way.
+   * The number of an append that is repeated, as its outcome is unknown: what `nextSequence` was
+   * before it. Default the next one. A number that is named here is never given to another append.
+   * Not more than 5 may be under way.
    */
   readonly sequence?: number;
 }
