@@ -73,6 +73,7 @@ export interface NodeOptions {
   readonly recoverFromPeers?: boolean;
   /** Limits and times; see {@link ReplicaTuning} for their defaults. */
   readonly tuning?: Partial<ReplicaTuning>;
+  /** Some events come while the node is opened, before there is anything to ask about them. */
   readonly onEvent?: ReplicaEventListener;
   /**
    * Keeps the state between snapshots, so that a restart has less to apply: of this node alone, and
