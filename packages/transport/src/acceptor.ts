@@ -140,7 +140,7 @@ export class Acceptor {
       socket.destroy();
       return;
     }
-    if (this.#handshakes.size >= options.handshakeCountMax) {
+    if (this.#handshakes.size >= options.handshakeCountMax && !this.#makeRoomFor(socket)) {
       this.#drop(socket, "handshakeCount");
       return;
     }
@@ -152,6 +152,22 @@ export class Acceptor {
       this.#leaveHandshake(socket);
     });
     begin();
+  }
+
+  /** Ends a handshake of the address that has the most, if the newcomer's has fewer. */
+  #makeRoomFor(newcomer: Socket): boolean {
+    const byAddress = new Map<string | undefined, Socket[]>();
+    for (const socket of this.#handshakes.keys()) {
+      const others = byAddress.get(socket.remoteAddress);
+      if (others === undefined) byAddress.set(socket.remoteAddress, [socket]);
+      else others.push(socket);
+    }
+    const most = [...byAddress.values()].reduce((a, b) => (b.length > a.length ? b : a));
+    const own = byAddress.get(newcomer.remoteAddress)?.length ?? 0;
+    const [oldest] = most;
+    if (oldest === undefined || most.length <= own + 1) return false;
+    this.#drop(oldest, "handshakeCount");
+    return true;
   }
 
   /** TLS wraps a socket that was accepted in another: both have the same ends. */

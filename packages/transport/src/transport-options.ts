@@ -19,7 +19,10 @@ export interface TransportLimits {
   readonly connectMs: number;
   /** From a connection to proofs on both sides, TLS included. In `[10, 60000]`, default 2000. */
   readonly handshakeMs: number;
-  /** Connections that have not proved anything yet, at once. In `[1, 65536]`, default 64. */
+  /**
+   * Connections that have not proved anything yet, at once; beyond, one of the address that has the
+   * most gives way to another address. In `[1, 65536]`, default 64.
+   */
   readonly handshakeCountMax: number;
   /** The shortest time before a peer is dialed again. In `[1, 60000]`, default 20. */
   readonly redialMsMin: number;

@@ -3,7 +3,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Prng } from "@quorumlog/std";
-import { expect, test } from "vitest";
+import { connect } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { bareFrame, FRAME_DATA, FRAME_PING, FRAME_PONG, writeFrameHeader } from "../src/frame.ts";
 import { lengthPrefixed } from "../src/handshake-stream.ts";
 import { openNode, type TestNode, until } from "./kit/node.ts";
@@ -100,6 +101,28 @@ test("of handshakes under way there are so many, and more are closed at once", a
 
   expect(node.transport.status().handshakeCount).toBe(0);
   await expectServes(node);
+});
+
+// Elsewhere this machine has one address of its own, not sixteen million.
+const hasPlaces = process.platform === "linux";
+
+test.skipIf(!hasPlaces)("strangers from one place keep no node from another out", async () => {
+  const node = await openNode(1, { handshakeCountMax: 8, handshakeMs: 30_000 });
+  const { port } = node.transport.address;
+  const strangers = Array.from({ length: 20 }, () => {
+    const socket = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.2" });
+    socket.on("error", () => undefined);
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    return socket;
+  });
+  await until("no more are let in", () => bad(node)["handshakeCount"] === 12);
+
+  await expectServes(node);
+
+  expect(node.transport.status().handshakeCount).toBeLessThanOrEqual(8);
+  expect(strangers.filter((socket) => !socket.closed).length).toBeGreaterThanOrEqual(6);
 });
 
 test.each([
