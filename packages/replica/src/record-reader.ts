@@ -8,7 +8,10 @@ import type { StateKeeper } from "./state-keeper.ts";
 
 export interface LogRecord {
   readonly offset: number;
-  /** A view into the log: good for as long as it is held, and never written to. */
+  /**
+   * A view into the log: good for as long as it is held. Copy it before you write to it: other
+   * readers see the same bytes, and a follower that is sent them refuses them, again and again.
+   */
   readonly data: Uint8Array;
   /** When its leader took it in, milliseconds since 1970. */
   readonly timestamp: number;
