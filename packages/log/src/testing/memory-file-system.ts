@@ -291,7 +291,12 @@ export class MemoryFileSystem implements FileSystem {
         put([bytes], position);
       },
       syncNow: () => {
-        begin("sync");
+        try {
+          begin("sync");
+        } catch (error) {
+          if (!(error instanceof ProcessStopped)) inode.settle(inode.writeCount);
+          throw error;
+        }
         inode.sync(inode.writeCount);
       },
       write: (parts, position, done) => {
