@@ -41,6 +41,8 @@ export interface OutboundLaneInit {
 const COPIED_BYTES_MAX = 2_048;
 /** What a peer that is let go may still take. */
 const LINGER_MS = 1_000;
+/** Of signs of life that the peer does not read, no more wait. */
+const PING_BYTES_MAX = 1_024;
 const PING = bareFrame(FRAME_PING);
 
 export class OutboundLane {
@@ -109,7 +111,8 @@ export class OutboundLane {
       this.#end({ kind: "silent", code: "SILENCE", message: `nothing for ${silenceMs} ms` });
       return;
     }
-    this.#socket.write(PING);
+    // What waits is answered as well as a ping; one that is not taken is not the first of many.
+    if (this.#socket.writableLength <= PING_BYTES_MAX) this.#socket.write(PING);
   }
 
   /** Ends it without a word to the owner. */
