@@ -68,7 +68,7 @@ export class EntryFetcher {
 
   constructor(init: EntryFetcherInit) {
     this.#init = init;
-    this.#number = init.firstNumber;
+    this.#number = Math.floor(init.firstNumber);
   }
 
   readonly fetch: FetchEntries = (wanted, done) => {
