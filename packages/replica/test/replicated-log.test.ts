@@ -126,7 +126,7 @@ test.each([
 ])("a %s that is none is refused before anything is sent", async (name, call) => {
   const { leader } = await tenRecords();
 
-  const error = await failure(Promise.resolve(leader).then(call));
+  const error = await failure(Promise.resolve().then((): unknown => call(leader)));
   await leader.append(bytes("next"));
 
   expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
