@@ -124,9 +124,9 @@ export class AppendQueue {
     return this.#active;
   }
 
-  /** Whether all that was answered is on the disk; it stays as it was when the queue is stopped. */
-  get isSynced(): boolean {
-    return this.#background?.isClean !== false;
+  /** Whether what was answered is being synced: nobody hears of it once the queue is stopped. */
+  get isSyncing(): boolean {
+    return this.#background?.isSyncing === true;
   }
 
   push(item: StreamItem): void {

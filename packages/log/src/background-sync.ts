@@ -50,6 +50,11 @@ export class BackgroundSync {
     return this.#underWay !== undefined;
   }
 
+  /** Here, or by somebody else. */
+  get isSyncing(): boolean {
+    return this.isUnderWay || this.#isHeld;
+  }
+
   /** Nothing is unsynced. */
   get isClean(): boolean {
     return this.#unsynced === undefined && this.#underWay === undefined;
@@ -102,7 +107,7 @@ export class BackgroundSync {
     this.#maybeBegin();
   }
 
-  /** Begins nothing from here on. What is unsynced stays so: see {@link isClean}. */
+  /** Begins nothing from here on. */
   stop(): void {
     this.#isStopped = true;
     this.#isDue = false;

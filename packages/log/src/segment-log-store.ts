@@ -457,8 +457,8 @@ export class SegmentLogStore implements LogStore {
     this.#state = "failed";
     this.#queue.stop();
     this.#maker.stop();
-    // What is not synced is not waited for: if that fails, nobody is told any more.
-    const isLosing = !this.#queue.isSynced && !error.hasLostWrites;
+    // A sync that is under way is not waited for: if that fails, nobody is told any more.
+    const isLosing = this.#queue.isSyncing && !error.hasLostWrites;
     this.#init.onFailure(isLosing ? LogError.losing(error) : error);
   }
 
