@@ -56,6 +56,8 @@ export interface AppendQueueInit {
    * without `flush`: each answer says it.
    */
   readonly onSynced: (lastIndex: number) => void;
+  /** What was being synced when the queue was stopped is on the disk. */
+  readonly onSpared: () => void;
 }
 
 /** What of the disk has failed. */
@@ -372,6 +374,7 @@ export class AppendQueue {
       this.stop();
       this.#init.onFailure(error, this.#active.file.path, "sync");
     }
+    if (this.#isStopped && error === undefined) this.#init.onSpared();
     if (!this.#isStopped && isBefore(this.#syncedThrough, position)) {
       this.#syncedThrough = position;
       this.#hasNews = true;
@@ -416,6 +419,7 @@ export class AppendQueue {
     this.#isBusy = false;
     if (isNews && error !== undefined)
       this.#init.onFailure(error, this.#active.file.path, operation);
+    if (operation === "sync" && error === undefined) this.#init.onSpared();
     this.#becomeIdle();
     return true;
   }

@@ -31,6 +31,8 @@ import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
 export interface SegmentLogInit extends LogPlace {
   /** Something of the disk has failed: the node has to stop. Called once. */
   readonly onFailure: (error: LogError) => void;
+  /** A failure that said that writes may be lost has lost none: what was being synced is synced. */
+  readonly onSpared?: (() => void) | undefined;
   /** Default: everything is synced before it is said to be durable. */
   readonly flush?: AsyncFlush | undefined;
 }
@@ -59,6 +61,8 @@ export class SegmentLogStore implements LogStore {
   #pendingBytes = 0;
   readonly #onClosed: (() => void)[] = [];
   #state: "open" | "closing" | "closed" | "failed" = "open";
+  /** It failed while something was being synced, and it was said that this may be lost. */
+  #isLosing = false;
   /** The last segment that is begun on the disk. */
   #begunId: number;
   /** Bytes that a crash had torn at the end, and that were cut as the log was opened. */
@@ -138,6 +142,9 @@ export class SegmentLogStore implements LogStore {
       flush: init.flush,
       onSynced: (index) => {
         this.#syncedIndex = this.#beforeRewrites(index);
+      },
+      onSpared: () => {
+        if (this.#isLosing) this.#init.onSpared?.();
       },
     });
     this.#begunId = active.id;
@@ -457,9 +464,9 @@ export class SegmentLogStore implements LogStore {
     this.#state = "failed";
     this.#queue.stop();
     this.#maker.stop();
-    // A sync that is under way is not waited for: if that fails, nobody is told any more.
-    const isLosing = this.#queue.isSyncing && !error.hasLostWrites;
-    this.#init.onFailure(isLosing ? LogError.losing(error) : error);
+    // A sync that is under way may fail as well, and perhaps nobody is there then to note it.
+    this.#isLosing = this.#queue.isSyncing && !error.hasLostWrites;
+    this.#init.onFailure(this.#isLosing ? LogError.losing(error) : error);
   }
 
   #release(): void {

@@ -2,7 +2,7 @@
 // promise is synced before its answer; and the log knows what is on the disk.
 // Method: a log on the file system that keeps apart what is not synced, driven step by step.
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { SegmentLogStore } from "../src/index.ts";
 import { batch, contents, entries, hardState, type Machine, made } from "./kit/disk.ts";
 
@@ -243,16 +243,35 @@ test("a promise waits for the sync that is under way: its failure is told to one
   expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
 });
 
-test("a log that fails as entries are synced says that they may be lost", () => {
-  const { machine, store } = opened();
-  machine.settle();
-  append(machine, store, { entries: entries(1, 3) });
-  machine.holdSyncs();
-  machine.ring();
-  machine.fileSystem.fault = ({ operation }) =>
-    operation === "write" ? new Error("ENOSPC") : undefined;
-  store.append(batch({ entries: entries(4, 1) }), () => undefined);
-  machine.settle();
-  // Nobody hears of that sync any more, and it may fail.
-  expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
+describe("a log that fails as entries are synced", () => {
+  function failing(syncError?: Error): Machine {
+    const { machine, store } = opened();
+    machine.settle();
+    append(machine, store, { entries: entries(1, 3) });
+    machine.holdSyncs();
+    machine.fileSystem.fault = ({ operation }) => (operation === "sync" ? syncError : undefined);
+    machine.ring();
+    machine.fileSystem.fault = ({ operation }) =>
+      operation === "write" ? new Error("ENOSPC") : undefined;
+    store.append(batch({ entries: entries(4, 1) }), () => undefined);
+    machine.settle();
+    return machine;
+  }
+
+  test("says that they may be lost, and takes it back when they are synced", () => {
+    const machine = failing();
+    expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
+    expect(machine.sparedCount).toBe(0);
+    machine.releaseSyncs();
+    machine.settle();
+    expect(machine.sparedCount).toBe(1);
+  });
+
+  test("does not take it back if that fails", () => {
+    const machine = failing(new Error("EIO"));
+    expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
+    machine.releaseSyncs();
+    machine.settle();
+    expect(machine.sparedCount).toBe(0);
+  });
 });

@@ -76,6 +76,12 @@ export class FlushNote {
     this.#note({ ...this.#noted, loss });
   }
 
+  /** What `noteSyncFailed` said is not so: what was being synced is on the disk after all. */
+  onSpared(): void {
+    const { fileSystem, directory } = this.#init;
+    amendNote(fileSystem, { directory, name: FILE_NAME }, encode(this.#noted));
+  }
+
   /** The log is closed, and everything in it synced. */
   onClosed(): void {
     this.#note({ ...this.#noted, openIn: undefined });

@@ -9,6 +9,7 @@ import {
   type LogPlace,
   nodeFileSystem,
   parseLogOptions,
+  type SegmentLogInit,
   SegmentLogStore,
 } from "@quorumlog/log";
 import { InvariantViolation } from "@quorumlog/std";
@@ -167,7 +168,7 @@ export function recoverGroup(
 export function openGroup(init: GroupInit): OpenGroup {
   const environment = init.environment ?? nodeEnvironment;
   // Set before this returns, and a failure is told of only after that.
-  const opening: { replica?: Replica } = {};
+  const opening: { replica?: Replica; note?: FlushNote } = {};
   let hasFailed = false;
   const onFailure = (error: Error): void => {
     hasFailed = true;
@@ -176,7 +177,13 @@ export function openGroup(init: GroupInit): OpenGroup {
   // What is open already is let go of if the rest fails, the last first.
   const release: (() => void)[] = [];
   try {
-    const log = openLog(init, environment, onFailure);
+    const log = openLog(init, environment, {
+      onFailure,
+      onSpared: () => {
+        // Without it the node is suspect next time, which is no harm.
+        attempt(() => opening.note?.onSpared());
+      },
+    });
     release.push(() => {
       log.close(() => undefined);
     });
@@ -206,6 +213,7 @@ export function openGroup(init: GroupInit): OpenGroup {
       kept?.checkpoint.close(() => undefined);
     });
     const note = openNote(init, environment);
+    opening.note = note;
     const replica = openReplica(init, { environment, log, snapshots, transport, kept, note });
     opening.replica = replica;
     return {
@@ -370,7 +378,7 @@ function foundedTransport(
 function openLog(
   init: GroupInit,
   environment: Environment,
-  onFailure: (error: Error) => void,
+  callbacks: Pick<SegmentLogInit, "onFailure" | "onSpared">,
 ): SegmentLogStore {
   const { nodeId, groupId, identity, tuning } = init;
   const fileSystem = init.fileSystem ?? nodeFileSystem;
@@ -392,11 +400,11 @@ function openLog(
   }
   const { flush } = init;
   try {
-    if (flush?.mode !== "async") return SegmentLogStore.open({ ...place, onFailure });
+    if (flush?.mode !== "async") return SegmentLogStore.open({ ...place, ...callbacks });
     const { intervalMs, bytes } = flush;
     const after = (delayMs: number, run: () => void): (() => void) =>
       environment.after(delayMs, run);
-    return SegmentLogStore.open({ ...place, onFailure, flush: { intervalMs, bytes, after } });
+    return SegmentLogStore.open({ ...place, ...callbacks, flush: { intervalMs, bytes, after } });
   } catch (error) {
     throw error instanceof LogError ? withAdvice(error, init) : error;
   }

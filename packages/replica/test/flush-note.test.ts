@@ -95,6 +95,15 @@ describe("a life in flush mode async", () => {
     },
   );
 
+  test("has lost nothing if what was being synced is on the disk after all", () => {
+    const machine = new Machine();
+    const note = machine.begin();
+    noteSyncFailed(machine.place);
+    note.onSpared();
+    expect(machine.begin().loss).toBeUndefined();
+    expect(machine.begin({ bootId: "second" }).loss).toEqual(SUSPECT);
+  });
+
   test("may have lost something by a failed sync, and by a boot behind it, once", () => {
     const machine = new Machine();
     machine.begin();

@@ -35,6 +35,8 @@ export class Machine {
   /** For logs that are opened from now on. */
   flush: AsyncFlush | undefined;
   failure: LogError | undefined;
+  /** How often a failure has lost nothing after all. */
+  sparedCount = 0;
 
   constructor(seed = 1, options: Record<string, unknown> = {}) {
     this.options = parseLogOptions({ segmentBytes: 65_536, tailBytesMax: 4_096, ...options });
@@ -65,6 +67,9 @@ export class Machine {
       flush: this.flush,
       onFailure: (error) => {
         this.failure = error;
+      },
+      onSpared: () => {
+        this.sparedCount += 1;
       },
     });
   }
