@@ -243,21 +243,22 @@ test("a promise waits for the sync that is under way: its failure is told to one
   expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
 });
 
-describe("a log that fails as entries are synced", () => {
-  function failing(syncError?: Error): Machine {
-    const { machine, store } = opened();
-    machine.settle();
-    append(machine, store, { entries: entries(1, 3) });
-    machine.holdSyncs();
-    machine.fileSystem.fault = ({ operation }) => (operation === "sync" ? syncError : undefined);
-    machine.ring();
-    machine.fileSystem.fault = ({ operation }) =>
-      operation === "write" ? new Error("ENOSPC") : undefined;
-    store.append(batch({ entries: entries(4, 1) }), () => undefined);
-    machine.settle();
-    return machine;
-  }
+/** A log that fails to write while a sync is under way, which the disk answers so. */
+function failing(syncError?: Error): Machine {
+  const { machine, store } = opened();
+  machine.settle();
+  append(machine, store, { entries: entries(1, 3) });
+  machine.holdSyncs();
+  machine.fileSystem.fault = ({ operation }) => (operation === "sync" ? syncError : undefined);
+  machine.ring();
+  machine.fileSystem.fault = ({ operation }) =>
+    operation === "write" ? new Error("ENOSPC") : undefined;
+  store.append(batch({ entries: entries(4, 1) }), () => undefined);
+  machine.settle();
+  return machine;
+}
 
+describe("a log that fails as entries are synced", () => {
   test("says that they may be lost, and takes it back when they are synced", () => {
     const machine = failing();
     expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });

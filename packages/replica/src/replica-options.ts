@@ -68,7 +68,7 @@ const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
   electionMs: { min: 100, max: 60_000, fallback: 300 },
   segmentBytes: { min: 64 * KIB, max: 1024 * MIB, fallback: 64 * MIB },
   tailBytesMax: { min: 0, max: 4096 * MIB, fallback: 32 * MIB },
-  containerBytesMax: { min: 4 * KIB, max: 4 * MIB, fallback: 256 * KIB },
+  containerBytesMax: { min: 4 * KIB, max: 4 * MIB, fallback: 512 * KIB },
   callBytesMax: { min: 1, max: 8 * MIB, fallback: 4 * MIB },
   pendingBytesMax: { min: 64 * KIB, max: 4096 * MIB, fallback: 64 * MIB },
   snapshotEveryBytes: { min: 64 * KIB, max: TIB, fallback: 64 * MIB },
