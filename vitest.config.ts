@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "test/*/test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "{test,examples}/*/test/**/*.test.ts"],
     environment: "node",
     // What hangs is found; a machine that is busy is not.
     testTimeout: 30_000,

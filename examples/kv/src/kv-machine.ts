@@ -3,18 +3,15 @@
 import type { Machine, RecordBatch } from "@quorumlog/replica";
 import { rowProblem, type Table, type Tables, textCodec } from "@quorumlog/tables";
 
+export const TABLE_NAMES: readonly string[] = ["values"];
+/** What a command is answered with: statuses of HTTP, by the byte that stands for them. */
+export const STATUSES: readonly number[] = [204, 409, 413];
+
 export interface Command {
   readonly key: string;
-  /** `null` deletes. */
-  readonly value: string | null;
-  /** Only if this is what stands there now; `null`: only if nothing does. */
-  readonly expected?: string | null;
+  readonly value: string | null; // `null` deletes
+  readonly expected: string | undefined; // only if it is this now; empty: only if nothing is
 }
-
-export const TABLE_NAMES: readonly string[] = ["values"];
-
-/** What a command is answered with. */
-export const ANSWER = { mismatch: 0, done: 1, refused: 2 } as const;
 
 export class KeyValueMachine implements Machine {
   readonly #tables: Tables;
@@ -25,34 +22,19 @@ export class KeyValueMachine implements Machine {
     this.#values = tables.table("values", textCodec);
   }
 
-  get(key: string): string | undefined {
-    return this.#values.get(key);
-  }
+  get = (key: string): string | undefined => this.#values.get(key);
+  snapshot = (): Iterable<Uint8Array> => this.#tables.snapshot();
+  restore = (chunks: Iterable<Uint8Array>): void => this.#tables.restore(chunks);
+  apply = ({ records }: RecordBatch): Uint8Array[] =>
+    records.map((record) => Buffer.of(STATUSES.indexOf(this.#execute(Buffer.from(record)))));
 
-  apply({ records }: RecordBatch): Uint8Array[] {
-    return records.map((record) => {
-      return Buffer.of(this.#execute(JSON.parse(Buffer.from(record).toString()) as Command));
-    });
-  }
-
-  snapshot(): Iterable<Uint8Array> {
-    return this.#tables.snapshot();
-  }
-
-  restore(chunks: Iterable<Uint8Array>): void {
-    this.#tables.restore(chunks);
-  }
-
-  #execute({ key, value, expected }: Command): number {
-    const current = this.get(key) ?? null;
-    if (expected !== undefined && expected !== current) return ANSWER.mismatch;
-    if (value === null) {
-      this.#values.delete(key);
-      return ANSWER.done;
-    }
+  #execute(record: Buffer): number {
+    const { key, value, expected } = JSON.parse(record.toString()) as Command;
+    if (expected !== undefined && (expected || undefined) !== this.get(key)) return 409;
     // What a table refuses would stop every replica: it is answered.
-    if (rowProblem(key, Buffer.from(value)) !== undefined) return ANSWER.refused;
-    this.#values.set(key, value);
-    return ANSWER.done;
+    if (value !== null && rowProblem(key, Buffer.from(value)) !== undefined) return 413;
+    if (value === null) this.#values.delete(key);
+    else this.#values.set(key, value);
+    return 204;
   }
 }

@@ -1,104 +1,59 @@
-/**
- * One node of a linearizable key-value store:
- * `node main.js NODE DIRECTORY HTTP_PORT [join] [--tables lmdb|memory]`.
- *
- *     curl -X PUT    localhost:8081/color -d blue
- *     curl           localhost:8081/color
- *     curl -X PUT    localhost:8081/color -d red -H 'if-value: blue'      compare and set
- *     curl -X DELETE localhost:8081/color
- *
- * PEERS names all nodes: `1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103`. With tables in
- * LMDB, which is the default, a node is there again sooner.
- */
+/** One node: `PEERS=... node main.js NODE DIRECTORY HTTP_PORT [join] [--tables lmdb|memory]`. */
 
-import { ReplicaError, ReplicatedStateMachine } from "@quorumlog/replica";
+import { ReplicaError, type ReplicaEvent, ReplicatedStateMachine } from "@quorumlog/replica";
 import { LmdbTables, MemoryTables } from "@quorumlog/tables";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { ANSWER, type Command, KeyValueMachine, TABLE_NAMES } from "./kv-machine.ts";
+import { type Command, KeyValueMachine, STATUSES, TABLE_NAMES } from "./kv-machine.ts";
 
-const { positionals, values: flags } = parseArgs({
-  allowPositionals: true,
-  options: { tables: { type: "string", default: "lmdb" } },
-});
+const options = { tables: { type: "string", default: "lmdb" } } as const;
+const { positionals, values: flags } = parseArgs({ allowPositionals: true, options });
 const [id = "1", directory = "./kv-1", port = "8081", join] = positionals;
-if (flags.tables !== "lmdb" && flags.tables !== "memory") {
-  console.error(`--tables ${flags.tables}: is neither lmdb nor memory`);
-  process.exit(2);
-}
-const peers = Object.fromEntries(
-  (process.env["PEERS"] ?? "1=127.0.0.1:7101").split(",").map((pair) => pair.split("=")),
-) as Record<number, string>;
-const checkpoint = flags.tables === "lmdb" ? new LmdbTables(TABLE_NAMES) : undefined;
-const machine = new KeyValueMachine(checkpoint ?? new MemoryTables(TABLE_NAMES));
-const group = await ReplicatedStateMachine.open(
-  {
-    directory,
-    clusterId: "kv",
-    nodeId: Number(id),
-    ifMissing: join === "join" ? "join" : "found",
-    peers,
-    token: process.env["TOKEN"] ?? "a token for examples",
-    ...(checkpoint === undefined ? {} : { checkpoint }),
-    onEvent: (event) => {
-      if (event.type === "founding") console.log(`waiting for nodes ${event.waitingFor.join()}`);
-      if (event.type === "peerNotReached") console.log(`node ${event.nodeId}: ${event.reason}`);
-      if (event.type !== "failed") return;
-      console.error(event.error);
-      process.exit(1);
-    },
+const pairs = (process.env["PEERS"] ?? "1=127.0.0.1:7101").split(",");
+const node = {
+  directory,
+  clusterId: "kv",
+  nodeId: Number(id),
+  ifMissing: join === "join" ? "join" : "found",
+  peers: Object.fromEntries(pairs.map((pair) => pair.split("="))) as Record<number, string>,
+  token: process.env["TOKEN"] ?? "a token for examples",
+  onEvent: (event: ReplicaEvent) => {
+    if (event.type === "failed") throw event.error;
+    if (event.type === "founding") console.log(`waiting for nodes ${event.waitingFor.join()}`);
+    if (event.type === "peerNotReached") console.log(`node ${event.nodeId}: ${event.reason}`);
   },
-  machine,
-);
+} as const;
+const tables = new (flags.tables === "memory" ? MemoryTables : LmdbTables)(TABLE_NAMES);
+const machine = new KeyValueMachine(tables);
+const checkpoint = tables instanceof LmdbTables ? { checkpoint: tables } : {};
+const group = await ReplicatedStateMachine.open({ ...node, ...checkpoint }, machine);
 
-function keyOf(url: string): string | undefined {
+async function answer({ method, url = "/", headers }: IncomingMessage, body: string) {
+  const key = decodeURIComponent(url.slice(1));
+  if (method === "GET") await group.readBarrier();
+  const value = machine.get(key);
+  if (method === "GET") return { status: value === undefined ? 404 : 200, value };
+  const expected = headers["if-value"] as string | undefined;
+  const command: Command = { key, value: method === "DELETE" ? null : body, expected };
+  const [outcome = 0] = await group.execute(Buffer.from(JSON.stringify(command)));
+  return { status: STATUSES[outcome] ?? 500, value: outcome === 1 ? machine.get(key) : "" };
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    return decodeURIComponent(url.slice(1));
-  } catch {
-    return undefined;
+    const { status, value = "" } = await answer(request, await text(request));
+    response.writeHead(status).end(value);
+  } catch (error) {
+    const { code, outcome, leaderId, message } = error as ReplicaError;
+    // A client that went away, or a key that is not well encoded, stops no node.
+    if (!(error instanceof ReplicaError)) response.writeHead(400).end(`${message}\n`);
+    else response.writeHead(503, { code, outcome, "leader-id": leaderId ?? 0 }).end(`${message}\n`);
   }
 }
 
-async function answer(request: IncomingMessage): Promise<[number, string]> {
-  const key = keyOf(request.url ?? "/");
-  if (key === undefined) return [400, "the key is not well encoded\n"];
-  if (request.method === "GET") {
-    await group.readBarrier();
-    const value = machine.get(key);
-    return value === undefined ? [404, ""] : [200, value];
-  }
-  const value = request.method === "DELETE" ? null : await text(request);
-  const expected = request.headers["if-value"];
-  const command: Command = {
-    key,
-    value,
-    ...(typeof expected === "string" ? { expected: expected === "" ? null : expected } : {}),
-  };
-  const [outcome] = await group.execute(Buffer.from(JSON.stringify(command)));
-  if (outcome === ANSWER.refused) return [413, "the key or the value is too large\n"];
-  return outcome === ANSWER.done ? [204, ""] : [409, machine.get(key) ?? ""];
-}
-
-const server = createServer((request, response) => {
-  answer(request).then(
-    ([status, body]) => response.writeHead(status).end(body),
-    (error: unknown) => {
-      // Whoever went away before the end of a request hears of nothing, and stops no node.
-      if (request.destroyed && !request.complete) return;
-      if (!(error instanceof ReplicaError)) throw error;
-      const { code, outcome, leaderId = "", message } = error;
-      response.writeHead(503, { code, outcome, "leader-id": leaderId }).end(`${message}\n`);
-    },
-  );
-});
-server.listen(Number(port), "127.0.0.1", () => {
-  console.log(`node ${id} serves on http://127.0.0.1:${port}`);
-});
-
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.on(signal, () => {
-    server.close();
-    server.closeAllConnections();
-    void group.close().then(() => process.exit(0));
-  });
+createServer((request, response) => void serve(request, response))
+  .on("listening", () => console.log(`node ${id} serves on http://127.0.0.1:${port}`))
+  .listen(Number(port), "127.0.0.1");
+const stop = (): void => void group.close().then(() => process.exit(0));
+process.on("SIGINT", stop).on("SIGTERM", stop);
