@@ -15,7 +15,7 @@
 
 import { assert } from "@quorumlog/std";
 import type { AsyncFlush } from "./async-flush.ts";
-import { BackgroundSync, type WrittenPoint } from "./background-sync.ts";
+import { BackgroundSync, type LateSync, type WrittenPoint } from "./background-sync.ts";
 import { FrameWriter, SCRATCH_BYTES } from "./frame-writer.ts";
 import type { HardState, LogBase, LogEntry, LogPosition } from "./log-entry.ts";
 import {
@@ -56,8 +56,8 @@ export interface AppendQueueInit {
    * without `flush`: each answer says it.
    */
   readonly onSynced: (lastIndex: number) => void;
-  /** What was being synced when the queue was stopped is on the disk. */
-  readonly onSpared: () => void;
+  /** The sync that was under way when the queue was stopped is over. */
+  readonly onLateSync: (outcome: LateSync) => void;
 }
 
 /** What of the disk has failed. */
@@ -373,8 +373,7 @@ export class AppendQueue {
     if (error !== undefined && !this.#isStopped) {
       this.stop();
       this.#init.onFailure(error, this.#active.file.path, "sync");
-    }
-    if (this.#isStopped && error === undefined) this.#init.onSpared();
+    } else if (this.#isStopped) this.#init.onLateSync(error === undefined ? "kept" : "lost");
     if (!this.#isStopped && isBefore(this.#syncedThrough, position)) {
       this.#syncedThrough = position;
       this.#hasNews = true;
@@ -419,7 +418,7 @@ export class AppendQueue {
     this.#isBusy = false;
     if (isNews && error !== undefined)
       this.#init.onFailure(error, this.#active.file.path, operation);
-    if (operation === "sync" && error === undefined) this.#init.onSpared();
+    else if (operation === "sync") this.#init.onLateSync(error === undefined ? "kept" : "lost");
     this.#becomeIdle();
     return true;
   }

@@ -23,6 +23,9 @@ export interface WrittenPoint {
   readonly lastIndex: number;
 }
 
+/** What became of a sync that was under way as its log failed. */
+export type LateSync = "kept" | "lost";
+
 export interface BackgroundSyncInit {
   readonly flush: AsyncFlush;
   /** Everything before the point is on the disk; or it is not known what is, after an error. */

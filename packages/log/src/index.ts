@@ -11,6 +11,8 @@ export type { LogIdentity } from "./segment-header.ts";
 
 // For other packages of the project, and for those who bring their own disk.
 export type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";
+export type { LateSync } from "./background-sync.ts";
+export { isNoSpace } from "./no-space.ts";
 export { DamagedLog } from "./repair/damaged-log.ts";
 export {
   type FetchEntries,

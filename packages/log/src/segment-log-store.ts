@@ -10,11 +10,13 @@ import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 import { AppendQueue } from "./append-queue.ts";
 import type { AsyncFlush } from "./async-flush.ts";
+import type { LateSync } from "./background-sync.ts";
 import { demandFit, demandSound } from "./batch-conditions.ts";
 import { claimDirectory, demandConfigurationFits, type LogPlace } from "./create-log.ts";
 import type { DirectoryLock } from "./file-system.ts";
 import { entryBytes, type HardState, type LogBase, type LogEntry } from "./log-entry.ts";
 import { LogError, translated } from "./log-error.ts";
+import { isNoSpace } from "./no-space.ts";
 import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
 import { LogTail } from "./log-tail.ts";
 import {
@@ -31,8 +33,8 @@ import { SegmentMaker, segmentName, SPARE_NAME } from "./segment-maker.ts";
 export interface SegmentLogInit extends LogPlace {
   /** Something of the disk has failed: the node has to stop. Called once. */
   readonly onFailure: (error: LogError) => void;
-  /** A failure that said that writes may be lost has lost none: what was being synced is synced. */
-  readonly onSpared?: (() => void) | undefined;
+  /** The sync that was under way as the log failed is over, whatever was said of it by then. */
+  readonly onLateSync?: ((outcome: LateSync) => void) | undefined;
   /** Default: everything is synced before it is said to be durable. */
   readonly flush?: AsyncFlush | undefined;
 }
@@ -61,8 +63,6 @@ export class SegmentLogStore implements LogStore {
   #pendingBytes = 0;
   readonly #onClosed: (() => void)[] = [];
   #state: "open" | "closing" | "closed" | "failed" = "open";
-  /** It failed while something was being synced, and it was said that this may be lost. */
-  #isLosing = false;
   /** The last segment that is begun on the disk. */
   #begunId: number;
   /** Bytes that a crash had torn at the end, and that were cut as the log was opened. */
@@ -143,8 +143,8 @@ export class SegmentLogStore implements LogStore {
       onSynced: (index) => {
         this.#syncedIndex = this.#beforeRewrites(index);
       },
-      onSpared: () => {
-        if (this.#isLosing) this.#init.onSpared?.();
+      onLateSync: (outcome) => {
+        this.#init.onLateSync?.(outcome);
       },
     });
     this.#begunId = active.id;
@@ -464,9 +464,10 @@ export class SegmentLogStore implements LogStore {
     this.#state = "failed";
     this.#queue.stop();
     this.#maker.stop();
-    // A sync that is under way may fail as well, and perhaps nobody is there then to note it.
-    this.#isLosing = this.#queue.isSyncing && !error.hasLostWrites;
-    this.#init.onFailure(this.#isLosing ? LogError.losing(error) : error);
+    // A sync that is under way may fail as well, and perhaps nobody is there then to note it. That
+    // of a disk that is merely full does not: what is synced has its blocks.
+    const isLosing = this.#queue.isSyncing && !error.hasLostWrites && !isNoSpace(error.cause);
+    this.#init.onFailure(isLosing ? LogError.losing(error) : error);
   }
 
   #release(): void {

@@ -28,15 +28,18 @@ export function settleTail(
   // Behind a footer nothing is written any more.
   const end = scan.hasFooter ? scan.end : endOfTraces(bytes, scan.end);
   bytes.fill(0, scan.end, end);
+  let hasLostWrites = false;
   try {
     if (end > from) file.writeNow(bytes.subarray(from, end), from);
+    // A write that fails loses nothing of what stands there; a sync does.
+    hasLostWrites = true;
     file.syncNow();
   } catch (cause) {
     throw new LogError("LOG_FAILED", "the recovered tail cannot be written", {
       file: file.path,
       offset: from,
       cause,
-      hasLostWrites: true,
+      hasLostWrites,
     });
   }
 }

@@ -243,36 +243,36 @@ test("a promise waits for the sync that is under way: its failure is told to one
   expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
 });
 
-/** A log that fails to write while a sync is under way, which the disk answers so. */
-function failing(syncError?: Error): Machine {
+/** A log that fails to write while a sync is under way. */
+function failingInSync(answers: { readonly sync?: Error; readonly write: Error }): Machine {
   const { machine, store } = opened();
   machine.settle();
   append(machine, store, { entries: entries(1, 3) });
   machine.holdSyncs();
-  machine.fileSystem.fault = ({ operation }) => (operation === "sync" ? syncError : undefined);
+  machine.fileSystem.fault = ({ operation }) => (operation === "sync" ? answers.sync : undefined);
   machine.ring();
-  machine.fileSystem.fault = ({ operation }) =>
-    operation === "write" ? new Error("ENOSPC") : undefined;
+  machine.fileSystem.fault = ({ operation }) => (operation === "write" ? answers.write : undefined);
   store.append(batch({ entries: entries(4, 1) }), () => undefined);
   machine.settle();
+  expect(machine.lateSync).toBeUndefined();
   return machine;
 }
 
 describe("a log that fails as entries are synced", () => {
-  test("says that they may be lost, and takes it back when they are synced", () => {
-    const machine = failing();
+  test.each([
+    ["are synced", "kept", {}],
+    ["are not", "lost", { sync: new Error("EIO") }],
+  ])("says that they may be lost, and that they %s", (_name, outcome, answers) => {
+    const machine = failingInSync({ write: new Error("EIO"), ...answers });
     expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
-    expect(machine.sparedCount).toBe(0);
     machine.releaseSyncs();
     machine.settle();
-    expect(machine.sparedCount).toBe(1);
+    expect(machine.lateSync).toBe(outcome);
   });
 
-  test("does not take it back if that fails", () => {
-    const machine = failing(new Error("EIO"));
-    expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
-    machine.releaseSyncs();
-    machine.settle();
-    expect(machine.sparedCount).toBe(0);
+  test("as its disk is full has lost nothing", () => {
+    const full = Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    const machine = failingInSync({ write: full });
+    expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: false });
   });
 });

@@ -76,8 +76,9 @@ export class FlushNote {
     this.#note({ ...this.#noted, loss });
   }
 
-  /** What `noteSyncFailed` said is not so: what was being synced is on the disk after all. */
-  onSpared(): void {
+  /** Takes back what `noteSyncFailed` said: what was being synced is on the disk after all. */
+  onSyncKept(): void {
+    if (this.#noted.openIn === undefined) return;
     const { fileSystem, directory } = this.#init;
     amendNote(fileSystem, { directory, name: FILE_NAME }, encode(this.#noted));
   }

@@ -9,6 +9,7 @@ import {
   type LogPlace,
   nodeFileSystem,
   parseLogOptions,
+  type LateSync,
   type SegmentLogInit,
   SegmentLogStore,
 } from "@quorumlog/log";
@@ -19,7 +20,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import type { Member } from "@quorumlog/raft";
 import type { FlushMode } from "./flush-mode.ts";
-import { FlushNote, noteSyncFailed } from "./flush-note.ts";
+import { FlushNote, type FlushNotePlace, noteSyncFailed } from "./flush-note.ts";
 import { FoundedTransport } from "./founded-transport.ts";
 import { FOUNDER_INCARNATION, foundingBase, foundingDigest, joiningBase } from "./founding.ts";
 import type { FoundingResult } from "./founding-agreement.ts";
@@ -179,9 +180,8 @@ export function openGroup(init: GroupInit): OpenGroup {
   try {
     const log = openLog(init, environment, {
       onFailure,
-      onSpared: () => {
-        // Without it the node is suspect next time, which is no harm.
-        attempt(() => opening.note?.onSpared());
+      onLateSync: (outcome) => {
+        noteLateSync(init, opening.note, outcome);
       },
     });
     release.push(() => {
@@ -237,18 +237,29 @@ export function openGroup(init: GroupInit): OpenGroup {
 }
 
 /** Has the next life know if this failure may have cost what was acknowledged, and not synced. */
-function withLossNoted({ directory, groupId, fileSystem }: GroupInit, error: Error): Error {
+function withLossNoted(init: GroupInit, error: Error): Error {
   if (!(error instanceof LogError) || !error.hasLostWrites) return error;
-  const place = {
-    fileSystem: fileSystem ?? nodeFileSystem,
-    directory: groupDirectory(directory, groupId),
-  };
-  if (attempt(() => noteSyncFailed(place))) return error;
+  const isNoted = attempt(() => {
+    noteSyncFailed(notePlace(init));
+  });
+  if (isNoted) return error;
   return LogError.extending(
     error,
     "In flush mode async it may have lost what it acknowledged, and that cannot be noted: boot " +
       "the machine before this node is started again, or replace it",
   );
+}
+
+/** What cannot be noted leaves the node suspect next time, or what was noted before. */
+function noteLateSync(init: GroupInit, note: FlushNote | undefined, outcome: LateSync): void {
+  attempt(() => {
+    if (outcome === "lost") noteSyncFailed(notePlace(init));
+    else note?.onSyncKept();
+  });
+}
+
+function notePlace({ directory, groupId, fileSystem = nodeFileSystem }: GroupInit): FlushNotePlace {
+  return { fileSystem, directory: groupDirectory(directory, groupId) };
 }
 
 /** @returns whether it was noted. */
@@ -378,7 +389,7 @@ function foundedTransport(
 function openLog(
   init: GroupInit,
   environment: Environment,
-  callbacks: Pick<SegmentLogInit, "onFailure" | "onSpared">,
+  callbacks: Pick<SegmentLogInit, "onFailure" | "onLateSync">,
 ): SegmentLogStore {
   const { nodeId, groupId, identity, tuning } = init;
   const fileSystem = init.fileSystem ?? nodeFileSystem;

@@ -10,7 +10,7 @@
  */
 
 import { join } from "node:path";
-import type { FileSystem, OpenFile } from "@quorumlog/log";
+import { type FileSystem, isNoSpace, type OpenFile } from "@quorumlog/log";
 import { assert, InvariantViolation } from "@quorumlog/std";
 
 /** Bytes between two syncs: a sync of more would hold up those of the log. */
@@ -168,12 +168,6 @@ export function freeBytes(fileSystem: FileSystem, directory: string): number {
     if (error instanceof InvariantViolation) throw error;
     return Number.POSITIVE_INFINITY;
   }
-}
-
-/** Whether an error of the file system says that the disk, or what may be used of it, is full. */
-export function isNoSpace(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 /** Closes a file of which nothing is expected: whatever that says, it changes nothing. */

@@ -18,7 +18,7 @@ import {
 } from "./container.ts";
 import type { EntryMemory } from "./entry-memory.ts";
 import type { CommandResult } from "./group-state.ts";
-import { notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
+import { flowControl, notLeader, ReplicaError, type ReplicaErrorDetails } from "./replica-error.ts";
 
 interface ContainerUnderWay {
   readonly term: number;
@@ -324,7 +324,7 @@ function bytesOf(calls: readonly AppendCall[]): number {
 
 function overloaded(): ReplicaError {
   const details: ReplicaErrorDetails = { retryAfterMs: RETRY_AFTER_MS };
-  return new ReplicaError("OVERLOADED", "too many bytes wait to be replicated: slow down", details);
+  return flowControl("OVERLOADED", "too many bytes wait to be replicated: slow down", details);
 }
 
 function lost(outcome: "not-applied" | "unknown"): ReplicaError {

@@ -90,7 +90,25 @@ export function notLeader(leaderId: number | undefined): ReplicaError {
     leaderId === undefined
       ? "this node does not lead, and knows of no leader: try again in a moment"
       : `this node does not lead: ask node ${leaderId}`;
-  return new ReplicaError("NOT_LEADER", message, { leaderId });
+  return flowControl("NOT_LEADER", message, { leaderId });
+}
+
+/**
+ * An error of which there may be thousands a second, as when everybody is told to come back later:
+ * it has no stack, which costs more than the call would have, and so would keep a node overloaded.
+ */
+export function flowControl(
+  code: ReplicaErrorCode,
+  message: string,
+  details: ReplicaErrorDetails,
+): ReplicaError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new ReplicaError(code, message, details);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** Why a replica that stopped refuses whatever comes. */

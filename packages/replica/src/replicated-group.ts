@@ -19,7 +19,13 @@ import { MembershipChanges } from "./membership-changes.ts";
 import { type GroupInit, openGroup, type OpenGroup } from "./open-group.ts";
 import { PromisedCall } from "./promised-call.ts";
 import type { Replica } from "./replica.ts";
-import { closed, demandNotAborted, ReplicaError, withUnknownOutcome } from "./replica-error.ts";
+import {
+  closed,
+  demandNotAborted,
+  flowControl,
+  ReplicaError,
+  withUnknownOutcome,
+} from "./replica-error.ts";
 
 /** A look at a replica: what stands where. */
 export interface GroupStatus {
@@ -80,6 +86,8 @@ export class ReplicatedGroup {
   readonly #membership: MembershipChanges;
   readonly #onClose: (() => Promise<void>) | undefined;
   readonly #duties: GroupDuties;
+  /** Of the calls of this turn that cannot be. */
+  readonly #refusals: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
   protected constructor(
@@ -299,12 +307,22 @@ export class ReplicatedGroup {
     try {
       this.#submit(call, options);
     } catch (error) {
-      // In a turn of its own: whoever tries again at once, and again, would leave this node none,
-      // and so never see a leader.
-      this.environment.soon(() => {
+      this.#refuse(() => {
         call.refuse(error);
       });
     }
+  }
+
+  /**
+   * In a turn of its own: whoever tries again at once, and again, would leave this node none, and
+   * so never see a leader.
+   */
+  #refuse(run: () => void): void {
+    this.#refusals.push(run);
+    if (this.#refusals.length > 1) return;
+    this.environment.soon(() => {
+      for (const refuse of this.#refusals.splice(0)) refuse();
+    });
   }
 
   /** @throws ReplicaError */
@@ -369,7 +387,7 @@ export class ReplicatedGroup {
     const nodeId = this.#duties.fullDisk();
     if (nodeId === undefined) return;
     const message = `the disk of node ${nodeId} has too little room: trim, or make some`;
-    throw new ReplicaError("DISK_FULL", message, { retryAfterMs: 1_000 });
+    throw flowControl("DISK_FULL", message, { retryAfterMs: 1_000 });
   }
 
   /** @throws ReplicaError before anything is begun. */

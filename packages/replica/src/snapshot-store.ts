@@ -10,10 +10,10 @@
  */
 
 import { join } from "node:path";
-import type { FileSystem, OpenFile } from "@quorumlog/log";
+import { type FileSystem, isNoSpace, type OpenFile } from "@quorumlog/log";
 import type { Configuration } from "@quorumlog/raft";
 import { assert, InvariantViolation } from "@quorumlog/std";
-import { freeBytes, isNoSpace, PartFile, type PartPlace, releaseFile } from "./part-file.ts";
+import { freeBytes, PartFile, type PartPlace, releaseFile } from "./part-file.ts";
 import { SnapshotError, translatedSnapshotError } from "./snapshot-error.ts";
 import { CHUNK_BYTES_MAX, encodeSnapshotHeader } from "./snapshot-header.ts";
 import {

@@ -99,7 +99,7 @@ describe("a life in flush mode async", () => {
     const machine = new Machine();
     const note = machine.begin();
     noteSyncFailed(machine.place);
-    note.onSpared();
+    note.onSyncKept();
     expect(machine.begin().loss).toBeUndefined();
     expect(machine.begin({ bootId: "second" }).loss).toEqual(SUSPECT);
   });

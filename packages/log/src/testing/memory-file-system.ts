@@ -272,7 +272,7 @@ export class MemoryFileSystem implements FileSystem {
       let at = position;
       for (const part of parts) {
         const growth = at + part.length - inode.current.length;
-        if (growth > this.freeBytes()) throw new Error(`ENOSPC: ${path}`);
+        if (growth > this.freeBytes()) throw noSpace(path);
         inode.write(at, part);
         at += part.length;
       }
@@ -382,6 +382,10 @@ export class MemoryFileSystem implements FileSystem {
     if (inode === undefined) throw new Error(`ENOENT: ${path}`);
     return inode;
   }
+}
+
+function noSpace(path: string): Error {
+  return Object.assign(new Error(`ENOSPC: ${path}`), { code: "ENOSPC" });
 }
 
 function failureOf(run: () => void): Error | undefined {

@@ -10,6 +10,7 @@ import {
   type LogEntry,
   type LogError,
   type LogIdentity,
+  type LateSync,
   type LogOptions,
   parseLogOptions,
   SegmentLogStore,
@@ -35,8 +36,8 @@ export class Machine {
   /** For logs that are opened from now on. */
   flush: AsyncFlush | undefined;
   failure: LogError | undefined;
-  /** How often a failure has lost nothing after all. */
-  sparedCount = 0;
+  /** What became of the sync that was under way as the log failed. */
+  lateSync: LateSync | undefined;
 
   constructor(seed = 1, options: Record<string, unknown> = {}) {
     this.options = parseLogOptions({ segmentBytes: 65_536, tailBytesMax: 4_096, ...options });
@@ -68,8 +69,8 @@ export class Machine {
       onFailure: (error) => {
         this.failure = error;
       },
-      onSpared: () => {
-        this.sparedCount += 1;
+      onLateSync: (outcome) => {
+        this.lateSync = outcome;
       },
     });
   }

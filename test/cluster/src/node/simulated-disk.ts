@@ -218,10 +218,13 @@ export class SimulatedDisk extends MemoryFileSystem {
     }
     if (plan.fault === "shortWrite") return undefined;
     this.#plan = undefined;
-    if (plan.fault === "failedSync" && !this.#init.mayForget()) return undefined;
+    // A write that fails as something is synced may cost that, too, as far as the node knows.
+    const isLosing = plan.fault === "failedSync" || plan.fault === "failedWrite";
+    if (isLosing && !this.#init.mayForget()) return undefined;
     this.#init.onFault(plan.fault, event);
     if (plan.fault === "stop") return new ProcessStopped(event.operation);
-    return new Error(plan.fault === "full" ? "ENOSPC: no space left" : "EIO: i/o error");
+    if (plan.fault !== "full") return new Error("EIO: i/o error");
+    return Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
   }
 }
 
