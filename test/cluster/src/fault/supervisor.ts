@@ -109,10 +109,10 @@ export class Supervisor {
       this.#giveUp(node);
       return;
     }
-    // Read through several times since: what is damaged now is nothing that the log holds.
-    const rottenAt = rotten.get(node.nodeId) ?? queue.now();
+    // Read through several times since, in this life: what is damaged is nothing the log holds.
+    const since = Math.max(rotten.get(node.nodeId) ?? 0, life.startedAt);
     const isSound = !life.hasFailed && life.replica.isOpen() && !life.replica.care.isDamaged();
-    if (isSound && queue.now() - rottenAt > MENDED_MS) rotten.delete(node.nodeId);
+    if (isSound && queue.now() - since > MENDED_MS) rotten.delete(node.nodeId);
     // A scrub finds the damage in the end, if nothing else has.
     const isScrubbed = damaged.has(node.nodeId) && prng.chance(LOOK_MS / SCRUB_MS);
     const isEnded = life.hasFailed && prng.chance(LOOK_MS / FAILED_MS);

@@ -79,6 +79,8 @@ export interface SimNodeInit {
 export interface Life {
   readonly number: number;
   readonly incarnation: number;
+  /** By the queue. */
+  readonly startedAt: number;
   readonly gate: Gate;
   readonly environment: Environment;
   readonly group: OpenGroup;
@@ -307,6 +309,7 @@ export class SimNode {
     this.life = {
       number: this.#lifeCount,
       incarnation: init.identity.incarnation,
+      startedAt: this.init.queue.now(),
       gate,
       environment,
       group,
