@@ -384,7 +384,8 @@ export class AppendQueue {
     const isMarkDue = this.#isMarkDue && this.#background?.isClean === true;
     if (this.#items.length > 0) this.#flush();
     else if (isMarkDue) this.mark();
-    else this.#becomeIdle();
+    // A mark may have no place, or no time any more.
+    this.#becomeIdle();
   }
 
   #answer(finished: readonly StreamItem[]): void {
@@ -398,7 +399,7 @@ export class AppendQueue {
   }
 
   #becomeIdle(): void {
-    if (this.#onIdle === undefined || this.#isUnsynced()) return;
+    if (this.#isBusy || this.#onIdle === undefined || this.#isUnsynced()) return;
     const onIdle = this.#onIdle;
     this.#onIdle = undefined;
     onIdle();

@@ -61,6 +61,7 @@ export class LogError extends Error {
       cause: error,
       place: { file: error.file, offset: error.offset },
       index: error.index,
+      hasLostWrites: error.hasLostWrites,
     });
   }
 

@@ -276,3 +276,22 @@ describe("a log that fails as entries are synced", () => {
     expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: false });
   });
 });
+
+test("a log that fails as it is marked, and is closed, comes to its end", () => {
+  const { machine, store } = opened();
+  machine.settle();
+  append(machine, store, { entries: entries(1, 3) });
+  machine.holdSyncs();
+  machine.fileSystem.fault = ({ operation }) =>
+    operation === "sync" ? new Error("EIO") : undefined;
+  store.mark();
+  let isClosed = false;
+  store.close(() => {
+    isClosed = true;
+  });
+  machine.settle();
+  machine.releaseSyncs();
+  machine.settle();
+  expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites: true });
+  expect(isClosed).toBe(true);
+});

@@ -37,6 +37,7 @@ export class CoreClock {
   }
 
   start(): void {
+    if (this.#isStopped) return;
     const { environment, tickMs, heartbeatTicks, onTick } = this.#init;
     this.#isAsleep = this.#maySleep();
     const delayMs = tickMs * (this.#isAsleep ? heartbeatTicks : 1);

@@ -71,6 +71,16 @@ export class FlushNote {
     return this.#noted.loss;
   }
 
+  /**
+   * Whether the log may lack what was applied, and perhaps kept in a checkpoint. A loss that was
+   * made up for is none any more, once every entry is synced before it is applied.
+   */
+  get mayLack(): boolean {
+    const { loss, isLossAccepted } = this;
+    if (loss === undefined) return false;
+    return loss.isSuspect || isLossAccepted || this.#init.isAsync;
+  }
+
   /** The node has caught up. */
   onCleared(loss: Loss): void {
     this.#note({ ...this.#noted, loss });

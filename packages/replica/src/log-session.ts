@@ -61,14 +61,18 @@ export class LogSession {
     const sequence = options.sequence ?? this.#nextSequence;
     demandPlace({ sessionId, sequence });
     this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
+    // A number that is named is this append's for good, whatever became of it before.
+    const isOwn = options.sequence === undefined;
+    if (!isOwn) this.#unused.delete(sequence);
     try {
       return await this.#log.appendAs(data, options, { sessionId, sequence });
     } catch (error) {
       // A mismatch is an answer, and has used its number. What is said of a repetition is true of
       // that one alone: an attempt before it may have used the number.
       const isUnused = error instanceof ReplicaError && error.outcome === "not-applied";
-      const isOwn = options.sequence === undefined;
-      if (isUnused && isOwn && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
+      // But a gap says that no append of that number was ever stored.
+      const isCertain = isOwn || (isUnused && error.code === "SEQUENCE_GAP");
+      if (isUnused && isCertain && error.code !== "OFFSET_MISMATCH") this.#giveBack(sequence);
       throw error;
     }
   }

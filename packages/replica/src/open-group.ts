@@ -151,7 +151,7 @@ export function recoverGroup(
   if (init.recoverFromPeers !== true || !identity.groupIds.includes(groupId)) return undefined;
   const fileSystem = init.fileSystem ?? nodeFileSystem;
   const environment = init.environment ?? nodeEnvironment;
-  const damaged = DamagedLog.find(fileSystem, logDirectory(init));
+  const damaged = findDamage(init, fileSystem);
   if (damaged === undefined) return undefined;
   const onFailure = (error: Error): void => {
     onEvent({ type: "failed", error });
@@ -162,6 +162,15 @@ export function recoverGroup(
   } catch (error) {
     damaged.close();
     throw error;
+  }
+}
+
+/** What it reads at the end of the log is synced, which may fail as any sync. */
+function findDamage(init: NotePlaceInit, fileSystem: FileSystem): DamagedLog | undefined {
+  try {
+    return DamagedLog.find(fileSystem, logDirectory(init));
+  } catch (error) {
+    throw error instanceof Error ? withLossNoted(init, error) : error;
   }
 }
 
@@ -237,7 +246,7 @@ export function openGroup(init: GroupInit): OpenGroup {
 }
 
 /** Has the next life know if this failure may have cost what was acknowledged, and not synced. */
-function withLossNoted(init: GroupInit, error: Error): Error {
+function withLossNoted(init: NotePlaceInit, error: Error): Error {
   if (!(error instanceof LogError) || !error.hasLostWrites) return error;
   const isNoted = attempt(() => {
     noteSyncFailed(notePlace(init));
@@ -258,7 +267,13 @@ function noteLateSync(init: GroupInit, note: FlushNote | undefined, outcome: Lat
   });
 }
 
-function notePlace({ directory, groupId, fileSystem = nodeFileSystem }: GroupInit): FlushNotePlace {
+type NotePlaceInit = Pick<GroupInit, "directory" | "groupId" | "fileSystem">;
+
+function notePlace({
+  directory,
+  groupId,
+  fileSystem = nodeFileSystem,
+}: NotePlaceInit): FlushNotePlace {
   return { fileSystem, directory: groupDirectory(directory, groupId) };
 }
 
@@ -303,6 +318,7 @@ function openReplica(
     ...parts,
     flushNote: {
       loss: note.loss,
+      mayLack: note.mayLack,
       onCleared: (loss) => {
         note.onCleared(loss);
         onEvent({ type: "suspicionCleared" });

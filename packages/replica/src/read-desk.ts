@@ -5,7 +5,7 @@
  */
 
 import type { RaftCore, ReadState } from "@quorumlog/raft";
-import { notLeader, ReplicaError } from "./replica-error.ts";
+import { flowControl, notLeader, ReplicaError } from "./replica-error.ts";
 
 interface Waiter {
   readonly deadline: number;
@@ -140,7 +140,7 @@ export class ReadDesk {
 }
 
 function overloaded(): ReplicaError {
-  return new ReplicaError("OVERLOADED", "too many reads wait already", { retryAfterMs: 20 });
+  return flowControl("OVERLOADED", "too many reads wait already", { retryAfterMs: 20 });
 }
 
 function isWaiting(waiter: Waiter): boolean {

@@ -35,7 +35,7 @@ export interface ReplicaInit {
   readonly timing: ReplicaTiming;
   readonly limits: ProposalLimits;
   readonly snapshotBytesPerSecond: number;
-  readonly flushNote: Pick<FlushNote, "loss" | "onCleared">;
+  readonly flushNote: Pick<FlushNote, "loss" | "mayLack" | "onCleared">;
   readonly environment: Environment;
   readonly log: LogStore;
   readonly care: CareInit;

@@ -83,7 +83,7 @@ export class Replica implements GroupReceiver {
     this.clock = new GroupClock(environment);
     const { machine, kept, onEvent } = init;
     const guarded = this.guarded.bind(this);
-    const hasLost = init.flushNote.loss !== undefined;
+    const hasLost = init.flushNote.mayLack;
     this.keeper = new StateKeeper({ log, snapshots, machine, kept, hasLost, onEvent, guarded });
     const { configuration } = this.keeper;
     const after = (delayMs: number, run: () => void): void => {

@@ -174,16 +174,25 @@ export class ReplicatedGroup {
    */
   readBarrier(options: CallOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.demandOpen();
-      demandNotAborted(options.signal);
-      const deadline = this.environment.now() + this.#timeoutOf(options);
-      const giveUp = this.replica.reads.ask(deadline, (error) => {
-        options.signal?.removeEventListener("abort", giveUp);
-        if (error === undefined) resolve();
-        else reject(error);
-      });
-      options.signal?.addEventListener("abort", giveUp, { once: true });
-      this.replica.wantTurn();
+      const ask = (): void => {
+        this.demandOpen();
+        demandNotAborted(options.signal);
+        const deadline = this.environment.now() + this.#timeoutOf(options);
+        const giveUp = this.replica.reads.ask(deadline, (error) => {
+          options.signal?.removeEventListener("abort", giveUp);
+          if (error === undefined) resolve();
+          else reject(error);
+        });
+        options.signal?.addEventListener("abort", giveUp, { once: true });
+        this.replica.wantTurn();
+      };
+      try {
+        ask();
+      } catch (error) {
+        this.#refuseLater(() => {
+          reject(error);
+        });
+      }
     });
   }
 
@@ -307,7 +316,7 @@ export class ReplicatedGroup {
     try {
       this.#submit(call, options);
     } catch (error) {
-      this.#refuse(() => {
+      this.#refuseLater(() => {
         call.refuse(error);
       });
     }
@@ -317,7 +326,7 @@ export class ReplicatedGroup {
    * In a turn of its own: whoever tries again at once, and again, would leave this node none, and
    * so never see a leader.
    */
-  #refuse(run: () => void): void {
+  #refuseLater(run: () => void): void {
     this.#refusals.push(run);
     if (this.#refusals.length > 1) return;
     this.environment.soon(() => {

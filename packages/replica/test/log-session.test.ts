@@ -56,7 +56,64 @@ function scripted(answers: readonly (ReplicaError | undefined)[]): {
 const UNKNOWN = new ReplicaError("TIMEOUT", "over", { outcome: "unknown" });
 const REFUSED = notLeader(2);
 
+/** A session whose appends are answered when the test says so, each by its place. */
+function heldBack(): {
+  readonly session: LogSession;
+  readonly sequences: readonly number[];
+  readonly answer: (place: number, error?: ReplicaError) => void;
+} {
+  const sequences: number[] = [];
+  const answers: ((error: ReplicaError | undefined) => void)[] = [];
+  const log: SessionLog = {
+    appendAs: (_data, _options, { sequence }) => {
+      sequences.push(sequence);
+      return new Promise((resolve, reject) => {
+        answers.push((error) => {
+          if (error === undefined) resolve({} as AppendAck);
+          else reject(error);
+        });
+      });
+    },
+    closeSession: () => Promise.resolve(),
+  };
+  const session = new LogSession({ log, sessionId: 7, nextSequence: 5 });
+  return { session, sequences, answer: (place, error) => answers[place]?.(error) };
+}
+
+const GAP = new ReplicaError("SEQUENCE_GAP", "one is missing");
+
 describe("a number that is repeated", () => {
+  test("is not given to another append when one behind it meets a gap", async () => {
+    const { session, sequences, answer } = heldBack();
+    const first = session.append(bytes("a"));
+    const second = session.append(bytes("b"));
+    answer(0, REFUSED);
+    expect(await codeOf(first)).toBe("NOT_LEADER");
+    const repeated = session.append(bytes("a"), { sequence: 5 });
+    answer(2);
+    expect(await codeOf(repeated)).toBe("none");
+    answer(1, GAP);
+    expect(await codeOf(second)).toBe("SEQUENCE_GAP");
+
+    void session.append(bytes("b"));
+    expect(sequences).toEqual([5, 6, 5, 6]);
+  });
+
+  test("is free again when it met a gap: no append of it was ever stored", async () => {
+    const { session, sequences, answer } = heldBack();
+    const first = session.append(bytes("a"));
+    const second = session.append(bytes("b"));
+    answer(0, REFUSED);
+    answer(1, UNKNOWN);
+    expect([await codeOf(first), await codeOf(second)]).toEqual(["NOT_LEADER", "TIMEOUT"]);
+    const repeated = session.append(bytes("b"), { sequence: 6 });
+    answer(2, GAP);
+    expect(await codeOf(repeated)).toBe("SEQUENCE_GAP");
+
+    void session.append(bytes("a"));
+    expect(sequences).toEqual([5, 6, 6, 5]);
+  });
+
   test("stays taken when the repetition was refused: an earlier one may have used it", async () => {
     const { session, sequences } = scripted([UNKNOWN, REFUSED, undefined, undefined]);
 

@@ -50,6 +50,8 @@ export function readingOnItsOwn(socket: Socket): AcceptedSocket {
   socket.on("data", (chunk: Buffer) => {
     accepted.onChunk(chunk);
   });
+  // It may have been accepted to be moved.
+  socket.resume();
   return accepted;
 }
 

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { type AcceptedSocket, readInto } from "../src/accepted-socket.ts";
+import { type AcceptedSocket, readingOnItsOwn, readInto } from "../src/accepted-socket.ts";
 
 const MEMORY = Buffer.alloc(1_000);
 const servers: Server[] = [];
@@ -70,6 +70,19 @@ test("a connection that is reset ends with an error, and then closes", async () 
   await new Promise((resolve) => accepted.socket.on("close", resolve));
 
   expect(events).toEqual(["ECONNRESET"]);
+});
+
+test("a socket that was paused as it was accepted reads on its own all the same", async () => {
+  const server = createServer({ pauseOnConnect: true });
+  servers.push(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const [socket] = (await once(server, "connection")) as [Socket];
+  const came = read(readingOnItsOwn(socket));
+  client.end(SENT);
+  await once(socket, "end");
+
+  expect(Buffer.concat(came.bytes).equals(SENT)).toBe(true);
 });
 
 test("a socket whose connection is not found stays, and reads on its own", () => {
