@@ -4,7 +4,7 @@ export { nodeFileSystem } from "./node-file-system.ts";
 export type { HardState, LogBase, LogEntry, LogEntryKind, LogPosition } from "./log-entry.ts";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./log-error.ts";
 export { type LogOptions, LogOptionsError, parseLogOptions } from "./log-options.ts";
-export type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
+export type { AppendBatch, EntryRange, LogStatus, LogStore } from "./log-store.ts";
 export { createLog, type LogPlace } from "./create-log.ts";
 export { type SegmentLogInit, SegmentLogStore } from "./segment-log-store.ts";
 export type { LogIdentity } from "./segment-header.ts";

@@ -28,6 +28,13 @@ export interface LogStatus {
   readonly bytes: number;
 }
 
+/** Entries `[low, high)`, as many as have this many bytes together, and at least one. */
+export interface EntryRange {
+  readonly low: number;
+  readonly high: number;
+  readonly bytesMax: number;
+}
+
 export interface LogStore {
   /** What was recovered; later, what was appended last, synced or not. */
   hardState(): HardState;
@@ -51,11 +58,7 @@ export interface LogStore {
    * @throws LogError `LOG_CORRUPT`: these entries are damaged, others may be sound. `LOG_FAILED`:
    *   the log has stopped. `LOG_CLOSED`
    */
-  entries(range: {
-    readonly low: number;
-    readonly high: number;
-    readonly bytesMax: number;
-  }): readonly LogEntry[] | undefined;
+  entries(range: EntryRange): readonly LogEntry[] | undefined;
 
   /**
    * Appends to the stream. Visible to reads at once.

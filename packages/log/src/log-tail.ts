@@ -8,6 +8,7 @@
 
 import { assert, holdBytes, releaseBytes } from "@quorumlog/std";
 import { entryBytes, type LogEntry } from "./log-entry.ts";
+import type { EntryRange } from "./log-store.ts";
 
 export class LogTail {
   readonly #bytesMax: number;
@@ -45,11 +46,7 @@ export class LogTail {
   }
 
   /** @param range - `[low, high)`, all of it here. */
-  read(range: {
-    readonly low: number;
-    readonly high: number;
-    readonly bytesMax: number;
-  }): LogEntry[] {
+  read(range: EntryRange): LogEntry[] {
     const { low, high, bytesMax } = range;
     const from = this.#head + low - this.firstIndex;
     let bytes = 0;

@@ -17,7 +17,7 @@ import type { DirectoryLock } from "./file-system.ts";
 import { entryBytes, type HardState, type LogBase, type LogEntry } from "./log-entry.ts";
 import { LogError, translated } from "./log-error.ts";
 import { isNoSpace } from "./no-space.ts";
-import type { AppendBatch, LogStatus, LogStore } from "./log-store.ts";
+import type { AppendBatch, EntryRange, LogStatus, LogStore } from "./log-store.ts";
 import { LogTail } from "./log-tail.ts";
 import {
   demandOwn,
@@ -197,11 +197,7 @@ export class SegmentLogStore implements LogStore {
     return this.#segmentWith(index).table.termOf(index);
   }
 
-  entries(range: {
-    readonly low: number;
-    readonly high: number;
-    readonly bytesMax: number;
-  }): readonly LogEntry[] | undefined {
+  entries(range: EntryRange): readonly LogEntry[] | undefined {
     const { low, high, bytesMax } = range;
     if (this.#state === "closed") throw new LogError("LOG_CLOSED", "the log is closed");
     if (low <= this.#base.index) return undefined;

@@ -6,7 +6,15 @@
 import { Prng } from "@quorumlog/std";
 import { describe, expect, test } from "vitest";
 import { type LogEntry, LogError, type SegmentLogStore } from "../src/index.ts";
-import { batch, contents, entries, hardState, type Machine, made } from "./kit/disk.ts";
+import {
+  batch,
+  contents,
+  entries,
+  fillReplaced,
+  hardState,
+  type Machine,
+  made,
+} from "./kit/disk.ts";
 import { Driver, same, seen } from "./kit/history.ts";
 import type { SegmentRepaired } from "../src/repair/segment-refill.ts";
 import { damageFile, peerWith, repair as repairStopped } from "./kit/repairs.ts";
@@ -141,15 +149,7 @@ test("a file that is trimmed meanwhile needs no repair", () => {
 test("a file all of whose entries were replaced later does not take those before it along", () => {
   const machine = made(1, { tailBytesMax: 0 });
   const store = machine.open();
-  const kept = entries(1, 110, 3, 400);
-  const replaced = entries(111, 220, 3, 400);
-  const newer = entries(111, 150, 4, 400);
-  for (const each of [...kept, ...replaced, ...newer]) {
-    const state = hardState(each.term, 0, 2);
-    store.append(batch({ hardState: state, entries: [each] }), () => {});
-    machine.settle();
-  }
-  const written = [...kept, ...newer];
+  const written = fillReplaced(machine, store);
   expect(repair({ machine, store, written }, 2)).toMatchObject({ fetchedCount: 0 });
   machine.crash("process");
   demandWhole(machine.open(), written);

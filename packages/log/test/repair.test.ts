@@ -9,7 +9,16 @@ import { type LogEntry, LogError } from "../src/index.ts";
 import { verifyLog } from "../src/inspection/verification.ts";
 import { recoverLog } from "../src/recovery.ts";
 import { DamagedLog } from "../src/repair/damaged-log.ts";
-import { batch, contents, DIRECTORY, entries, hardState, type Machine, made } from "./kit/disk.ts";
+import {
+  batch,
+  contents,
+  DIRECTORY,
+  entries,
+  fillReplaced,
+  hardState,
+  type Machine,
+  made,
+} from "./kit/disk.ts";
 import { Driver, type Model, same, seen } from "./kit/history.ts";
 import { damageFile, DAMAGES, peerWith, repair } from "./kit/repairs.ts";
 
@@ -120,14 +129,7 @@ describe("a segment before the last", () => {
   test("all of whose entries were replaced later does not take those before it along", () => {
     const machine = made();
     const store = machine.open();
-    const kept = entries(1, 110, 3, 400);
-    const replaced = entries(111, 220, 3, 400);
-    const newer = entries(111, 150, 4, 400);
-    for (const each of [...kept, ...replaced, ...newer]) {
-      const state = hardState(each.term, 0, 2);
-      store.append(batch({ hardState: state, entries: [each] }), () => {});
-      machine.settle();
-    }
+    const written = fillReplaced(machine, store);
     store.close(() => {});
     machine.settle();
     damageFile(machine, path(2), new Prng(1), "header");
@@ -135,7 +137,7 @@ describe("a segment before the last", () => {
     const { error, files } = repair(machine, []);
 
     expect([error, files]).toEqual([undefined, [path(2)]]);
-    demandWhole(machine, [...kept, ...newer]);
+    demandWhole(machine, written);
   });
 
   test.each([119, 118])("that is gone had replaced what seems to be whole, up to %d", (last) => {

@@ -9,7 +9,7 @@
  * Without `recoverFromPeers` damage is told of, and whoever needs what is damaged gets the error.
  */
 
-import { LogError, type LogStore, type SegmentRepaired } from "@quorumlog/log";
+import { type EntryRange, LogError, type LogStore, type SegmentRepaired } from "@quorumlog/log";
 import { allMembers, type Configuration, type Status } from "@quorumlog/raft";
 import { EntryFetcher } from "./entry-fetcher.ts";
 import { EntryServer } from "./entry-server.ts";
@@ -176,11 +176,7 @@ export class LogCare {
     });
   }
 
-  #readForPeer(range: {
-    readonly low: number;
-    readonly high: number;
-    readonly bytesMax: number;
-  }): ReturnType<LogStore["entries"]> {
+  #readForPeer(range: EntryRange): ReturnType<LogStore["entries"]> {
     try {
       return this.#init.log.entries(range);
     } catch (error) {

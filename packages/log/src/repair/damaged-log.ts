@@ -15,6 +15,7 @@ import { claimDirectory } from "../create-log.ts";
 import type { DirectoryLock, FileSystem } from "../file-system.ts";
 import type { LogBase, LogEntry } from "../log-entry.ts";
 import { LogError, translated } from "../log-error.ts";
+import type { EntryRange } from "../log-store.ts";
 import { recoverLog } from "../recovery.ts";
 import { type LogSurvey, type SegmentPlan, surveyLog } from "./log-survey.ts";
 import {
@@ -100,11 +101,7 @@ export class DamagedLog {
    * @returns `undefined` if `low` is damaged or gone.
    * @throws LogError `LOG_FAILED`
    */
-  entries(range: {
-    readonly low: number;
-    readonly high: number;
-    readonly bytesMax: number;
-  }): readonly LogEntry[] | undefined {
+  entries(range: EntryRange): readonly LogEntry[] | undefined {
     const { low, high, bytesMax } = range;
     assert(!this.#isClosed, "a log that was let go of is not read");
     const segment = this.#survey.segments.findLast(({ table }) => table.has(low));

@@ -178,3 +178,20 @@ export function contents(store: SegmentLogStore): LogEntry[] {
   }
   return found;
 }
+
+/**
+ * Fills a log of segments of 64 KiB so that all entries of its second file are replaced later.
+ *
+ * @returns what stands in the log.
+ */
+export function fillReplaced(machine: Machine, store: SegmentLogStore): LogEntry[] {
+  const kept = entries(1, 110, 3, 400);
+  const replaced = entries(111, 220, 3, 400);
+  const newer = entries(111, 150, 4, 400);
+  for (const each of [...kept, ...replaced, ...newer]) {
+    const state = hardState(each.term, 0, 2);
+    store.append(batch({ hardState: state, entries: [each] }), () => {});
+    machine.settle();
+  }
+  return [...kept, ...newer];
+}
