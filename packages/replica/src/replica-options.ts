@@ -5,11 +5,11 @@ import type { Retention } from "./leader-duties.ts";
 
 /** Limits and times; all have defaults. */
 export interface ReplicaTuning {
-  /** Between two heartbeats of a leader, in ms. In `[10, 10000]`, by tens; default 50. */
+  /** Between two heartbeats of a leader, in ms. In `[10, 10000]`, by tens; default 80. */
   readonly heartbeatMs: number;
   /**
    * A follower that hears of no leader for one to two times this long, in ms, asks for votes. In
-   * `[100, 60000]`, by tens, at least four heartbeats; default 300.
+   * `[100, 60000]`, by tens, at least four heartbeats; default 320.
    */
   readonly electionMs: number;
   /** Of a log segment's file. In `[64 KiB, 1 GiB]`, a multiple of 4096; default 64 MiB. */
@@ -64,8 +64,8 @@ interface Bounds {
 }
 
 const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
-  heartbeatMs: { min: 10, max: 10_000, fallback: 50 },
-  electionMs: { min: 100, max: 60_000, fallback: 300 },
+  heartbeatMs: { min: 10, max: 10_000, fallback: 80 },
+  electionMs: { min: 100, max: 60_000, fallback: 320 },
   segmentBytes: { min: 64 * KIB, max: 1024 * MIB, fallback: 64 * MIB },
   tailBytesMax: { min: 0, max: 4096 * MIB, fallback: 32 * MIB },
   containerBytesMax: { min: 4 * KIB, max: 4 * MIB, fallback: 512 * KIB },

@@ -24,7 +24,7 @@ function problemsOf(run: () => unknown): readonly string[] {
 
 test.each<[Partial<ReplicaTuning>, RegExp]>([
   [{ heartbeatMs: 55 }, /^heartbeatMs: not a multiple of 10/u],
-  [{ electionMs: 305 }, /^electionMs: not a multiple of 10/u],
+  [{ electionMs: 325 }, /^electionMs: not a multiple of 10/u],
   [{ heartbeatMs: 100 }, /^electionMs: is less than four heartbeats/u],
   [{ timeoutMs: 9 }, /^timeoutMs: 9 is not an integer in \[10/u],
   [{ segmentBytes: 65_537 }, /^segmentBytes: not a multiple of 4096/u],

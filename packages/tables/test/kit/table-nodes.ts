@@ -39,7 +39,7 @@ export class TableNodes {
   constructor(nodeIds: readonly number[], tuning: Partial<ReplicaTuning> = {}) {
     this.#peers = Object.fromEntries(nodeIds.map((id) => [id, `node-${id}:1`]));
     // Nobody is to lose leadership because the machine is busy.
-    const electionMs = nodeIds.length === 1 ? 200 : 2_000;
+    const electionMs = nodeIds.length === 1 ? 320 : 2_000;
     this.#tuning = { segmentBytes: 262_144, electionMs, ...tuning };
     onTestFinished(() => {
       rmSync(this.#folder, { recursive: true, force: true });
