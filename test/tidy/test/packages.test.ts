@@ -7,6 +7,7 @@ import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
 /** What each package may import. A package that is missing here has no place in the graph yet. */
 const GRAPH: Readonly<Record<string, readonly string[]>> = {
   log: ["std"],
+  protocol: ["std"],
   raft: ["std"],
   replica: ["log", "raft", "std", "transport"],
   std: [],
@@ -15,13 +16,28 @@ const GRAPH: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Libraries of others: each has one package that knows of it. */
-const FOREIGN: Readonly<Record<string, readonly string[]>> = { tables: ["lmdb"] };
+const FOREIGN: Readonly<Record<string, readonly string[]>> = {
+  protocol: ["@grpc/grpc-js", "protobufjs"],
+  tables: ["lmdb"],
+};
 
 /** Packages that know what machine they run on; the others are pure. */
-const PLATFORM: ReadonlySet<string> = new Set(["log", "replica", "tables", "transport"]);
+const PLATFORM: ReadonlySet<string> = new Set([
+  "log",
+  "protocol",
+  "replica",
+  "tables",
+  "transport",
+]);
 
 const SCOPE = "@quorumlog/";
 const sources = filesEndingIn(".ts");
+
+/** A library, or an entry of one. */
+function isForeign(name: string, specifier: string): boolean {
+  const libraries = FOREIGN[name] ?? [];
+  return libraries.some((library) => `${specifier}/`.startsWith(`${library}/`));
+}
 
 test("every package has a place in the graph, and the graph names no other", () => {
   expect(foldersIn("packages")).toEqual(Object.keys(GRAPH).toSorted());
@@ -46,7 +62,7 @@ describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
         .filter(({ specifier }) => !specifier.startsWith("."))
         .filter(({ specifier }) => !(PLATFORM.has(name) && specifier.startsWith("node:")))
         .filter(({ specifier }) => !allowed.some((other) => specifier === SCOPE + other))
-        .filter(({ specifier }) => FOREIGN[name]?.includes(specifier) !== true)
+        .filter(({ specifier }) => !isForeign(name, specifier))
         // A test kit may stand on the kits below it.
         .filter(
           ({ specifier }) =>
@@ -76,7 +92,7 @@ test("another package is imported by its name, or by its `testing` entry", () =>
   const deep = sources.flatMap(({ path, text }) =>
     importsOf(text)
       .filter(({ specifier }) => specifier.startsWith(SCOPE))
-      .filter(({ specifier }) => !/^@quorumlog\/[^/]+(?:\/testing)?$/.test(specifier))
+      .filter(({ specifier }) => !/^@quorumlog\/[^/]+(?:\/(?:testing|messages))?$/.test(specifier))
       .map(({ specifier, line }) => `${path}:${line}: ${specifier}`),
   );
 

@@ -16,7 +16,7 @@ export interface SourceFile {
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Made by tools or by a run, never by hand. */
-const GENERATED = new Set([".git", ".turbo", "dist", "node_modules", "out"]);
+const GENERATED = new Set([".git", ".turbo", "dist", "generated", "node_modules", "out"]);
 
 /** Every hand-written file whose name ends in `extension`, in path order. */
 export function filesEndingIn(extension: string): readonly SourceFile[] {

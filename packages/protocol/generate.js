@@ -1,0 +1,42 @@
+/**
+ * Makes the codecs of `proto/`: `generated/messages.js` and its types. Run by `npm run generate`;
+ * what it makes is not in the repository.
+ *
+ * The package's name is left out of the code: `PublishRequest`, not `quorumlog.v1.PublishRequest`.
+ * On the wire it is in the names of the services alone, which `src/services.ts` has.
+ */
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const FOLDER = "quorumlog/v1";
+const FLAGS =
+  "--target static-module --wrap esm --force-number --no-create --no-verify --no-convert " +
+  "--no-delimited --no-typeurl --no-service --root quorumlog";
+
+const require = createRequire(import.meta.url);
+const run = (tool, args) => promisify(require(`protobufjs-cli/${tool}`).main)(args);
+const here = dirname(fileURLToPath(import.meta.url));
+const sources = join(here, "../../proto", FOLDER);
+const outputs = join(here, "generated");
+
+const copies = mkdtempSync(join(tmpdir(), "quorumlog-proto-"));
+try {
+  mkdirSync(join(copies, FOLDER), { recursive: true });
+  const files = readdirSync(sources).filter((name) => name.endsWith(".proto"));
+  for (const name of files) {
+    const text = readFileSync(join(sources, name), "utf8");
+    writeFileSync(join(copies, FOLDER, name), text.replace(/^package .*;$/mu, ""));
+  }
+  mkdirSync(outputs, { recursive: true });
+  const code = join(outputs, "messages.js");
+  const inputs = files.map((name) => join(copies, FOLDER, name));
+  await run("pbjs", [...FLAGS.split(" "), "--path", copies, "--out", code, ...inputs]);
+  await run("pbts", ["--out", join(outputs, "messages.d.ts"), code]);
+} finally {
+  rmSync(copies, { recursive: true, force: true });
+}

@@ -1,0 +1,245 @@
+/**
+ * What can go wrong with a request: the same codes on every port, and in the client's API.
+ *
+ * A code is stable; messages are for people and may change. The outcome is what a program needs
+ * most: `not-applied` never happened and never will, `unknown` may have happened, or may yet.
+ */
+
+import { Metadata as GrpcMetadata, status } from "@grpc/grpc-js";
+import { Advice, ErrorDetail, Outcome as WireOutcome } from "../generated/messages.js";
+
+export type OperationOutcome = "not-applied" | "unknown";
+export type OperationAdvice = "retry-here" | "retry-elsewhere" | "do-not-retry";
+
+interface Traits {
+  /** Of gRPC, for those who know no better. */
+  readonly grpcStatus: status;
+  readonly outcome: OperationOutcome;
+  readonly advice: OperationAdvice;
+}
+
+const refused: Traits = {
+  grpcStatus: status.INVALID_ARGUMENT,
+  outcome: "not-applied",
+  advice: "do-not-retry",
+};
+
+/** One row for each code. `outcome` is the usual one; an error may know better. */
+export const ERROR_TRAITS = {
+  // What was asked for cannot be.
+  INVALID_ARGUMENT: refused,
+  INVALID_BATCH: refused,
+  MESSAGE_TOO_LARGE: refused,
+  MESSAGE_TYPE_MISMATCH: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  UNKNOWN_TOPIC: { ...refused, grpcStatus: status.NOT_FOUND },
+  UNKNOWN_QUEUE: { ...refused, grpcStatus: status.NOT_FOUND },
+  TOPIC_EXISTS: { ...refused, grpcStatus: status.ALREADY_EXISTS },
+  TOPIC_NOT_WRITABLE: { ...refused, grpcStatus: status.PERMISSION_DENIED },
+  TOPIC_NOT_READABLE: { ...refused, grpcStatus: status.PERMISSION_DENIED },
+  QUEUE_COUNT_REFUSED: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  OFFSET_OUT_OF_RANGE: { ...refused, grpcStatus: status.OUT_OF_RANGE },
+  STALE_PRODUCER_EPOCH: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  UNKNOWN_PRODUCER: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  SEQUENCE_GAP: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  SEQUENCE_TOO_OLD: { ...refused, grpcStatus: status.FAILED_PRECONDITION, outcome: "unknown" },
+  SUBSCRIPTION_MISMATCH: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  STALE_EPOCH: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  NOT_ASSIGNED: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  MEMBERSHIP_REFUSED: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  TOO_MANY: { ...refused, grpcStatus: status.RESOURCE_EXHAUSTED },
+  UNAUTHENTICATED: { ...refused, grpcStatus: status.UNAUTHENTICATED },
+  // Somebody else can do it.
+  NOT_LEADER: {
+    grpcStatus: status.UNAVAILABLE,
+    outcome: "not-applied",
+    advice: "retry-elsewhere",
+  },
+  WRONG_GROUP: {
+    grpcStatus: status.FAILED_PRECONDITION,
+    outcome: "not-applied",
+    advice: "retry-elsewhere",
+  },
+  LEADERSHIP_LOST: {
+    grpcStatus: status.UNAVAILABLE,
+    outcome: "unknown",
+    advice: "retry-elsewhere",
+  },
+  UNAVAILABLE: { grpcStatus: status.UNAVAILABLE, outcome: "unknown", advice: "retry-elsewhere" },
+  CLOSED: { grpcStatus: status.UNAVAILABLE, outcome: "unknown", advice: "retry-elsewhere" },
+  FAILED: { grpcStatus: status.INTERNAL, outcome: "unknown", advice: "retry-elsewhere" },
+  // Later.
+  OVERLOADED: {
+    grpcStatus: status.RESOURCE_EXHAUSTED,
+    outcome: "not-applied",
+    advice: "retry-here",
+  },
+  DISK_FULL: {
+    grpcStatus: status.RESOURCE_EXHAUSTED,
+    outcome: "not-applied",
+    advice: "retry-here",
+  },
+  NOT_READY: { grpcStatus: status.UNAVAILABLE, outcome: "not-applied", advice: "retry-here" },
+  TIMEOUT: { grpcStatus: status.DEADLINE_EXCEEDED, outcome: "unknown", advice: "retry-here" },
+  ABORTED: { grpcStatus: status.CANCELLED, outcome: "unknown", advice: "do-not-retry" },
+} as const satisfies Readonly<Record<string, Traits>>;
+
+export type ErrorCode = keyof typeof ERROR_TRAITS;
+
+export interface OperationErrorDetails {
+  /** If it is not the code's usual one. */
+  readonly outcome?: OperationOutcome;
+  /** Before that the same request fails again, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Of `NOT_LEADER`, if it is known. */
+  readonly leader?: LeaderHint;
+  /** Of `OFFSET_OUT_OF_RANGE`: `[firstOffset, nextOffset)` can be read. */
+  readonly range?: OffsetRange;
+  /** Which fields do not fit, and why not. */
+  readonly problems?: readonly FieldProblem[];
+  readonly cause?: unknown;
+}
+
+export interface LeaderHint {
+  readonly groupId: number;
+  readonly term: number;
+  readonly nodeId: number;
+  readonly address: string;
+}
+
+export interface OffsetRange {
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+}
+
+export interface FieldProblem {
+  readonly field: string;
+  readonly problem: string;
+}
+
+export class OperationError extends Error {
+  override readonly name = "OperationError";
+  readonly code: ErrorCode;
+  readonly outcome: OperationOutcome;
+  readonly advice: OperationAdvice;
+  /** 0: no advice. */
+  readonly retryAfterMs: number;
+  readonly leader: LeaderHint | undefined;
+  readonly range: OffsetRange | undefined;
+  readonly problems: readonly FieldProblem[];
+
+  constructor(code: ErrorCode, message: string, details: OperationErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    const traits = ERROR_TRAITS[code];
+    this.code = code;
+    this.outcome = details.outcome ?? traits.outcome;
+    this.advice = traits.advice;
+    this.retryAfterMs = details.retryAfterMs ?? 0;
+    this.leader = details.leader;
+    this.range = details.range;
+    this.problems = details.problems ?? [];
+  }
+}
+
+const OUTCOMES: Readonly<Record<OperationOutcome, WireOutcome>> = {
+  "not-applied": WireOutcome.OUTCOME_NOT_APPLIED,
+  unknown: WireOutcome.OUTCOME_UNKNOWN,
+};
+const ADVICES: Readonly<Record<OperationAdvice, Advice>> = {
+  "retry-here": Advice.ADVICE_RETRY_HERE,
+  "retry-elsewhere": Advice.ADVICE_RETRY_ELSEWHERE,
+  "do-not-retry": Advice.ADVICE_DO_NOT_RETRY,
+};
+const TRAILER = "quorumlog-error-bin";
+
+/** As it goes into an answer. */
+export function errorDetail(error: OperationError): ErrorDetail.$Properties {
+  const { code, message, outcome, advice, retryAfterMs, leader, range, problems } = error;
+  return {
+    code,
+    message,
+    outcome: OUTCOMES[outcome],
+    advice: ADVICES[advice],
+    retryAfterMs,
+    leader: leader ?? null,
+    range: range ?? null,
+    problems: [...problems],
+  };
+}
+
+/** Of an answer; a code that is not known here, of a later version, is `FAILED` with its name. */
+export function operationError(detail: ErrorDetail.$Properties): OperationError {
+  const code = detail.code ?? "";
+  const message = detail.message ?? "";
+  const isKnown = isErrorCode(code);
+  return new OperationError(isKnown ? code : "FAILED", isKnown ? message : `${code}: ${message}`, {
+    outcome: detail.outcome === WireOutcome.OUTCOME_NOT_APPLIED ? "not-applied" : "unknown",
+    retryAfterMs: detail.retryAfterMs ?? 0,
+    ...(detail.leader ? { leader: leaderOf(detail.leader) } : {}),
+    ...(detail.range ? { range: rangeOf(detail.range) } : {}),
+    problems: (detail.problems ?? []).map(({ field, problem }) => ({
+      field: field ?? "",
+      problem: problem ?? "",
+    })),
+  });
+}
+
+/** How a unary call, or a whole stream, ends with it. */
+export interface GrpcFailure {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: GrpcMetadata;
+}
+
+export function grpcFailure(error: OperationError): GrpcFailure {
+  const metadata = new GrpcMetadata();
+  metadata.set(TRAILER, Buffer.from(ErrorDetail.encode(errorDetail(error)).finish()));
+  return { code: ERROR_TRAITS[error.code].grpcStatus, details: error.message, metadata };
+}
+
+/** Of a call that has failed, by an answer of ours or on its way. */
+export function fromGrpcFailure(
+  error: Partial<GrpcFailure> & { message?: string },
+): OperationError {
+  const [trailer] = error.metadata?.get(TRAILER) ?? [];
+  const detail = trailer instanceof Buffer ? decoded(trailer) : undefined;
+  if (detail !== undefined) return operationError(detail);
+  const message = error.details ?? error.message ?? "the call failed";
+  switch (error.code) {
+    case status.CANCELLED:
+      return new OperationError("ABORTED", message, { cause: error });
+    case status.DEADLINE_EXCEEDED:
+      return new OperationError("TIMEOUT", message, { cause: error });
+    case status.INVALID_ARGUMENT:
+      return new OperationError("INVALID_ARGUMENT", message, { cause: error });
+    case status.UNAUTHENTICATED:
+      return new OperationError("UNAUTHENTICATED", message, { cause: error });
+    default:
+      return new OperationError("UNAVAILABLE", message, { cause: error });
+  }
+}
+
+function decoded(trailer: Buffer): ErrorDetail.$Properties | undefined {
+  try {
+    return ErrorDetail.decode(trailer);
+  } catch {
+    // Of somebody else's making; the status says what there is to say.
+    return undefined;
+  }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_TRAITS, code);
+}
+
+function leaderOf(hint: NonNullable<ErrorDetail.$Properties["leader"]>): LeaderHint {
+  return {
+    groupId: hint.groupId ?? 0,
+    term: hint.term ?? 0,
+    nodeId: hint.nodeId ?? 0,
+    address: hint.address ?? "",
+  };
+}
+
+function rangeOf(range: NonNullable<ErrorDetail.$Properties["range"]>): OffsetRange {
+  return { firstOffset: range.firstOffset ?? 0, nextOffset: range.nextOffset ?? 0 };
+}

@@ -1,0 +1,126 @@
+/** Calls to one address: it connects when it is used, and again when the connection was lost. */
+
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  credentials,
+} from "@grpc/grpc-js";
+import { fromGrpcFailure, OperationError } from "./operation-error.ts";
+import type { Method } from "./rpc.ts";
+
+export interface ChannelTls {
+  /** PEM: who is trusted; default the system's authorities. */
+  readonly authority?: string | Buffer;
+  /** PEM, of this client; both or none. */
+  readonly certificate?: string | Buffer;
+  readonly key?: string | Buffer;
+}
+
+export interface RpcChannelOptions {
+  /** As `host:port`. */
+  readonly address: string;
+  readonly tls?: ChannelTls;
+}
+
+export interface UnaryOptions {
+  /** In milliseconds; default 10000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const TIMEOUT_MS = 10_000;
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVE_TIMEOUT_MS = 5_000;
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 1_000;
+
+export class RpcChannel {
+  readonly address: string;
+  readonly #client: Client;
+
+  constructor({ address, tls }: RpcChannelOptions) {
+    this.address = address;
+    this.#client = new Client(address, credentialsOf(tls), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+      "grpc.initial_reconnect_backoff_ms": RECONNECT_MS_MIN,
+      "grpc.min_reconnect_backoff_ms": RECONNECT_MS_MIN,
+      "grpc.max_reconnect_backoff_ms": RECONNECT_MS_MAX,
+      // Whoever has vanished without a word is noticed.
+      "grpc.keepalive_time_ms": KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+      // Calls to one address share a connection with nobody else.
+      "grpc.use_local_subchannel_pool": 1,
+    });
+  }
+
+  /** @throws OperationError, with what the other side said, or why it was not reached */
+  call<Request, Received, Reply, Answer>(
+    method: Method<Request, Received, Reply, Answer>,
+    request: Request,
+    options: UnaryOptions = {},
+  ): Promise<Answer> {
+    const { timeoutMs = TIMEOUT_MS, signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(new OperationError("ABORTED", "was given up", { outcome: "not-applied" }));
+        return;
+      }
+      const onAbort = (): void => {
+        call.cancel();
+      };
+      const call = this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        { deadline: Date.now() + timeoutMs },
+        (error, answer) => {
+          signal?.removeEventListener("abort", onAbort);
+          if (error === null && answer !== undefined) resolve(answer);
+          else reject(fromGrpcFailure(error ?? {}));
+        },
+      );
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  serverStream<Request, Received, Reply, Answer>(
+    method: Method<Request, Received, Reply, Answer>,
+    request: Request,
+  ): ClientReadableStream<Answer> {
+    return this.#client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+    );
+  }
+
+  duplex<Request, Received, Reply, Answer>(
+    method: Method<Request, Received, Reply, Answer>,
+  ): ClientDuplexStream<Request, Answer> {
+    return this.#client.makeBidiStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+    );
+  }
+
+  /** Connects no more; streams are ended by whoever opened them. Idempotent. */
+  close(): void {
+    this.#client.close();
+  }
+}
+
+function credentialsOf(tls: ChannelTls | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  const { authority, certificate, key } = tls;
+  return credentials.createSsl(pemOf(authority), pemOf(key), pemOf(certificate));
+}
+
+function pemOf(pem: string | Buffer | undefined): Buffer | null {
+  return pem === undefined ? null : Buffer.from(pem);
+}

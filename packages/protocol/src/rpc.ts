@@ -1,0 +1,57 @@
+/** Services as grpc-js takes them, on a server and for a client's calls, of generated codecs. */
+
+import type { Writer } from "protobufjs/minimal.js";
+
+/** A generated class: it takes plain objects, and gives instances that have every field. */
+export interface Codec<Sent, Received> {
+  encode(message: Sent): Writer;
+  decode(bytes: Uint8Array): Received;
+}
+
+export interface Method<Request, Received, Reply, Answer> {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly requestDeserialize: (bytes: Buffer) => Received;
+  readonly responseSerialize: (reply: Reply) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Answer;
+}
+
+interface Kind {
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
+
+export const UNARY: Kind = { requestStream: false, responseStream: false };
+export const SERVER_STREAM: Kind = { requestStream: false, responseStream: true };
+export const DUPLEX: Kind = { requestStream: true, responseStream: true };
+
+/**
+ * What one service has to say.
+ *
+ * @param service - With its package, as in the `.proto` file.
+ */
+export function methodsOf(service: string): MethodMaker {
+  return (name, kind, request, reply) => ({
+    path: `/${service}/${name}`,
+    ...kind,
+    requestSerialize: (message) => bytesOf(request.encode(message)),
+    requestDeserialize: (bytes) => request.decode(bytes),
+    responseSerialize: (message) => bytesOf(reply.encode(message)),
+    responseDeserialize: (bytes) => reply.decode(bytes),
+  });
+}
+
+type MethodMaker = <Request, Received, Reply, Answer>(
+  name: string,
+  kind: Kind,
+  request: Codec<Request, Received>,
+  reply: Codec<Reply, Answer>,
+) => Method<Request, Received, Reply, Answer>;
+
+/** In Node.js a writer's bytes are a buffer. */
+function bytesOf(writer: Writer): Buffer {
+  const bytes = writer.finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

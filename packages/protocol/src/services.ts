@@ -1,0 +1,93 @@
+/** The services of `proto/`. */
+
+import {
+  AddNodeRequest,
+  AlterTopicRequest,
+  ClaimReply,
+  ClaimRequest,
+  Cluster,
+  CommitReply,
+  CommitRequest,
+  CoordinatorMessage,
+  CreateTopicRequest,
+  DeleteTopicReply,
+  DeleteTopicRequest,
+  FetchReply,
+  FetchRequest,
+  GetClusterRequest,
+  GetOffsetsReply,
+  GetOffsetsRequest,
+  GetStatusRequest,
+  MemberMessage,
+  MembershipReply,
+  Metadata,
+  NodeStatus,
+  PublishReply,
+  PublishRequest,
+  PutConfigurationReply,
+  PutConfigurationRequest,
+  QueryByKeyReply,
+  QueryByKeyRequest,
+  QueryOffsetsReply,
+  QueryOffsetsRequest,
+  Registration,
+  RegistrationReply,
+  RemoveNodeRequest,
+  ReplaceNodeRequest,
+  Topic,
+  TransferLeadershipRequest,
+  WatchClusterRequest,
+  WatchMetadataRequest,
+} from "../generated/messages.js";
+import { DUPLEX, methodsOf, SERVER_STREAM, UNARY } from "./rpc.ts";
+
+const nameServer = methodsOf("quorumlog.v1.NameServer");
+const broker = methodsOf("quorumlog.v1.Broker");
+const coordinator = methodsOf("quorumlog.v1.Coordinator");
+const offsets = methodsOf("quorumlog.v1.Offsets");
+const admin = methodsOf("quorumlog.v1.Admin");
+const node = methodsOf("quorumlog.v1.Node");
+
+export const NAME_SERVER_SERVICE = {
+  register: nameServer("Register", DUPLEX, Registration, RegistrationReply),
+  watchCluster: nameServer("WatchCluster", SERVER_STREAM, WatchClusterRequest, Cluster),
+  getCluster: nameServer("GetCluster", UNARY, GetClusterRequest, Cluster),
+};
+
+export const BROKER_SERVICE = {
+  publish: broker("Publish", DUPLEX, PublishRequest, PublishReply),
+  fetch: broker("Fetch", DUPLEX, FetchRequest, FetchReply),
+  queryOffsets: broker("QueryOffsets", UNARY, QueryOffsetsRequest, QueryOffsetsReply),
+  queryByKey: broker("QueryByKey", UNARY, QueryByKeyRequest, QueryByKeyReply),
+};
+
+export const COORDINATOR_SERVICE = {
+  join: coordinator("Join", DUPLEX, MemberMessage, CoordinatorMessage),
+};
+
+export const OFFSETS_SERVICE = {
+  claim: offsets("Claim", UNARY, ClaimRequest, ClaimReply),
+  commit: offsets("Commit", UNARY, CommitRequest, CommitReply),
+  getOffsets: offsets("GetOffsets", UNARY, GetOffsetsRequest, GetOffsetsReply),
+};
+
+export const ADMIN_SERVICE = {
+  createTopic: admin("CreateTopic", UNARY, CreateTopicRequest, Topic),
+  alterTopic: admin("AlterTopic", UNARY, AlterTopicRequest, Topic),
+  deleteTopic: admin("DeleteTopic", UNARY, DeleteTopicRequest, DeleteTopicReply),
+  putConfiguration: admin(
+    "PutConfiguration",
+    UNARY,
+    PutConfigurationRequest,
+    PutConfigurationReply,
+  ),
+  watchMetadata: admin("WatchMetadata", SERVER_STREAM, WatchMetadataRequest, Metadata),
+};
+
+export const NODE_SERVICE = {
+  getStatus: node("GetStatus", UNARY, GetStatusRequest, NodeStatus),
+  transferLeadership: node("TransferLeadership", UNARY, TransferLeadershipRequest, MembershipReply),
+  addNode: node("AddNode", UNARY, AddNodeRequest, MembershipReply),
+  removeNode: node("RemoveNode", UNARY, RemoveNodeRequest, MembershipReply),
+  replaceNode: node("ReplaceNode", UNARY, ReplaceNodeRequest, MembershipReply),
+};

@@ -1,0 +1,22 @@
+/** Which tags a consumer wants: `a || b`, or `*` for all. */
+
+const TAGS_MAX = 100;
+
+/**
+ * @returns the tags, in order and each once; none stand for all of them.
+ * @throws RangeError that says what is wrong with it
+ */
+export function parseTagExpression(expression: string): readonly string[] {
+  const trimmed = expression.trim();
+  if (trimmed === "" || trimmed === "*") return [];
+  const tags = trimmed.split("||").map((tag) => tag.trim());
+  for (const tag of tags) {
+    if (tag === "") throw new RangeError(`"${expression}" has nothing on one side of a ||`);
+    if (tag === "*") throw new RangeError(`"${expression}" has a * beside other tags`);
+    if (tag.includes("|")) throw new RangeError(`"${expression}" has a single |`);
+  }
+  const different = [...new Set(tags)].toSorted();
+  if (different.length > TAGS_MAX)
+    throw new RangeError(`${different.length} tags are more than ${TAGS_MAX}`);
+  return different;
+}

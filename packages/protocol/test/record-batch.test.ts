@@ -1,0 +1,118 @@
+// Goal: what goes into a batch comes out of it, and bytes that lie are refused with the reason.
+// Method: random messages there and back; then each byte of a batch is changed.
+
+import {
+  array,
+  assert,
+  boolean,
+  constantFrom,
+  dictionary,
+  integer,
+  property,
+  record,
+  string,
+  uint8Array,
+} from "fast-check";
+import { expect, test } from "vitest";
+import {
+  batchMessages,
+  type EncodedMessage,
+  keyHash,
+  RecordBatch,
+  RecordBatchBuilder,
+} from "../src/index.ts";
+
+const PLACE = {
+  topicId: 7,
+  queue: 3,
+  messageType: 1,
+  producerId: 2 ** 40 + 5,
+  producerEpoch: 2,
+  sequence: 9,
+};
+
+const text = string({ minLength: 1, maxLength: 20 });
+const messages = array(
+  record(
+    {
+      body: uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+      bornTimestamp: integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }),
+      tag: constantFrom("a", "b", "ü"),
+      keys: array(text, { minLength: 1, maxLength: 3 }),
+      messageGroup: text,
+      properties: dictionary(text, string({ maxLength: 300 }), { minKeys: 1, maxKeys: 4 }),
+    },
+    { requiredKeys: ["body", "bornTimestamp"] },
+  ),
+  { minLength: 1, maxLength: 40 },
+);
+
+function batchOf(list: readonly EncodedMessage[], compress: boolean): Buffer {
+  const builder = new RecordBatchBuilder(64);
+  for (const message of list) expect(builder.add(message)).toBe(true);
+  return builder.build(PLACE, { compress });
+}
+
+test("messages come out as they went in, compressed or not", () => {
+  assert(
+    property(messages, boolean(), (list, compress) => {
+      const sorted = list.toSorted((a, b) => a.bornTimestamp - b.bornTimestamp);
+
+      const batch = batchOf(sorted, compress);
+
+      const read = [...batchMessages(batch)].map((message) => ({
+        ...message,
+        number: undefined,
+        body: Buffer.from(message.body),
+        ...(message.properties === undefined ? {} : { properties: { ...message.properties } }),
+      }));
+      expect(read).toEqual(sorted.map((message) => message));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("the header says what a broker has to know", () => {
+  const bornTimestamp = 1_700_000_000_000;
+  const batch = RecordBatch.check(
+    batchOf(
+      [
+        { body: Buffer.from("1"), bornTimestamp, tag: "x", keys: ["k"] },
+        { body: Buffer.from("2"), bornTimestamp },
+        { body: Buffer.from("3"), bornTimestamp, tag: "y", keys: ["k", "l"] },
+      ],
+      false,
+    ),
+  ) as RecordBatch;
+
+  const { topicId, queue, messageType, producerId, producerEpoch, sequence } = batch;
+  expect({ topicId, queue, messageType, producerId, producerEpoch, sequence }).toEqual(PLACE);
+  expect(batch.recordCount).toBe(3);
+  expect(batch.tags()).toEqual(["x", "y"]);
+  expect([...(batch.tagNumbers() ?? [])]).toEqual([1, 0, 2]);
+  expect([0, 1].map((number) => batch.keyHash(number))).toEqual([keyHash("k"), keyHash("l")]);
+  expect(batch.bornTimestamp).toBe(bornTimestamp);
+});
+
+test("reading from a record on leaves out those before it", () => {
+  const list = [0, 1, 2, 3].map((n) => ({ body: Buffer.of(n), bornTimestamp: 1 }));
+
+  const read = [...batchMessages(batchOf(list, false), 2)];
+
+  expect(read.map(({ number, body }) => [number, body[0]])).toEqual([
+    [2, 2],
+    [3, 3],
+  ]);
+});
+
+test("no byte of a batch can be changed unnoticed", () => {
+  const batch = batchOf([{ body: Buffer.from("body"), bornTimestamp: 1, tag: "t" }], false);
+
+  for (let at = 0; at < batch.length; at++) {
+    const changed = Buffer.from(batch);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    expect(RecordBatch.check(changed)).toEqual(expect.any(String));
+  }
+  for (let length = 0; length < batch.length; length++)
+    expect(RecordBatch.check(batch.subarray(0, length))).toEqual(expect.any(String));
+});
