@@ -16,7 +16,7 @@ import { promisify } from "node:util";
 const FOLDER = "quorumlog/v1";
 const FLAGS =
   "--target static-module --wrap esm --force-number --no-create --no-verify --no-convert " +
-  "--no-delimited --no-typeurl --no-service --root quorumlog";
+  "--no-delimited --no-typeurl --no-service --dependency ../protobuf-runtime.js";
 
 const require = createRequire(import.meta.url);
 const run = (tool, args) => promisify(require(`protobufjs-cli/${tool}`).main)(args);

@@ -94,7 +94,7 @@ export class RpcServer {
   }
 
   /** Before `open`. */
-  handle<Service extends Readonly<Record<string, Method<never, never, never, never>>>>(
+  handle<Service extends Readonly<Record<string, Method<never, unknown, never, unknown>>>>(
     service: Service,
     handlers: Handlers<Service>,
   ): void {
