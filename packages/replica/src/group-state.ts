@@ -13,7 +13,7 @@ import type { Machine } from "./machine.ts";
 import { OffsetIndex } from "./offset-index.ts";
 import { type AppendResult, SessionTable } from "./sessions.ts";
 import { PieceSource } from "./piece-source.ts";
-import { ImageReader, ImageWriter } from "./state-image.ts";
+import { ImageReader, ImageWriter, NUMBER_BYTES } from "./state-image.ts";
 
 const IMAGE_VERSION = 1;
 const IMAGE_LENGTH_BYTES = 4;
@@ -163,8 +163,10 @@ export class GroupState {
   /**
    * Becomes what {@link image} gave; nothing at all stands for the empty state. What the
    * application gave is passed on piece by piece, as it is pulled.
+   *
+   * @param index - Of the last entry that it follows from.
    */
-  restore(chunks: Iterable<Uint8Array>): void {
+  restore(chunks: Iterable<Uint8Array>, index: number): void {
     const source = new PieceSource(chunks);
     const length = source.take(IMAGE_LENGTH_BYTES);
     if (length !== undefined) {
@@ -172,7 +174,7 @@ export class GroupState {
       assert(own !== undefined, "a state's image is whole");
       this.#restoreOwn(new ImageReader(own));
     }
-    this.#machine?.restore(source.rest());
+    this.#machine?.restore(source.rest(), { index, offset: this.nextOffset });
   }
 
   #restoreOwn(image: ImageReader): void {
@@ -291,6 +293,18 @@ export class GroupState {
     this.markers = this.markers.filter(({ index }) => index >= start.index);
     this.offsets.trim({ index: start.index + 1, offset: start.offset });
   }
+}
+
+/** The next offset of the state whose {@link GroupState.image} this is: no more of it is pulled. */
+export function nextOffsetIn(image: Iterable<Uint8Array>): number {
+  const source = new PieceSource(image);
+  // Its length, and the first of its numbers: see `#writeCounters`.
+  const head = source.take(IMAGE_LENGTH_BYTES + 3 * NUMBER_BYTES);
+  assert(head !== undefined, "a state's image is whole");
+  const numbers = new ImageReader(head.subarray(IMAGE_LENGTH_BYTES));
+  assert(numbers.number() === IMAGE_VERSION, "a state's image is of a known version");
+  numbers.number();
+  return numbers.number();
 }
 
 function* sessionRows(rows: ReadonlyMap<string, Uint8Array>): Generator<[number, Uint8Array]> {

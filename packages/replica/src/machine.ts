@@ -10,6 +10,14 @@ export interface RecordBatch {
   readonly timestamp: number;
 }
 
+/** A state, by what it follows from: all entries up to one, and so all records before one. */
+export interface StatePosition {
+  /** Of the last entry. */
+  readonly index: number;
+  /** Of the record that comes next. */
+  readonly offset: number;
+}
+
 /**
  * Every replica calls these in the same order with the same bytes, and has to come to the same
  * state: no clock, no chance, nothing from outside. What is thrown stops the replica; a command
@@ -39,6 +47,27 @@ export interface Machine {
    * Replaces the state by what `snapshot` gave; nothing at all stands for the empty state. It runs
    * to its end in one turn, when a node opens, or was too far behind: with gigabytes, open the
    * replica in a worker thread.
+   *
+   * @param position - What the state follows from. Files of the application's own that do not go
+   *   as far, see {@link covers}, begin anew there.
    */
-  restore(chunks: Iterable<Uint8Array>): void;
+  restore(chunks: Iterable<Uint8Array>, position: StatePosition): void;
+
+  /**
+   * Whether files of the application's own, which follow from what was applied and are no part of
+   * `snapshot`, go as far as a state: whether they hold what follows from every record before it
+   * that is in the log. What is not on the disk does not count. Default: always, as there are no
+   * such files.
+   *
+   * Asked while a node opens, of each state that it could start from, the newest first; the first
+   * yes is taken. Behind the oldest one this node's log begins: it is asked of last, and taken
+   * whatever the answer is. So the node starts from the state that was asked of last. What follows
+   * in the log is applied again, and need not be what it was before, as a node may have lost the
+   * end of its log: files that go further have to be cut back. A checkpoint that is started from is
+   * not restored.
+   *
+   * A state that a leader sends is restored unasked. If the node stops at once, its log may yet be
+   * the former one, and then it is asked of the states in that.
+   */
+  covers?(position: StatePosition): boolean;
 }

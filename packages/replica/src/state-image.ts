@@ -7,7 +7,7 @@
 
 import { assert } from "@quorumlog/std";
 
-const NUMBER_BYTES = 8;
+export const NUMBER_BYTES = 8;
 const FIRST_BYTES = 4096;
 
 export class ImageWriter {

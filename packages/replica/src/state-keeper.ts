@@ -16,7 +16,7 @@ import type { Checkpoint, CheckpointPosition } from "./checkpoint.ts";
 import { Checkpointer, isContinued } from "./checkpointer.ts";
 import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
 import { FOUNDING_INDEX } from "./founding.ts";
-import { type CommandResult, GroupState } from "./group-state.ts";
+import { type CommandResult, GroupState, nextOffsetIn } from "./group-state.ts";
 import type { Machine } from "./machine.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
@@ -83,7 +83,8 @@ export class StateKeeper {
   #baseOffset = 0;
 
   /**
-   * Restores the newest state that is kept and sound: that of the checkpoint, or of a snapshot.
+   * Restores the newest state that is kept and sound, and that the application's own files go as
+   * far as: that of the checkpoint, or of a snapshot.
    *
    * @throws ReplicaError `FAILED`, SnapshotError
    */
@@ -96,7 +97,7 @@ export class StateKeeper {
     for (const { index, error } of init.snapshots.damaged()) this.#onSnapshotFailed(index, error);
     this.#state = new GroupState(init.machine);
     const checkpointed = this.#restoreCheckpoint(init.kept, init.hasLost === true);
-    const { index, term, configuration } = checkpointed ?? this.#restoreSnapshot();
+    const { index, term, configuration } = checkpointed ?? this.#restoreSnapshot(init.kept);
     this.#appliedIndex = index;
     this.#appliedTerm = term;
     this.#configuration = configuration;
@@ -195,7 +196,8 @@ export class StateKeeper {
   install(snapshot: Snapshot, hasFile: boolean): void {
     const { lastIncludedIndex: index, lastIncludedTerm: term, configuration } = snapshot;
     const state = new GroupState(this.#machine);
-    this.#restore(state, hasFile ? index : undefined);
+    if (hasFile) this.#restore(state, index);
+    else state.restore([], index);
     this.#resetCount += 1;
     this.#forgetWishes(index);
     this.#state = state;
@@ -219,7 +221,7 @@ export class StateKeeper {
     this.#appliedTerm = term;
   }
 
-  /** @returns `undefined` if there is none that the log goes on from, or it is damaged. */
+  /** @returns `undefined` if there is none to go on from, or it is damaged. */
   #restoreCheckpoint(kept: OpenCheckpoint | undefined, hasLost: boolean): Start | undefined {
     const position = kept?.position;
     if (kept === undefined || position === undefined) return undefined;
@@ -228,13 +230,21 @@ export class StateKeeper {
     if (rows === undefined) return undefined;
     this.#state.restoreRows(rows);
     const { index, term } = position;
+    if (!this.#isCovered(index, this.#state.nextOffset)) {
+      this.#state = new GroupState(this.#machine);
+      return undefined;
+    }
     const decoded = decodeConfiguration(position.configuration);
     return { index, term, configuration: required(decoded, "a checkpoint names its members") };
   }
 
-  #restoreSnapshot(): Start {
+  #restoreSnapshot(kept: OpenCheckpoint | undefined): Start {
     const newest = this.#newestUsable();
-    this.#restore(this.#state, newest?.index);
+    if (newest === undefined) this.#state.restore([], this.#log.base().index);
+    else this.#restore(this.#state, newest.index);
+    // What it kept, if it was not gone on from, is of another entry: no change goes on top of that.
+    if (kept !== undefined)
+      assert(kept.checkpoint.isWhole, "restore replaces all that the checkpoint keeps");
     if (newest !== undefined) return newest;
     const { index, term, configuration: bytes } = this.#log.base();
     const decoded = decodeConfiguration(bytes);
@@ -243,7 +253,8 @@ export class StateKeeper {
 
   /**
    * What the log needs no more of is what a snapshot covers: so each one from its base on will do,
-   * with more or less of the log to be applied to it.
+   * with more or less of the log to be applied to it. That at the base is taken whatever files the
+   * application has: what they lack before it is in no log any more.
    */
   #newestUsable(): SnapshotMeta | undefined {
     const base = this.#log.base();
@@ -254,12 +265,16 @@ export class StateKeeper {
       .filter(({ index, term }) => index >= base.index && this.#log.term(index) === term);
     // Read twice, so that no machine is given half a state.
     for (const meta of usable.toReversed()) {
+      if (!this.#isSnapshotCovered(meta) && meta.index > base.index) continue;
       const error = this.#snapshots.verify(meta.index);
       if (error === undefined) return meta;
       damage = error;
       this.#onSnapshotFailed(meta.index, error);
     }
-    if (base.index <= FOUNDING_INDEX) return undefined;
+    if (base.index <= FOUNDING_INDEX) {
+      this.#isCovered(base.index, 0);
+      return undefined;
+    }
     const what = damage === undefined ? "is missing" : `is not sound: ${damage.message}`;
     throw new ReplicaError(
       "FAILED",
@@ -268,15 +283,34 @@ export class StateKeeper {
     );
   }
 
-  /** @param index - Of a snapshot; `undefined` for the empty state. */
-  #restore(state: GroupState, index: number | undefined): void {
-    if (index === undefined) {
-      state.restore([]);
-      return;
+  /** Whether what the application keeps itself goes as far; it need not keep anything. */
+  #isCovered(index: number, offset: number): boolean {
+    return this.#machine?.covers?.({ index, offset }) ?? true;
+  }
+
+  #isSnapshotCovered({ index }: SnapshotMeta): boolean {
+    if (this.#machine?.covers === undefined) return true;
+    try {
+      return this.#isCovered(index, this.#read(index, nextOffsetIn));
+    } catch (error) {
+      if (!(error instanceof SnapshotError) || error.code !== "SNAPSHOT_CORRUPT") throw error;
+      // It is verified next, and then listed among those that are damaged.
+      return true;
     }
+  }
+
+  /** @param index - Of a snapshot. */
+  #restore(state: GroupState, index: number): void {
+    this.#read(index, (chunks) => {
+      state.restore(chunks, index);
+    });
+  }
+
+  /** @throws SnapshotError */
+  #read<T>(index: number, take: (chunks: Iterable<Uint8Array>) => T): T {
     const reader = required(this.#snapshots.openReader(index), "a snapshot in use is kept");
     try {
-      state.restore(
+      return take(
         (function* chunks() {
           for (let chunk = reader.next(); chunk !== undefined; chunk = reader.next()) yield chunk;
         })(),

@@ -4,18 +4,20 @@
  */
 
 import type { Environment } from "./environment.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, StatePosition } from "./machine.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
 
 /** So long nothing else happens, heartbeats neither. */
 const SLOW_MS = 100;
+
+type Watch = <T>(name: string, run: () => T) => T;
 
 export function watchedMachine(
   machine: Machine,
   environment: Environment,
   onEvent: ReplicaEventListener,
 ): Machine {
-  const watch = <T>(name: string, run: () => T): T => {
+  const watch: Watch = (name, run) => {
     const startedAt = environment.now();
     const value = run();
     const milliseconds = Math.round(environment.now() - startedAt);
@@ -24,6 +26,7 @@ export function watchedMachine(
   };
   return {
     ...(machine.copiesRecords === true ? { copiesRecords: true } : {}),
+    ...(machine.covers === undefined ? {} : { covers: (at) => covers(machine, at, watch) }),
     apply: (batch) => {
       const answers = watch("apply", () => machine.apply(batch));
       demandAnswers(answers, batch.records.length);
@@ -33,12 +36,19 @@ export function watchedMachine(
       const pieces = watch("snapshot", () => machine.snapshot());
       return eachBy(pieces, (next) => watch("snapshot", next));
     },
-    restore: (chunks) => {
+    restore: (chunks, position) => {
       watch("restore", () => {
-        machine.restore(chunks);
+        machine.restore(chunks, position);
       });
     },
   };
+}
+
+/** A promise would pass for a yes. @throws TypeError */
+function covers(machine: Machine, position: StatePosition, watch: Watch): boolean {
+  const answer: unknown = watch("covers", () => machine.covers?.(position));
+  if (typeof answer === "boolean") return answer;
+  throw new TypeError("covers of the state machine has to return true or false");
 }
 
 /** The same pieces, each of which is pulled by `pull`: a generator works as it is asked. */

@@ -242,7 +242,7 @@ describe("a snapshot", () => {
     busy(origin);
     const copy = new Applied(new Counter());
 
-    copy.state.restore([...origin.state.image()]);
+    copy.state.restore([...origin.state.image()], 9);
     copy.index = origin.index;
 
     const more = [
@@ -275,7 +275,7 @@ describe("a snapshot", () => {
     const calls = sequences.map((sequence) => records(["a"], { sessionId: 1, sequence }));
     whole.apply(calls);
     const restored = new Applied();
-    restored.state.restore([...whole.state.image()]);
+    restored.state.restore([...whole.state.image()], 9);
 
     expect(restored.apply(calls)).toEqual(sequences.map((_, i) => appended(i, 1, true)));
   });
@@ -285,7 +285,7 @@ describe("a snapshot", () => {
     machine.count = 5;
     const log = new Applied(machine);
 
-    log.state.restore([]);
+    log.state.restore([], 1);
 
     expect({ count: machine.count, next: log.state.nextOffset }).toEqual({ count: 0, next: 0 });
   });

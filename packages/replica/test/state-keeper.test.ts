@@ -419,7 +419,7 @@ describe("the state of an application", () => {
     };
     const image = Buffer.concat([...new GroupState(machine).image()]);
 
-    new GroupState(machine).restore(chunks(image));
+    new GroupState(machine).restore(chunks(image), 9);
 
     expect(seen.length).toBeGreaterThan(45);
     expect(seen[0]).toBeLessThan(1_000);
