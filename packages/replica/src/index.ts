@@ -1,14 +1,16 @@
 // What an application imports.
 export { ReplicatedLog } from "./replicated-log.ts";
-export type {
-  AppendAck,
-  AppendOptions,
-  LogOptions,
-  ReadOptions,
-  SessionOptions,
-} from "./replicated-log.ts";
-export { type ExecuteOptions, ReplicatedStateMachine } from "./replicated-state-machine.ts";
-export type { Machine, RecordBatch } from "./machine.ts";
+export type { AppendAck, AppendOptions, LogOptions, SessionOptions } from "./replicated-log.ts";
+export type { ReadOptions, TailOptions } from "./retained-log.ts";
+export {
+  type CommandsAccepted,
+  type CommandsApplied,
+  type ExecuteOptions,
+  type MachineOptions,
+  ReplicatedStateMachine,
+  type SubmitOptions,
+} from "./replicated-state-machine.ts";
+export type { Machine, RecordBatch, StatePosition } from "./machine.ts";
 export {
   type Checkpoint,
   type CheckpointCut,

@@ -6,9 +6,15 @@
 
 import { parseTransportOptions, TransportOptionsError } from "@quorumlog/transport";
 import { parseFlush } from "./flush-mode.ts";
+import type { Machine } from "./machine.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { isAddress } from "./peer-directory.ts";
-import { parseRetention, parseTuning, ReplicaOptionsError } from "./replica-options.ts";
+import {
+  parseMachineRetention,
+  parseRetention,
+  parseTuning,
+  ReplicaOptionsError,
+} from "./replica-options.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => string | undefined;
@@ -55,6 +61,13 @@ const CHECKS: { readonly [K in keyof Required<NodeOptions> | "retention"]: Check
   fileSystem: object,
   environment: object,
 };
+const MACHINE_CHECKS: typeof CHECKS = {
+  ...CHECKS,
+  retention: (value) =>
+    value === "compact" || value === "keep" || isObject(value)
+      ? undefined
+      : `${said(value)} is neither "compact" nor "keep" nor limits`,
+};
 const REQUIRED = ["directory", "nodeId", "peers"] as const;
 
 /** @throws ReplicaOptionsError with whatever does not fit. */
@@ -62,12 +75,11 @@ export function demandNodeOptions(options: NodeOptions, kind: "log" | "machine")
   const given: unknown = options;
   if (!isObject(given)) throw new ReplicaOptionsError(["options: not an object"]);
   const problems: string[] = [];
-  const isKnown = (key: string): boolean =>
-    Object.hasOwn(CHECKS, key) && (kind === "log" || key !== "retention");
+  const checks = kind === "log" ? CHECKS : MACHINE_CHECKS;
   for (const [key, value] of Object.entries(given)) {
-    if (!isKnown(key)) problems.push(`${key}: unknown option`);
+    if (!Object.hasOwn(checks, key)) problems.push(`${key}: unknown option`);
     else if (value !== undefined) {
-      const problem = CHECKS[key as keyof typeof CHECKS](value);
+      const problem = checks[key as keyof typeof CHECKS](value);
       if (problem !== undefined) problems.push(`${key}: ${problem}`);
     }
   }
@@ -79,7 +91,7 @@ export function demandNodeOptions(options: NodeOptions, kind: "log" | "machine")
     ...transportProblems(given),
   );
   // What may be forgotten is measured by the tuning, which has to be sound for that.
-  if (problems.length === 0) problems.push(...problemsOf(() => retentionOf(options, given)));
+  if (problems.length === 0) problems.push(...problemsOf(() => retentionOf(given, kind)));
   if (problems.length > 0) throw new ReplicaOptionsError(problems);
 }
 
@@ -87,10 +99,17 @@ export function demandNodeOptions(options: NodeOptions, kind: "log" | "machine")
 export function demandMachine(machine: unknown): void {
   const problem = withMethods(machine, ["apply", "snapshot", "restore"]);
   if (problem !== undefined) throw new ReplicaOptionsError([`machine: ${problem}`]);
+  const { covers } = machine as Partial<Machine>;
+  if (covers !== undefined && typeof covers !== "function")
+    throw new ReplicaOptionsError(["machine: covers is not a function"]);
 }
 
-function retentionOf({ tuning }: NodeOptions, { retention }: Given): unknown {
-  return parseRetention(retention as Given | undefined, parseTuning(tuning));
+/** @throws ReplicaOptionsError */
+function retentionOf(given: Given, kind: "log" | "machine"): unknown {
+  const retention = given["retention"] as Given | undefined;
+  const tuning = parseTuning(given["tuning"] as Given | undefined);
+  if (kind === "machine") return parseMachineRetention(retention, tuning);
+  return parseRetention(retention, tuning);
 }
 
 function peerProblems(peers: Given, nodeId: unknown): string[] {

@@ -22,10 +22,22 @@ import { flowControl, notLeader, ReplicaError, type ReplicaErrorDetails } from "
 
 interface ContainerUnderWay {
   readonly term: number;
+  readonly timestamp: number;
   readonly bytes: number;
   readonly calls: readonly AppendCall[];
   /** Some are answered as soon as the container is on this disk. */
   readonly waitsForDisk: boolean;
+}
+
+/** During a leadership transfer. */
+interface ParkedContainer {
+  readonly calls: readonly AppendCall[];
+  readonly timestamp: number;
+}
+
+interface BegunContainer extends ParkedContainer {
+  readonly index: number;
+  readonly term: number;
 }
 
 export interface ProposalLimits {
@@ -47,7 +59,7 @@ export class ProposalDesk {
   #queueBytes = 0;
   #underWayBytes = 0;
   readonly #underWay = new Map<number, ContainerUnderWay>();
-  readonly #parked = new Map<number, AppendCall[]>();
+  readonly #parked = new Map<number, ParkedContainer>();
   /** By how long they may take: each in the order of their deadlines. */
   readonly #byTimeout = new Map<number, AppendCall[]>();
   #lastTimeoutMs = Number.NaN;
@@ -98,12 +110,13 @@ export class ProposalDesk {
     ticket: number,
     result: { readonly firstIndex: number; readonly term: number } | "dropped",
   ): void {
-    const calls = this.#parked.get(ticket);
-    if (calls === undefined) return;
+    const parked = this.#parked.get(ticket);
+    if (parked === undefined) return;
+    const { calls } = parked;
     this.#parked.delete(ticket);
     this.#underWayBytes -= bytesOf(calls);
     if (result === "dropped") this.#refuse(calls, notLeader(this.#core.leaderId));
-    else this.#begin(result.firstIndex, result.term, calls);
+    else this.#begin({ index: result.firstIndex, term: result.term, ...parked });
   }
 
   /** Whether somebody here waits for what becomes of an entry. */
@@ -120,8 +133,10 @@ export class ProposalDesk {
     const container = this.#underWay.get(index);
     if (container === undefined) return;
     this.#end(index, container);
+    const { timestamp } = container;
     container.calls.forEach((call, i) => {
-      if (container.term === term) settle(call, undefined, { index, term, result: results?.[i] });
+      if (container.term === term)
+        settle(call, undefined, { index, term, timestamp, result: results?.[i] });
       else settle(call, lost("not-applied"), undefined);
     });
   }
@@ -137,11 +152,11 @@ export class ProposalDesk {
 
   /** This node leads in `term`, and its log up to here is on its disk. */
   onStable(stableIndex: number, leaderTerm: number): void {
-    for (const [index, { term, calls, waitsForDisk }] of this.#underWay) {
+    for (const [index, { term, timestamp, calls, waitsForDisk }] of this.#underWay) {
       if (index > stableIndex || term !== leaderTerm || !waitsForDisk) continue;
       for (const call of calls)
         if (call.durability === "leader")
-          settle(call, undefined, { index, term, result: undefined });
+          settle(call, undefined, { index, term, timestamp, result: undefined });
     }
   }
 
@@ -180,7 +195,7 @@ export class ProposalDesk {
     for (const call of queued) settle(call, error("not-applied"), undefined);
     for (const { calls } of this.#underWay.values())
       for (const call of calls) settle(call, error("unknown"), undefined);
-    for (const calls of this.#parked.values())
+    for (const { calls } of this.#parked.values())
       for (const call of calls) settle(call, error("unknown"), undefined);
     this.#underWay.clear();
     this.#parked.clear();
@@ -245,10 +260,10 @@ export class ProposalDesk {
     const outcome = this.#core.propose([container], [crc32(container)]);
     if (outcome.status === "appended") {
       this.#memory.adopt(container, outcome.firstIndex);
-      this.#begin(outcome.firstIndex, outcome.term, calls);
+      this.#begin({ index: outcome.firstIndex, term: outcome.term, timestamp, calls });
     } else if (outcome.status === "parked") {
       for (const call of calls) call.state = "underWay";
-      this.#parked.set(outcome.ticket, calls);
+      this.#parked.set(outcome.ticket, { calls, timestamp });
       this.#underWayBytes += bytesOf(calls);
     } else {
       const isOverloaded = outcome.status === "dropped" && outcome.reason === "overloaded";
@@ -256,7 +271,7 @@ export class ProposalDesk {
     }
   }
 
-  #begin(index: number, term: number, calls: readonly AppendCall[]): void {
+  #begin({ index, term, timestamp, calls }: BegunContainer): void {
     // What this node proposed here in an earlier term may yet be committed by another leader.
     const former = this.#underWay.get(index);
     if (former !== undefined) this.#forget(index, former);
@@ -265,9 +280,10 @@ export class ProposalDesk {
     for (const call of calls) {
       if (call.state === "queued") call.state = "underWay";
       if (call.durability === "leader") waitsForDisk = true;
-      if (call.durability === "async") settle(call, undefined, { index, term, result: undefined });
+      if (call.durability === "async")
+        settle(call, undefined, { index, term, timestamp, result: undefined });
     }
-    this.#underWay.set(index, { term, bytes, calls, waitsForDisk });
+    this.#underWay.set(index, { term, timestamp, bytes, calls, waitsForDisk });
     this.#underWayBytes += bytes;
   }
 

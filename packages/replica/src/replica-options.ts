@@ -1,7 +1,7 @@
 /** The options of a replica: parsed once, with every problem in one error. */
 
 import { type RaftOptions, parseRaftOptions } from "@quorumlog/raft";
-import type { Retention } from "./leader-duties.ts";
+import type { Retention, RetentionPolicy } from "./leader-duties.ts";
 
 /** Limits and times; all have defaults. */
 export interface ReplicaTuning {
@@ -134,6 +134,24 @@ function relationProblems(parsed: ReplicaTuning): string[] {
   if (parsed.diskReserveBytes > 0 && parsed.diskReserveBytes < parsed.segmentBytes)
     problems.push("diskReserveBytes: less than segmentBytes, so the next segment would not fit");
   return problems;
+}
+
+/** What may be forgotten of a log, as an application says it. */
+export type RetentionLimits = {
+  readonly bytes?: number;
+  readonly milliseconds?: number;
+};
+
+/** The same of a state machine's log: see `MachineOptions`. */
+export type MachineRetention = "compact" | "keep" | RetentionLimits;
+
+/** @throws ReplicaOptionsError */
+export function parseMachineRetention(
+  input: "compact" | "keep" | Readonly<Record<string, unknown>> | undefined,
+  tuning: ReplicaTuning,
+): RetentionPolicy {
+  if (input === undefined || input === "compact") return "compact";
+  return input === "keep" ? undefined : parseRetention(input, tuning);
 }
 
 /**

@@ -1,29 +1,37 @@
 /** A durable, linearizable log, replicated: what an application imports. */
 
-import { type AppendedAt, demandDurability, type Durability } from "./append-call.ts";
+import {
+  type AppendedAt,
+  demandDurability,
+  type Durability,
+  needsQuorum,
+  type Reached,
+  reachedBy,
+} from "./append-call.ts";
 import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
 import { COMMAND_KIND } from "./container.ts";
+import type { FlushMode } from "./flush-mode.ts";
 import type { Retention } from "./leader-duties.ts";
 import { LogSession } from "./log-session.ts";
 import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.ts";
 import { demandNodeOptions } from "./node-option-problems.ts";
 import { PromisedCall } from "./promised-call.ts";
-import { type LogRecord, type ReadResult, RecordReader } from "./record-reader.ts";
-import { demandNotAborted, ReplicaError } from "./replica-error.ts";
-import { parseRetention, parseTuning } from "./replica-options.ts";
+import type { LogRecord, ReadResult } from "./record-reader.ts";
+import { parseRetention, parseTuning, type RetentionLimits } from "./replica-options.ts";
 import {
   type CallOptions,
   recordsDraft,
   ReplicatedGroup,
   sessionDraft,
 } from "./replicated-group.ts";
+import { type ReadOptions, RetainedLog, type TailOptions } from "./retained-log.ts";
 
 export interface LogOptions extends NodeOptions {
   /**
    * What may be forgotten; default nothing. `bytes`: at least a segment, and `snapshotEveryBytes`;
    * `milliseconds`: at least 1000.
    */
-  readonly retention?: { readonly bytes?: number; readonly milliseconds?: number };
+  readonly retention?: RetentionLimits;
 }
 
 export interface AppendOptions extends CallOptions {
@@ -37,11 +45,7 @@ export interface AppendOptions extends CallOptions {
 export interface AppendAck {
   /** What was reached; more may be reached later, or not. */
   readonly durability: Durability;
-  /**
-   * How well, on the nodes that `durability` names: on their disks; in their kernels, and on their
-   * disks soon after (flush mode `async`); or in the memory of the leader's process alone.
-   */
-  readonly reached: "synced" | "written" | "memory";
+  readonly reached: Reached;
   /** Of the first record; `undefined` below `quorum`. */
   readonly offset: number | undefined;
   /** Of the records of this call. */
@@ -53,11 +57,6 @@ export interface AppendAck {
   readonly isDuplicate: boolean;
 }
 
-export interface ReadOptions {
-  /** Bytes of records; at least one record is read. In `[1, 64 MiB]`, default 1 MiB. */
-  readonly maxBytes?: number;
-}
-
 export interface SessionOptions extends CallOptions {
   /**
    * How long the session may be quiet, by the log's time, in ms; not less than a call may take.
@@ -66,19 +65,13 @@ export interface SessionOptions extends CallOptions {
   readonly idleMs?: number;
 }
 
-const MIB = 1024 * 1024;
-const READ_BYTES_MAX = 64 * MIB;
 const SESSION_IDLE_MS = 3_600_000;
-const TAIL_WAIT_MS = 60_000;
 const NO_SESSION = { sessionId: 0, sequence: 0 };
-/** Of a barrier: it may be there next time. */
-const WAITED_FOR: ReadonlySet<string> = new Set(["TIMEOUT", "NOT_LEADER", "OVERLOADED"]);
 
 export class ReplicatedLog extends ReplicatedGroup {
-  readonly #reader: RecordReader;
+  readonly #retained: RetainedLog;
   readonly #callBytesMax: number;
-  /** By whatever is acknowledged as durable. */
-  readonly #reached: "synced" | "written";
+  readonly #flush: FlushMode | undefined;
 
   private constructor(
     init: NodeParts["init"],
@@ -87,8 +80,16 @@ export class ReplicatedLog extends ReplicatedGroup {
   ) {
     super(init, retention, onClose);
     this.#callBytesMax = init.tuning.callBytesMax;
-    this.#reached = init.flush?.mode === "async" ? "written" : "synced";
-    this.#reader = new RecordReader(this.replica.log, this.replica.keeper);
+    this.#flush = init.flush;
+    this.#retained = new RetainedLog({
+      replica: this.replica,
+      waits: this.waits,
+      demandReadable: () => {
+        this.demandOpen();
+      },
+      readBarrier: (options) => this.readBarrier(options),
+      trimTo: (offset, options) => this.trimTo(offset, options),
+    });
   }
 
   /**
@@ -173,7 +174,7 @@ export class ReplicatedLog extends ReplicatedGroup {
     const { index, term } = at;
     const { draft, durability } = call;
     const count = draft.records.length;
-    const reached = durability === "async" ? "memory" : this.#reached;
+    const reached = reachedBy(durability, this.#flush);
     if (durability !== "quorum")
       return { durability, reached, offset: undefined, count, index, term, isDuplicate: false };
     const { offset, isDuplicate } = demandAppended(at.result, draft.offset);
@@ -188,15 +189,7 @@ export class ReplicatedLog extends ReplicatedGroup {
    *   for what is damaged: the message says whether it is being repaired
    */
   read(from: number, options: ReadOptions = {}): ReadResult {
-    this.demandOpen();
-    const { maxBytes = MIB } = options;
-    demandInteger("from", from, 0, Number.MAX_SAFE_INTEGER);
-    demandInteger("maxBytes", maxBytes, 1, READ_BYTES_MAX);
-    try {
-      return this.#reader.read(from, maxBytes);
-    } catch (error) {
-      throw this.replica.care.explained(error);
-    }
+    return this.#retained.read(from, options);
   }
 
   /**
@@ -207,27 +200,8 @@ export class ReplicatedLog extends ReplicatedGroup {
    * @throws ReplicaError as `read` does; `BEYOND_END` only once this node knows where the end is,
    *   and a minute has passed
    */
-  async *tail(
-    from: number,
-    options: { readonly signal?: AbortSignal; readonly maxBytes?: number } = {},
-  ): AsyncGenerator<LogRecord, void, void> {
-    const { signal, ...read } = options;
-    let next = from;
-    for (;;) {
-      demandNotAborted(signal);
-      // An offset may be known that this node has not applied yet.
-      if (this.#isBeyond(next)) await this.#moreThan(next - 1, signal);
-      if (this.#isBeyond(next) && !(await this.#knowsTheEnd(signal))) continue;
-      const result = this.#readOrDamage(next, read);
-      if (result === undefined) {
-        await this.#repaired(signal);
-        continue;
-      }
-      const { records, nextOffset } = result;
-      for (const record of records) yield record;
-      next = nextOffset;
-      if (records.length === 0) await this.#moreThan(next, signal);
-    }
+  tail(from: number, options: TailOptions = {}): AsyncGenerator<LogRecord, void, void> {
+    return this.#retained.tail(from, options);
   }
 
   /**
@@ -236,59 +210,7 @@ export class ReplicatedLog extends ReplicatedGroup {
    * While a member that is there has yet to get what is to be freed, or the snapshot before it,
    * this waits: up to half of `timeoutMs`.
    */
-  async trim(before: number, options: CallOptions = {}): Promise<void> {
-    demandInteger("before", before, 0, Number.MAX_SAFE_INTEGER);
-    await this.trimTo(before, options);
+  trim(before: number, options: CallOptions = {}): Promise<void> {
+    return this.#retained.trim(before, options);
   }
-
-  #isBeyond(offset: number): boolean {
-    return offset > this.replica.keeper.state.nextOffset;
-  }
-
-  /** @returns false if this node is behind, or alone, and does not get there in time. */
-  async #knowsTheEnd(signal: AbortSignal | undefined): Promise<boolean> {
-    try {
-      await this.readBarrier(signal === undefined ? {} : { signal });
-      return true;
-    } catch (error) {
-      if (!(error instanceof ReplicaError) || !WAITED_FOR.has(error.code)) throw error;
-      return false;
-    }
-  }
-
-  /** @returns `undefined` if what comes next is being repaired. */
-  #readOrDamage(from: number, options: ReadOptions): ReadResult | undefined {
-    try {
-      return this.read(from, options);
-    } catch (error) {
-      if (this.replica.care.onDamage(error)) return undefined;
-      throw error;
-    }
-  }
-
-  async #repaired(signal: AbortSignal | undefined): Promise<void> {
-    const { damagesRepaired } = this.replica.care.condition();
-    await this.#waitFor(
-      () => this.replica.care.condition().damagesRepaired > damagesRepaired,
-      signal,
-    );
-  }
-
-  async #moreThan(offset: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#waitFor(() => this.replica.keeper.state.nextOffset > offset, signal);
-  }
-
-  /** Until it is so; or for a while. */
-  async #waitFor(isSo: () => boolean, signal: AbortSignal | undefined): Promise<void> {
-    const look = (): true | undefined => (isSo() ? true : undefined);
-    try {
-      await this.waits.until(look, { why: "nothing came", timeoutMs: TAIL_WAIT_MS, signal });
-    } catch (error) {
-      if (!(error instanceof ReplicaError) || error.code !== "TIMEOUT") throw error;
-    }
-  }
-}
-
-function needsQuorum(what: string): ReplicaError {
-  return new ReplicaError("INVALID_ARGUMENT", `durability: ${what} needs quorum`);
 }

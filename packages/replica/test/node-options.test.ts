@@ -23,6 +23,10 @@ const SOUND = {
 };
 const MACHINE: Machine = { apply: () => [], snapshot: () => [], restore: () => undefined };
 
+function given(options: object): never {
+  return { ...SOUND, ...options } as never;
+}
+
 async function problemsOf(run: () => Promise<unknown>): Promise<readonly string[]> {
   const error = await run().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(ReplicaOptionsError);
@@ -95,14 +99,32 @@ test("no options, and no state machine, are told like everything else", async ()
   const none = await problemsOf(() => ReplicatedLog.open(undefined as unknown as LogOptions));
   const noMachine = await problemsOf(() => open(options, undefined as unknown as Machine));
   const halfOne = await problemsOf(() => open(options, half));
-  const retained = await problemsOf(() => open({ ...options, retention: {} } as never, MACHINE));
+  const covering = await problemsOf(() => open(options, { ...MACHINE, covers: true } as never));
 
-  expect([none, noMachine, halfOne, retained]).toEqual([
+  expect([none, noMachine, halfOne, covering]).toEqual([
     ["options: not an object"],
     ["machine: not an object"],
     ["machine: has no snapshot, restore"],
-    ["retention: unknown option"],
+    ["machine: covers is not a function"],
   ]);
+});
+
+test("what may be forgotten of a state machine's log has more to it than of a log", async () => {
+  const machine = (options: object): Promise<readonly string[]> =>
+    problemsOf(() => ReplicatedStateMachine.open(given(options), MACHINE));
+
+  const word = await machine({ retention: "all", nodeId: 0 });
+  const words = await machine({ retention: "keep", nodeId: 0 });
+  const limits = await machine({ retention: { bytes: 1, days: 3 } });
+  const ofLog = await problemsOf(() => ReplicatedLog.open(given({ retention: "keep" })));
+
+  // The other option that is wrong is told at once.
+  expect(word).toContain('retention: "all" is neither "compact" nor "keep" nor limits');
+  expect(word.filter((problem) => problem.startsWith("nodeId"))).toHaveLength(1);
+  expect(words.filter((problem) => problem.startsWith("retention"))).toEqual([]);
+  expect(limits).toContain("retention.days: unknown option");
+  expect(limits).toContain("retention.bytes: less than segmentBytes");
+  expect(ofLog).toEqual(["retention: not an object"]);
 });
 
 test("a wrong token is told on both sides, and where nobody listens", async () => {

@@ -50,6 +50,49 @@ describe("one node", PATIENT, () => {
     expectModel(second, 1);
   });
 
+  test("with files that are behind starts from before, and keeps what that gives", async () => {
+    const nodes = new TableNodes([1], { snapshotEveryBytes: 65_536 });
+    const first = await nodes.open(1, "lmdb", { coveredOffset: 0 });
+    await first.group.leader();
+    await executeMany(first, 500);
+    await first.group.snapshot();
+    await executeMany(first, 100);
+    await first.kill();
+
+    const second = await nodes.open(1, "lmdb", { coveredOffset: 499 });
+    await second.group.leader();
+    await second.group.readBarrier();
+    const from = second.machine.asked.at(-1) ?? 600;
+    expect(second.machine.asked[0]).toBe(600);
+    expect(from).toBeLessThan(500);
+    expectModel(second, 600);
+    expect(second.machine.appliedCount).toBe(600 - from);
+    await executeMany(second, 10);
+    await second.kill();
+
+    const third = await nodes.open(1, "lmdb", { coveredOffset: 610 });
+    await third.group.leader();
+    expect(third.machine.asked).toEqual([610]);
+    expect(third.machine.appliedCount).toBe(0);
+    expectModel(third, 610);
+  });
+
+  test("with files that are lost applies each record once more", async () => {
+    const nodes = new TableNodes([1]);
+    const first = await nodes.open(1, "lmdb", { coveredOffset: 0 });
+    await first.group.leader();
+    await executeMany(first, 300);
+    await first.kill();
+
+    const second = await nodes.open(1, "lmdb", { coveredOffset: -1 });
+    await second.group.leader();
+    await second.group.readBarrier();
+
+    expect(second.machine.asked).toEqual([300, 0]);
+    expect(second.machine.appliedCount).toBe(300);
+    expectModel(second, 300);
+  });
+
   test("may come with the other kind of tables, and back again", async () => {
     const nodes = new TableNodes([1]);
     for (const [i, kind] of (["lmdb", "memory", "lmdb", "memory"] as const).entries()) {

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Machine, RecordBatch } from "@quorumlog/replica";
+import type { Machine, RecordBatch, StatePosition } from "@quorumlog/replica";
 import { jsonCodec, type Tables } from "../../src/index.ts";
 
 export const COUNTING_TABLES: readonly string[] = ["counts", "rows"];
@@ -25,10 +25,15 @@ export class CountingMachine implements Machine {
   readonly tables: Tables;
   /** Since the process began. */
   appliedCount = 0;
+  /** Up to which offset files of its own would go. */
+  readonly coveredOffset: number;
+  /** Offsets of states. */
+  readonly asked: number[] = [];
   #failingCount = Number.POSITIVE_INFINITY;
 
-  constructor(tables: Tables) {
+  constructor(tables: Tables, coveredOffset: number = Number.POSITIVE_INFINITY) {
     this.tables = tables;
+    this.coveredOffset = coveredOffset;
   }
 
   /** How many records there were, as the state itself says. */
@@ -61,6 +66,11 @@ export class CountingMachine implements Machine {
 
   restore(chunks: Iterable<Uint8Array>): void {
     this.tables.restore(chunks);
+  }
+
+  covers({ offset }: StatePosition): boolean {
+    this.asked.push(offset);
+    return offset <= this.coveredOffset;
   }
 
   /** Each row, as a short text. */

@@ -53,12 +53,13 @@ export class TableNodes {
   async open(
     nodeId: number,
     kind: TableKind,
-    options: LmdbTablesOptions & { readonly join?: boolean } = {},
+    options: LmdbTablesOptions & { readonly join?: boolean; readonly coveredOffset?: number } = {},
   ): Promise<TableNode> {
     const directory = this.directory(nodeId);
     const lmdb = kind === "lmdb" ? new LmdbTables(COUNTING_TABLES, options) : undefined;
     const checkpoint = lmdb === undefined ? undefined : new LaggingCheckpoint(lmdb);
-    const machine = new CountingMachine(lmdb ?? new MemoryTables(COUNTING_TABLES));
+    const tables = lmdb ?? new MemoryTables(COUNTING_TABLES);
+    const machine = new CountingMachine(tables, options.coveredOffset);
     const transport = this.#network.transport({ nodeId, incarnation: 1 });
     const events: ReplicaEvent[] = [];
     const group = await ReplicatedStateMachine.open(
@@ -70,6 +71,8 @@ export class TableNodes {
         peers: this.#peers,
         transport,
         tuning: this.#tuning,
+        // Files of its own are made again of a log that is kept.
+        retention: options.coveredOffset === undefined ? "compact" : "keep",
         onEvent: (event) => events.push(event),
         ...(checkpoint === undefined ? {} : { checkpoint }),
       },
