@@ -31,4 +31,6 @@ class NumberReader extends protobuf.BufferReader {
 
 const util = Object.create(protobuf.util, { Long: { value: undefined } });
 
+// Generated code imports it so.
+// oxlint-disable-next-line import/no-default-export
 export default { ...protobuf, Reader: NumberReader, util, roots: {} };
