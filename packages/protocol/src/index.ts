@@ -58,3 +58,11 @@ export {
   type RpcServerOptions,
   type RpcTls,
 } from "./rpc-server.ts";
+
+// The streams of calls, for those who handle them or make them.
+export type {
+  ClientDuplexStream,
+  ClientReadableStream,
+  ServerDuplexStream,
+  ServerWritableStream,
+} from "@grpc/grpc-js";

@@ -46,6 +46,7 @@ export const ERROR_TRAITS = {
   STALE_EPOCH: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
   NOT_ASSIGNED: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
   MEMBERSHIP_REFUSED: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
+  REPLACED: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
   TOO_MANY: { ...refused, grpcStatus: status.RESOURCE_EXHAUSTED },
   UNAUTHENTICATED: { ...refused, grpcStatus: status.UNAUTHENTICATED },
   // Somebody else can do it.
