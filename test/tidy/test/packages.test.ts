@@ -7,6 +7,7 @@ import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
 /** What each package may import. A package that is missing here has no place in the graph yet. */
 const GRAPH: Readonly<Record<string, readonly string[]>> = {
   log: ["std"],
+  nameserver: ["protocol", "std", "transport"],
   protocol: ["std"],
   raft: ["std"],
   replica: ["log", "raft", "std", "transport"],
@@ -24,6 +25,7 @@ const FOREIGN: Readonly<Record<string, readonly string[]>> = {
 /** Packages that know what machine they run on; the others are pure. */
 const PLATFORM: ReadonlySet<string> = new Set([
   "log",
+  "nameserver",
   "protocol",
   "replica",
   "tables",
@@ -37,6 +39,11 @@ const sources = filesEndingIn(".ts");
 function isForeign(name: string, specifier: string): boolean {
   const libraries = FOREIGN[name] ?? [];
   return libraries.some((library) => `${specifier}/`.startsWith(`${library}/`));
+}
+
+/** A package, or the messages that it has the codecs of. */
+function isOf(name: string, specifier: string): boolean {
+  return specifier === SCOPE + name || specifier === `${SCOPE}${name}/messages`;
 }
 
 test("every package has a place in the graph, and the graph names no other", () => {
@@ -61,7 +68,7 @@ describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
       importsOf(text)
         .filter(({ specifier }) => !specifier.startsWith("."))
         .filter(({ specifier }) => !(PLATFORM.has(name) && specifier.startsWith("node:")))
-        .filter(({ specifier }) => !allowed.some((other) => specifier === SCOPE + other))
+        .filter(({ specifier }) => !allowed.some((other) => isOf(other, specifier)))
         .filter(({ specifier }) => !isForeign(name, specifier))
         // A test kit may stand on the kits below it.
         .filter(

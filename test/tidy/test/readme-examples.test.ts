@@ -30,6 +30,10 @@ async function atFreePorts(code: string): Promise<string> {
 test.each([
   ["log", "durable up to 1\nclosed\n"],
   ["transport", "up 2\nfrom 1 hello\nclosed\n"],
+  [
+    "nameserver",
+    "broker-a is led by node 1 at orders-1.example:7301, term 5\nno queue of orders is lost\n",
+  ],
   ["tables", "[ [ 'log', 2 ], [ 'table', 1 ] ]\n"],
   [
     "replica",

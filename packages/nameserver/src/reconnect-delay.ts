@@ -1,0 +1,16 @@
+/** Chance, so that those who have lost the same server do not all come back in the same instant. */
+
+export interface ReconnectBounds {
+  /** In milliseconds; default 100. */
+  readonly reconnectMsMin?: number;
+  /** In milliseconds; default 500: a server that comes back empty knows everything soon. */
+  readonly reconnectMsMax?: number;
+}
+
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 500;
+
+export function reconnectDelayMs(bounds: ReconnectBounds): number {
+  const { reconnectMsMin: min = RECONNECT_MS_MIN, reconnectMsMax: max = RECONNECT_MS_MAX } = bounds;
+  return min + Math.random() * Math.max(0, max - min);
+}

@@ -1,0 +1,259 @@
+// Goal: what brokers say reaches watching clients at once, and outlives the NameServers they told.
+// Method: NameServers, brokers' registrations and watches in this process, over real sockets.
+import { OperationError } from "@quorumlog/protocol";
+import { expect, test } from "vitest";
+import { NameServer } from "../src/name-server.ts";
+import type { NameServerEvent } from "../src/name-server-event.ts";
+import { VirtualTime } from "@quorumlog/transport/testing";
+import {
+  metadata,
+  registration,
+  startBroker,
+  startNameServer,
+  startWatch,
+  until,
+  view,
+} from "./kit/registrations.ts";
+
+test("a route carries leader, term and replicas of a group, and the metadata", async () => {
+  const server = await startNameServer();
+  startBroker([server], registration(1, { metadata: metadata(3, "orders") }));
+  startBroker([server], registration(2));
+  startBroker([server], registration(3, { group: view({ voterNodeIds: [1, 2] }) }));
+  const watch = startWatch([server]);
+
+  await until(() => (watch.cluster?.groups[0]?.nodes.length ?? 0) === 3);
+  await watch.ready();
+
+  expect(watch.cluster).toEqual({
+    clusterId: "shop",
+    groups: [
+      {
+        groupId: 1,
+        name: "broker-a",
+        term: 1,
+        leaderNodeId: 1,
+        nodes: [
+          { nodeId: 1, address: "127.0.0.1:20001", isVoter: true },
+          { nodeId: 2, address: "127.0.0.1:20002", isVoter: true },
+          { nodeId: 3, address: "127.0.0.1:20003", isVoter: true },
+        ],
+      },
+    ],
+    metadata: metadata(3, "orders"),
+  });
+});
+
+test("a new leader is told within 50 ms, without the metadata that are known", async () => {
+  const server = await startNameServer();
+  startBroker([server], registration(1, { metadata: metadata(3, "orders") }));
+  const second = startBroker([server], registration(2));
+  const watch = startWatch([server]);
+  await until(() => (watch.cluster?.groups[0]?.nodes.length ?? 0) === 2);
+
+  second.tell({ group: view({ term: 2, leaderNodeId: 2 }) });
+
+  const ms = await until(() => watch.cluster?.groups[0]?.leaderNodeId === 2);
+  expect(ms).toBeLessThan(50);
+  expect(watch.cluster?.metadata).toEqual(metadata(3, "orders"));
+});
+
+test("a topic and a configuration value reach those who watch, newest only", async () => {
+  const server = await startNameServer();
+  const broker = startBroker([server], registration(1, { metadata: metadata(3, "orders") }));
+  const watch = startWatch([server]);
+  const narrow = startWatch([server], { topics: ["stock"] });
+  await Promise.all([watch.ready(), narrow.ready()]);
+
+  broker.tell({ metadata: metadata(4, "orders", "stock") });
+  await until(() => watch.cluster?.metadata?.version === 4);
+  broker.tell({ metadata: metadata(2) });
+  broker.tell({ group: view({ term: 9 }) });
+  await until(() => watch.cluster?.groups[0]?.term === 9);
+
+  expect(watch.cluster?.metadata).toEqual(metadata(4, "orders", "stock"));
+  await until(() => narrow.cluster?.metadata?.version === 4);
+  expect(narrow.cluster?.metadata?.topics.map(({ name }) => name)).toEqual(["stock"]);
+});
+
+test("the end of a stream takes its node off the routes; a client keeps the last one", async () => {
+  const server = await startNameServer();
+  const leader = startBroker([server], registration(1));
+  startBroker([server], registration(2));
+  const watch = startWatch([server]);
+  await until(() => (watch.cluster?.groups[0]?.nodes.length ?? 0) === 2);
+
+  await leader.close();
+  const late = startWatch([server]);
+  await until(() => (late.cluster?.groups[0]?.nodes.length ?? 0) === 1);
+
+  expect(late.cluster?.groups[0]).toMatchObject({ leaderNodeId: 0, nodes: [{ nodeId: 2 }] });
+  expect(watch.cluster?.groups[0]?.leaderNodeId).toBe(1);
+});
+
+test("a node that is silent for too long leaves the routes, and comes back by itself", async () => {
+  const time = new VirtualTime();
+  const events: NameServerEvent[] = [];
+  const onEvent = (event: NameServerEvent): void => {
+    events.push(event);
+  };
+  const server = await startNameServer({}, { scheduler: time, onEvent });
+  const broker = startBroker([server], registration(1));
+  await until(() => broker.upCount === 1);
+
+  time.pass(120_000);
+  expect(events.filter(({ type }) => type === "left")).toEqual([]);
+  time.pass(10_000);
+
+  const left = { type: "left", clusterId: "shop", nodeId: 1, reason: "expired" };
+  expect(events.filter(({ type }) => type === "left")).toEqual([left]);
+  await until(() => broker.upCount === 0);
+  await until(() => broker.upCount === 1);
+});
+
+test("heartbeats keep a node on the routes", async () => {
+  const time = new VirtualTime();
+  const reasons: string[] = [];
+  const server = await startNameServer(
+    {},
+    {
+      scheduler: time,
+      onEvent: (event) => {
+        if (event.type === "left") reasons.push(event.reason);
+      },
+    },
+  );
+  const broker = startBroker([server], registration(1), { heartbeatMs: 10 });
+  await until(() => broker.upCount === 1);
+
+  for (let i = 0; i < 20; i += 1) {
+    time.pass(30_000);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 40);
+    });
+  }
+
+  expect(reasons).toEqual([]);
+});
+
+test("all NameServers are killed, one is back with nothing: all is known in a second", async () => {
+  const servers = [await startNameServer(), await startNameServer()];
+  const options = { metadata: metadata(7, "orders", "stock") };
+  const brokers = [1, 2, 3].map((id) => startBroker(servers, registration(id, options)));
+  const changes: unknown[] = [];
+  const watch = startWatch(servers, {
+    onCluster: (cluster) => {
+      changes.push(cluster);
+    },
+  });
+  await until(() => (watch.cluster?.groups[0]?.nodes.length ?? 0) === 3);
+  await until(() => brokers.every(({ upCount }) => upCount === 2));
+  const before = watch.cluster;
+
+  const [first] = servers as [NameServer, NameServer];
+  await Promise.all(servers.map((server) => server.close()));
+  await new Promise((resolve) => {
+    setTimeout(resolve, 1_500);
+  });
+  expect(watch.cluster).toEqual(before);
+  const back = await startNameServer({ listen: first.address });
+  const fresh = startWatch([back]);
+
+  const ms = await until(() => (fresh.cluster?.groups[0]?.nodes.length ?? 0) === 3);
+  expect(ms).toBeLessThan(1_000);
+  expect(fresh.cluster).toEqual(before);
+  expect(watch.cluster).toEqual(before);
+  brokers[1]?.tell({ group: view({ term: 2, leaderNodeId: 2 }) });
+  const told = await until(() => watch.cluster?.groups[0]?.leaderNodeId === 2);
+  expect(told).toBeLessThan(1_000);
+});
+
+test("of two streams of one node the newest stays, and the other one is told", async () => {
+  const server = await startNameServer();
+  const errors: string[] = [];
+  startBroker([server], registration(1), {
+    onEvent: (event) => {
+      if (event.type === "nameServerDown") errors.push(event.error.code);
+    },
+  });
+  const watch = startWatch([server]);
+  await watch.ready();
+
+  const other = startBroker([server], registration(1, { address: "127.0.0.1:30001" }));
+
+  await until(() => other.upCount === 1 && errors.length === 1);
+  expect(errors).toEqual(["REPLACED"]);
+  const addressOf = () => watch.cluster?.groups[0]?.nodes[0]?.address;
+  await until(() => addressOf() === "127.0.0.1:30001");
+});
+
+test("several clusters are kept apart; a client of one of several says of which", async () => {
+  const server = await startNameServer();
+  startBroker([server], registration(1));
+  const shop = startWatch([server]);
+  await shop.ready();
+  startBroker([server], registration(1, { clusterId: "bank" }));
+  const bank = startWatch([server], { clusterId: "bank" });
+
+  expect((await bank.ready()).clusterId).toBe("bank");
+  const codes: string[] = [];
+  startWatch([server], {
+    onEvent: (event) => {
+      if (event.type === "nameServerDown") codes.push(event.error.code);
+    },
+  });
+  await until(() => codes.length > 0);
+  expect(codes[0]).toBe("INVALID_ARGUMENT");
+  expect(shop.cluster?.clusterId).toBe("shop");
+});
+
+test("a NameServer of one cluster refuses another one's nodes and clients, by name", async () => {
+  const server = await startNameServer({ clusterId: "bank" });
+  const messages: string[] = [];
+  const onEvent = (event: { type: string; error?: OperationError }): void => {
+    if (event.error !== undefined) messages.push(event.error.message);
+  };
+
+  startBroker([server], registration(1), { onEvent });
+  await until(() => messages.length === 1);
+  const watch = startWatch([server], { clusterId: "shop", onEvent });
+  await until(() => messages.length >= 2);
+
+  expect(messages[0]).toBe("cluster_id: this NameServer serves cluster bank, not shop");
+  await expect(watch.refresh()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+});
+
+test("a watch goes on to the next NameServer, and keeps what it knows without any", async () => {
+  const servers = [await startNameServer(), await startNameServer()];
+  const broker = startBroker(servers, registration(1));
+  await until(() => broker.upCount === 2);
+  const up: string[] = [];
+  const watch = startWatch(servers, {
+    onEvent: (event) => {
+      if (event.type === "nameServerUp") up.push(event.nameServer);
+    },
+  });
+  await until(() => up.length === 1);
+
+  const watched = servers.find(({ address }) => address === up[0]);
+  const other = servers.find((server) => server !== watched);
+  await watched?.close();
+  await until(() => up.length === 2);
+  broker.tell({ group: view({ term: 4 }) });
+  await until(() => watch.cluster?.groups[0]?.term === 4);
+  await other?.close();
+
+  await expect(watch.refresh()).rejects.toBeInstanceOf(OperationError);
+  expect((await watch.ready()).groups[0]?.term).toBe(4);
+});
+
+test("what does not fit is said before anything listens", async () => {
+  const open = NameServer.open({ listen: "127.0.0.1:0", scanMs: 0, clusterId: "\u0000" });
+
+  await expect(open).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    problems: [{ field: "scanMs" }, { field: "clusterId" }],
+  });
+  const nowhere = NameServer.open({ listen: "nowhere" });
+  await expect(nowhere).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+});
