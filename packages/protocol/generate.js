@@ -1,12 +1,20 @@
 /**
  * Makes the codecs of `proto/`: `generated/messages.js` and its types. Run by `npm run generate`;
- * what it makes is not in the repository.
+ * what it makes is not in the repository. The sources go along, for reflection: `generated/proto/`.
  *
  * The package's name is left out of the code: `PublishRequest`, not `quorumlog.v1.PublishRequest`.
  * On the wire it is in the names of the services alone, which `src/services.ts` has.
  */
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -32,7 +40,9 @@ try {
     const text = readFileSync(join(sources, name), "utf8");
     writeFileSync(join(copies, FOLDER, name), text.replace(/^package .*;$/mu, ""));
   }
-  mkdirSync(outputs, { recursive: true });
+  rmSync(join(outputs, "proto"), { recursive: true, force: true });
+  mkdirSync(join(outputs, "proto"), { recursive: true });
+  cpSync(sources, join(outputs, "proto", FOLDER), { recursive: true });
   const code = join(outputs, "messages.js");
   const inputs = files.map((name) => join(copies, FOLDER, name));
   await run("pbjs", [...FLAGS.split(" "), "--path", copies, "--out", code, ...inputs]);

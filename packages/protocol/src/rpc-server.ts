@@ -1,4 +1,7 @@
-/** A port that speaks gRPC: it takes services, and lets go of everything when it is closed. */
+/**
+ * A port that speaks gRPC: it takes services, tells of them by health and reflection, and lets go
+ * of everything when it is closed.
+ */
 
 import {
   type handleBidiStreamingCall,
@@ -13,6 +16,7 @@ import {
 } from "@grpc/grpc-js";
 import { InvariantViolation } from "@quorumlog/std";
 import { grpcFailure, OperationError } from "./operation-error.ts";
+import { PortDescription } from "./port-description.ts";
 import type { Method } from "./rpc.ts";
 
 export interface RpcTls {
@@ -71,6 +75,7 @@ const STREAMS_MAX = 1_000;
 export class RpcServer {
   readonly #server: Server;
   readonly #options: RpcServerOptions;
+  readonly #description = new PortDescription();
   #port = 0;
   #closing: Promise<void> | undefined;
 
@@ -99,6 +104,7 @@ export class RpcServer {
     handlers: Handlers<Service>,
   ): void {
     const implementation: Record<string, unknown> = {};
+    for (const { path } of Object.values(service)) this.#description.add(path);
     for (const [name, handler] of Object.entries<Handler<unknown, unknown>>(handlers))
       implementation[name] = this.#implementationOf(handler);
     this.#server.addService(service as unknown as ServiceDefinition, implementation as never);
@@ -107,6 +113,7 @@ export class RpcServer {
   /** @throws OperationError `INVALID_ARGUMENT` if it cannot listen there */
   async open(): Promise<void> {
     const { listen, tls } = this.#options;
+    this.#description.serve(this.#server);
     const credentials =
       tls === undefined
         ? ServerCredentials.createInsecure()
@@ -125,6 +132,7 @@ export class RpcServer {
 
   /** Ends the streams that are still there after a while. Idempotent. */
   close(graceMs = 1_000): Promise<void> {
+    this.#description.stop();
     this.#closing ??= new Promise((resolve) => {
       const force = setTimeout(() => {
         this.#server.forceShutdown();

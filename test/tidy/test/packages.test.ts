@@ -18,7 +18,13 @@ const GRAPH: Readonly<Record<string, readonly string[]>> = {
 
 /** Libraries of others: each has one package that knows of it. */
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
-  protocol: ["@grpc/grpc-js", "protobufjs"],
+  protocol: [
+    "@grpc/grpc-js",
+    "@grpc/proto-loader",
+    "@grpc/reflection",
+    "grpc-health-check",
+    "protobufjs",
+  ],
   tables: ["lmdb"],
 };
 
