@@ -1,0 +1,96 @@
+/** What the services of a broker's port stand on: its replica, and the state it has applied. */
+
+import { OperationError } from "@quorumlog/protocol";
+import type { Command, CommandAnswer } from "@quorumlog/protocol/messages";
+import type { Durability, ReplicatedStateMachine } from "@quorumlog/replica";
+import { operationErrorOf } from "./operation-errors.ts";
+import type { BrokerMachine } from "./state/broker-machine.ts";
+import { commandRecord, parseCommandAnswer } from "./state/command-record.ts";
+
+/** Before it makes sense to ask again who leads. */
+const ELECTION_MS = 20;
+
+/** What became of the records of one call. */
+export interface Submitted {
+  /** One for each; none below `quorum`, where nothing is decided yet. */
+  readonly answers: readonly Uint8Array[];
+  readonly index: number;
+  readonly term: number;
+  readonly reached: "synced" | "written" | "memory";
+}
+
+export interface SubmitOptions {
+  readonly durability?: Durability;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export class BrokerGroup {
+  readonly groupId: number;
+  readonly name: string;
+  readonly replica: ReplicatedStateMachine;
+  readonly machine: BrokerMachine;
+
+  constructor(init: {
+    readonly groupId: number;
+    readonly name: string;
+    readonly replica: ReplicatedStateMachine;
+    readonly machine: BrokerMachine;
+  }) {
+    this.groupId = init.groupId;
+    this.name = init.name;
+    this.replica = init.replica;
+    this.machine = init.machine;
+  }
+
+  get isLeader(): boolean {
+    return this.replica.status().role === "leader";
+  }
+
+  /** @throws OperationError with what became of them */
+  async submit(records: readonly Uint8Array[], options: SubmitOptions = {}): Promise<Submitted> {
+    try {
+      const { values, index, term, reached } = await this.replica.submitAll(records, options);
+      return { answers: values ?? [], index, term, reached };
+    } catch (error) {
+      throw this.operationError(error);
+    }
+  }
+
+  /** @throws OperationError: it was not carried out, or what it says itself */
+  async execute(command: Command.$Properties, options: SubmitOptions = {}): Promise<CommandAnswer> {
+    const { answers } = await this.submit([commandRecord(command)], options);
+    return parseCommandAnswer(answers[0] ?? new Uint8Array());
+  }
+
+  /** What is read behind it is linearizable. */
+  async readBarrier(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.replica.readBarrier(signal === undefined ? {} : { signal });
+    } catch (error) {
+      throw this.operationError(error);
+    }
+  }
+
+  demandLeader(): void {
+    if (!this.isLeader) throw this.notLeader();
+  }
+
+  notLeader(): OperationError {
+    const { leaderId, term } = this.replica.status();
+    const who = leaderId === undefined ? "nobody is known to" : `node ${leaderId} does`;
+    const hint = leaderId === undefined ? undefined : { nodeId: leaderId, address: "" };
+    return new OperationError(
+      "NOT_LEADER",
+      `this node does not lead group ${this.name}: ${who}`,
+      hint === undefined
+        ? { retryAfterMs: ELECTION_MS }
+        : { leader: { groupId: this.groupId, term, ...hint } },
+    );
+  }
+
+  operationError(error: unknown): OperationError {
+    const { leaderId, term } = this.replica.status();
+    return operationErrorOf(error, { groupId: this.groupId, term, leaderId });
+  }
+}

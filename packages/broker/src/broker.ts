@@ -1,0 +1,231 @@
+/**
+ * A node of a broker group: a replica of the group's log, and the port that clients use.
+ *
+ *     client ──gRPC──> services ──> BrokerGroup ──> ReplicatedStateMachine ──> peers, disk
+ *                          └──── reads ──── BrokerMachine <── applied entries ──┘
+ */
+
+import { join } from "node:path";
+import {
+  ADMIN_SERVICE,
+  BROKER_SERVICE,
+  COORDINATOR_SERVICE,
+  NODE_SERVICE,
+  OFFSETS_SERVICE,
+  OperationError,
+  RpcServer,
+} from "@quorumlog/protocol";
+import { nodeFileSystem } from "@quorumlog/log";
+import { BrokerRegistration } from "@quorumlog/nameserver";
+import { type ReplicaEvent, ReplicatedStateMachine } from "@quorumlog/replica";
+import { LmdbTables } from "@quorumlog/tables";
+import { QueueIndex } from "./queue-index/queue-index.ts";
+import { BrokerGroup } from "./broker-group.ts";
+import type { BrokerOptions } from "./broker-options.ts";
+import { AdminService } from "./rpc/admin-service.ts";
+import { CoordinatorService } from "./rpc/coordinator-service.ts";
+import { FetchService } from "./rpc/fetch-service.ts";
+import { groupView, nodeHandlers } from "./rpc/node-service.ts";
+import { offsetsHandlers, queryOffsetsHandler } from "./rpc/offsets-service.ts";
+import { publishHandler } from "./rpc/publish-service.ts";
+import { BrokerMachine, METADATA_GROUP_ID, TABLE_NAMES } from "./state/broker-machine.ts";
+
+const CARE_MS = 100;
+
+export class Broker {
+  readonly group: BrokerGroup;
+  readonly #server: RpcServer;
+  readonly #coordinator: CoordinatorService;
+  readonly #registration: BrokerRegistration;
+  readonly #onDefect: (error: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+  /** What NameServers were told of the group last, as text. */
+  #toldGroup = "";
+  #isLeader = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(init: {
+    readonly group: BrokerGroup;
+    readonly server: RpcServer;
+    readonly coordinator: CoordinatorService;
+    readonly registration: BrokerRegistration;
+    readonly onDefect: (error: unknown) => void;
+  }) {
+    this.#onDefect = init.onDefect;
+    this.#timer = setInterval(() => {
+      this.#care();
+    }, CARE_MS);
+    this.group = init.group;
+    this.#coordinator = init.coordinator;
+    this.#registration = init.registration;
+    this.#server = init.server;
+  }
+
+  /** @throws OperationError, and the errors of `ReplicatedStateMachine.open` */
+  static async open(options: BrokerOptions): Promise<Broker> {
+    const { groupId = METADATA_GROUP_ID, groupName = "broker-a" } = options;
+    const tables = new LmdbTables(TABLE_NAMES);
+    const listeners: Partial<Listeners> = {};
+    const { replica: node } = options;
+    const index = new QueueIndex({
+      fileSystem: node.fileSystem ?? nodeFileSystem,
+      directory: join(node.directory, "queue-index"),
+      onFailure: (error) => options.onIndexFailure?.(error),
+    });
+    const machine = new BrokerMachine({
+      groupId,
+      tables,
+      index,
+      onStored: (keys) => listeners.fetches?.onStored(keys),
+      onMetadata: () => {
+        listeners.fetches?.onMetadata();
+        listeners.admin?.onMetadata();
+        listeners.broker?.onMetadata();
+      },
+      onAssigned: (name) => listeners.coordinator?.onAssigned(name),
+    });
+    const onEvent = (event: ReplicaEvent): void => {
+      options.onEvent?.(event);
+      listeners.broker?.onRole();
+    };
+    const replica = await ReplicatedStateMachine.open(
+      { retention: "keep", ...node, groupId, checkpoint: tables, onEvent },
+      machine,
+    );
+    try {
+      machine.load();
+      const group = new BrokerGroup({ groupId, name: groupName, replica, machine });
+      const server = new RpcServer({
+        listen: options.listen,
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
+        onDefect: options.onDefect,
+      });
+      const fetches = new FetchService(group);
+      const admin = new AdminService(group);
+      const coordinator = new CoordinatorService(group, () => performance.now());
+      server.handle(BROKER_SERVICE, {
+        publish: publishHandler(group),
+        fetch: fetches.handler(),
+        queryOffsets: queryOffsetsHandler(group),
+        queryByKey: { unary: () => notYet("queryByKey") },
+      });
+      server.handle(OFFSETS_SERVICE, offsetsHandlers(group));
+      server.handle(COORDINATOR_SERVICE, coordinator.handlers());
+      server.handle(ADMIN_SERVICE, admin.handlers());
+      server.handle(NODE_SERVICE, nodeHandlers(group, node.clusterId));
+      await server.open();
+      const registration = register(options, { group, port: server.port });
+      const { onDefect } = options;
+      const broker = new Broker({ group, server, coordinator, registration, onDefect });
+      Object.assign(listeners, { fetches, admin, coordinator, broker });
+      broker.onRole();
+      return broker;
+    } catch (error) {
+      await replica.close();
+      throw error;
+    }
+  }
+
+  /** Of the clients' address. */
+  get port(): number {
+    return this.#server.port;
+  }
+
+  /** Hands leadership over, and lets go of everything. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Something may have changed about who leads. @internal */
+  onRole(): void {
+    this.#tellGroup();
+    const { isLeader } = this.group;
+    if (isLeader === this.#isLeader) return;
+    this.#isLeader = isLeader;
+    if (!isLeader) this.#coordinator.onRole(false);
+    else
+      this.#lead().catch((error: unknown) => {
+        // Another one leads by now, or will.
+        if (!(error instanceof OperationError)) this.#onDefect(error);
+      });
+  }
+
+  /** Topics or configuration are others than before. @internal */
+  onMetadata(): void {
+    this.#registration.tell({ metadata: this.group.machine.metadata.view() });
+  }
+
+  /** NameServers hear of a new leader, or other members, at once. */
+  #tellGroup(): void {
+    const view = groupView(this.group);
+    const text = JSON.stringify(view);
+    if (text === this.#toldGroup) return;
+    this.#toldGroup = text;
+    this.#registration.tell({ group: view });
+  }
+
+  /** Once everything that was acknowledged before is applied here. */
+  async #lead(): Promise<void> {
+    await this.group.readBarrier();
+    if (!this.#isLeader) return;
+    this.#coordinator.onRole(true);
+    const { groupId, name } = this.group;
+    // The metadata group is a broker group, too: topics have queues in it.
+    if (groupId === METADATA_GROUP_ID)
+      await this.group.execute({ registerGroup: { groupId, name } });
+  }
+
+  /**
+   * Now and then: what has come to the index goes to its files, and what was trimmed is dropped.
+   */
+  #care(): void {
+    const { machine, replica } = this.group;
+    machine.index.trim(replica.status().firstOffset);
+    machine.index.flush();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#coordinator.close();
+    await this.group.replica.close();
+    await this.#registration.close();
+    await this.#server.close();
+    await new Promise<void>((resolve) => {
+      this.group.machine.index.close(resolve);
+    });
+  }
+}
+
+function register(
+  { advertise, listen, nameServers = [], replica }: BrokerOptions,
+  { group, port }: { readonly group: BrokerGroup; readonly port: number },
+): BrokerRegistration {
+  const host = listen.slice(0, listen.lastIndexOf(":"));
+  return new BrokerRegistration(
+    { nameServers },
+    {
+      clusterId: replica.clusterId,
+      nodeId: replica.nodeId,
+      address: advertise ?? `${host}:${port}`,
+      group: groupView(group),
+      metadata: group.machine.metadata.view(),
+    },
+  );
+}
+
+/** What is told of changes, once it is there. */
+interface Listeners {
+  fetches: FetchService;
+  admin: AdminService;
+  coordinator: CoordinatorService;
+  broker: Broker;
+}
+
+function notYet(what: string): never {
+  throw new OperationError("INVALID_ARGUMENT", `${what} is not served yet`);
+}

@@ -1,0 +1,2 @@
+export { Broker } from "./broker.ts";
+export type { BrokerOptions } from "./broker-options.ts";

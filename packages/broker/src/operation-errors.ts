@@ -1,0 +1,40 @@
+/** What the packages below say went wrong, as it is said to clients. */
+
+import { type ErrorCode, OperationError } from "@quorumlog/protocol";
+import { ReplicaError, type ReplicaErrorCode } from "@quorumlog/replica";
+
+const CODES: Readonly<Partial<Record<ReplicaErrorCode, ErrorCode>>> = {
+  NOT_LEADER: "NOT_LEADER",
+  LEADERSHIP_LOST: "LEADERSHIP_LOST",
+  OVERLOADED: "OVERLOADED",
+  DISK_FULL: "DISK_FULL",
+  TIMEOUT: "TIMEOUT",
+  ABORTED: "ABORTED",
+  INVALID_ARGUMENT: "INVALID_ARGUMENT",
+  MEMBERSHIP_REFUSED: "MEMBERSHIP_REFUSED",
+  CLOSED: "CLOSED",
+  FAILED: "FAILED",
+};
+
+/** Who leads the group, as this node knows. */
+export interface LeaderView {
+  readonly groupId: number;
+  readonly term: number;
+  readonly leaderId: number | undefined;
+}
+
+/** @returns what it is; an error that is none of a replica's is thrown again. */
+export function operationErrorOf(error: unknown, leader: LeaderView): OperationError {
+  if (error instanceof OperationError) return error;
+  if (!(error instanceof ReplicaError)) throw error;
+  const { message, outcome, retryAfterMs } = error;
+  const code = CODES[error.code] ?? "FAILED";
+  const { groupId, term, leaderId } = leader;
+  const hint = { groupId, term, nodeId: error.leaderId ?? leaderId ?? 0, address: "" };
+  return new OperationError(code, message, {
+    outcome,
+    cause: error,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(code === "NOT_LEADER" && hint.nodeId !== 0 ? { leader: hint } : {}),
+  });
+}

@@ -1,0 +1,210 @@
+/**
+ * A stretch of the log as the index knows it: rows in memory, or in a file that is read in parts.
+ */
+
+import type { FileSystem } from "@quorumlog/log";
+import { type QueueKey, queueKey, queueOf, topicIdOf } from "../state/queue-key.ts";
+import type { IndexRow, RowView } from "./index-row.ts";
+import { firstWhere } from "./index-row.ts";
+import type { JournalRow } from "./index-journal.ts";
+import { RowColumns } from "./row-columns.ts";
+import type { RowCache } from "./row-cache.ts";
+import {
+  KEY_BYTES,
+  type KeyEntry,
+  readKeys,
+  readRows,
+  type SpanContent,
+  type SpanEntry,
+  type SpanHead,
+} from "./span-file.ts";
+
+/** A part of the index's files is not what was written there. */
+class IndexDamage extends Error {
+  override readonly name = "IndexDamage";
+}
+
+interface Memory {
+  readonly queues: Map<QueueKey, RowColumns>;
+  readonly keys: KeyEntry[];
+}
+
+interface Sealed {
+  readonly head: SpanHead;
+  readonly entries: ReadonlyMap<QueueKey, SpanEntry>;
+}
+
+export class IndexSpan {
+  readonly firstLogOffset: number;
+  #endLogOffset: number;
+  #rowCount = 0;
+  #memory: Memory | undefined;
+  #sealed: Sealed | undefined;
+  readonly #fileSystem: FileSystem;
+  readonly #cache: RowCache;
+
+  private constructor(init: {
+    readonly firstLogOffset: number;
+    readonly fileSystem: FileSystem;
+    readonly cache: RowCache;
+  }) {
+    this.firstLogOffset = init.firstLogOffset;
+    this.#endLogOffset = init.firstLogOffset;
+    this.#fileSystem = init.fileSystem;
+    this.#cache = init.cache;
+  }
+
+  static begin(firstLogOffset: number, fileSystem: FileSystem, cache: RowCache): IndexSpan {
+    const span = new IndexSpan({ firstLogOffset, fileSystem, cache });
+    span.#memory = { queues: new Map(), keys: [] };
+    return span;
+  }
+
+  static sealed(head: SpanHead, fileSystem: FileSystem, cache: RowCache): IndexSpan {
+    const { firstLogOffset } = head;
+    const span = new IndexSpan({ firstLogOffset, fileSystem, cache });
+    span.onSealed(head);
+    return span;
+  }
+
+  /** Records of the log before it are covered. */
+  get endLogOffset(): number {
+    return this.#endLogOffset;
+  }
+
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  get isInMemory(): boolean {
+    return this.#memory !== undefined;
+  }
+
+  /** Of its file. */
+  get path(): string | undefined {
+    return this.#sealed?.head.path;
+  }
+
+  add({ key, keyHashes, ...row }: JournalRow): void {
+    const { queues, keys } = this.#memory as Memory;
+    let rows = queues.get(key);
+    if (rows === undefined) {
+      rows = RowColumns.empty();
+      queues.set(key, rows);
+    }
+    for (const hash of keyHashes)
+      keys.push({ topicId: topicIdOf(key), hash, queue: queueOf(key), row: rows.count });
+    rows.push(row);
+    this.#rowCount += 1;
+    this.#endLogOffset = row.logOffset + 1;
+  }
+
+  /** Everything before it is applied, whether it left a row or not. */
+  coverTo(endLogOffset: number): void {
+    this.#endLogOffset = Math.max(this.#endLogOffset, endLogOffset);
+  }
+
+  content(): SpanContent {
+    const { queues, keys } = this.#memory as Memory;
+    const { firstLogOffset, endLogOffset } = this;
+    return { firstLogOffset, endLogOffset, queues, keys };
+  }
+
+  /** Its rows are in a file now, and not in memory any more. */
+  onSealed(head: SpanHead): void {
+    const entries = new Map(head.entries.map((entry) => [entry.key, entry]));
+    this.#sealed = { head, entries };
+    this.#endLogOffset = head.endLogOffset;
+    this.#rowCount = head.entries.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    this.#memory = undefined;
+  }
+
+  keys(): IterableIterator<QueueKey> {
+    return this.#memory?.queues.keys() ?? (this.#sealed as Sealed).entries.keys();
+  }
+
+  /** Of a queue that it has rows of, without reading them. */
+  firstOf(key: QueueKey): { readonly baseOffset: number; readonly storeTimestamp: number } {
+    const rows = this.#memory?.queues.get(key);
+    if (rows !== undefined) return rows.row(0);
+    const entry = (this.#sealed as Sealed).entries.get(key) as SpanEntry;
+    return { baseOffset: entry.firstBaseOffset, storeTimestamp: entry.firstTimestamp };
+  }
+
+  /** @throws IndexDamage */
+  rows(key: QueueKey): RowView | undefined {
+    if (this.#memory !== undefined) return this.#memory.queues.get(key);
+    const { head, entries } = this.#sealed as Sealed;
+    const entry = entries.get(key);
+    if (entry === undefined) return undefined;
+    return this.#cache.get(`${head.path}#${key}`, () => {
+      const rows = this.#read((file) => readRows(file, entry));
+      if (rows === undefined) throw new IndexDamage(`rows of ${head.path} are damaged`);
+      return rows;
+    });
+  }
+
+  /** Of the keys of a batch's messages. */
+  hashesOf(key: QueueKey, at: number): number[] {
+    const isOfRow = ({ topicId, queue, row }: KeyEntry): boolean =>
+      row === at && queue === queueOf(key) && topicId === topicIdOf(key);
+    return this.#allKeys()
+      .filter(isOfRow)
+      .map(({ hash }) => hash);
+  }
+
+  /**
+   * Batches that may hold a message of a key, in no particular order.
+   *
+   * @throws IndexDamage
+   */
+  withKey(topicId: number, hash: number): { readonly key: QueueKey; readonly row: IndexRow }[] {
+    const found = this.#keyEntries(topicId, hash);
+    return found.flatMap(({ queue, row }) => {
+      const key = queueKey(topicId, queue);
+      const view = this.rows(key);
+      return view === undefined || row >= view.count ? [] : [{ key, row: view.row(row) }];
+    });
+  }
+
+  #allKeys(): readonly KeyEntry[] {
+    if (this.#memory !== undefined) return this.#memory.keys;
+    const { head } = this.#sealed as Sealed;
+    const bytes = this.#read((file) => readKeys(file, head));
+    if (bytes === undefined) throw new IndexDamage(`keys of ${head.path} are damaged`);
+    return Array.from({ length: head.keyCount }, (_, i) => ({
+      topicId: bytes.readUInt32LE(KEY_BYTES * i),
+      hash: bytes.readUInt32LE(KEY_BYTES * i + 4),
+      queue: bytes.readUInt32LE(KEY_BYTES * i + 8),
+      row: bytes.readUInt32LE(KEY_BYTES * i + 12),
+    }));
+  }
+
+  #keyEntries(topicId: number, hash: number): readonly KeyEntry[] {
+    if (this.#memory !== undefined)
+      return this.#memory.keys.filter((each) => each.topicId === topicId && each.hash === hash);
+    const { head } = this.#sealed as Sealed;
+    if (head.keyCount === 0) return [];
+    const bytes = this.#read((file) => readKeys(file, head));
+    if (bytes === undefined) throw new IndexDamage(`keys of ${head.path} are damaged`);
+    const word = (at: number, number: number): number =>
+      bytes.readUInt32LE(KEY_BYTES * at + 4 * number);
+    const isFrom = (at: number): boolean =>
+      word(at, 0) > topicId || (word(at, 0) === topicId && word(at, 1) >= hash);
+    const entries: KeyEntry[] = [];
+    for (let at = firstWhere(head.keyCount, isFrom); at < head.keyCount; at++) {
+      if (word(at, 0) !== topicId || word(at, 1) !== hash) break;
+      entries.push({ topicId, hash, queue: word(at, 2), row: word(at, 3) });
+    }
+    return entries;
+  }
+
+  #read<T>(read: (file: ReturnType<FileSystem["open"]>) => T): T {
+    const file = this.#fileSystem.open((this.#sealed as Sealed).head.path, "read");
+    try {
+      return read(file);
+    } finally {
+      file.close();
+    }
+  }
+}

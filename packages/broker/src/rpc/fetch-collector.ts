@@ -1,0 +1,145 @@
+/** Gathers what a fetch asks for, out of what is committed and applied on this node. */
+
+import { errorDetail, OperationError, RecordBatch } from "@quorumlog/protocol";
+import type {
+  FetchRequest,
+  QueueBatches,
+  QueuePosition,
+  StoredBatch,
+} from "@quorumlog/protocol/messages";
+import { ReplicaError } from "@quorumlog/replica";
+import type { BrokerGroup } from "../broker-group.ts";
+import type { IndexRow } from "../queue-index/index-row.ts";
+import { type QueueKey, queueKey } from "../state/queue-key.ts";
+
+const FETCH_BYTES = 1024 * 1024;
+const FETCH_BYTES_MAX = 8 * 1024 * 1024;
+
+export interface Collected {
+  readonly queues: readonly QueueBatches.$Properties[];
+  /** Whether there is anything to tell: a batch, an error, or an offset that has moved. */
+  readonly hasNews: boolean;
+}
+
+type Position = QueuePosition.$Properties;
+
+export class FetchCollector {
+  readonly #group: BrokerGroup;
+  /** Which position is first: with little room, the others have their turn later. */
+  #turn = 0;
+
+  constructor(group: BrokerGroup) {
+    this.#group = group;
+  }
+
+  /** The queues that a fetch waits for. */
+  static keysOf(request: FetchRequest): QueueKey[] {
+    return request.positions.map(({ topicId, queue }) => queueKey(topicId ?? 0, queue ?? 0));
+  }
+
+  collect(request: FetchRequest): Collected {
+    const { positions } = request;
+    let left = Math.min(request.bytesMax === 0 ? FETCH_BYTES : request.bytesMax, FETCH_BYTES_MAX);
+    const queues: QueueBatches.$Properties[] = [];
+    let hasBatches = false;
+    this.#turn += 1;
+    for (let i = 0; i < positions.length; i++) {
+      const position = positions[(i + this.#turn) % positions.length] as Position;
+      if (hasBatches && left <= 0) break;
+      const found = this.#collectQueue(position, Math.max(1, left));
+      if (found === undefined) continue;
+      queues.push(found);
+      for (const { batch } of found.batches ?? []) left -= batch?.byteLength ?? 0;
+      hasBatches ||= (found.batches?.length ?? 0) > 0;
+    }
+    return { queues, hasNews: queues.length > 0 };
+  }
+
+  /** @returns `undefined` if there is nothing new. */
+  #collectQueue(position: Position, bytesMax: number): QueueBatches.$Properties | undefined {
+    const { topicId = 0, queue = 0, offset = 0, tags } = position;
+    const place = { topicId, queue };
+    try {
+      const key = this.#demandQueue(topicId ?? 0, queue ?? 0);
+      const { machine } = this.#group;
+      machine.index.trim(this.#group.replica.status().firstOffset);
+      const endOffset = machine.queues.end(key);
+      const firstOffset = machine.index.firstOffset(key) ?? endOffset;
+      const from = offset ?? 0;
+      if (from < firstOffset || from > endOffset) throw outOfRange(from, firstOffset, endOffset);
+      if (from === endOffset) return undefined;
+      const own = position.bytesMax ?? 0;
+      const bytes = own === 0 ? bytesMax : Math.min(own, bytesMax);
+      const rows = machine.index.range(key, from, bytes);
+      const batches = this.#read(rows);
+      const wanted = hasAny(tags) ? batches.filter((batch) => hasTag(batch, tags)) : batches;
+      const nextOffset = rows.at(-1)?.endOffset ?? endOffset;
+      return { ...place, firstOffset, endOffset, nextOffset, batches: wanted };
+    } catch (error) {
+      return { ...place, error: errorDetail(this.#errorOf(error)) };
+    }
+  }
+
+  #demandQueue(topicId: number, queue: number): QueueKey {
+    const { machine, groupId } = this.#group;
+    const topic = machine.metadata.topicById(topicId);
+    if (topic === undefined)
+      throw new OperationError(
+        "UNKNOWN_TOPIC",
+        `there is no topic ${topicId} any more, or not yet`,
+      );
+    const owner = topic.queueGroupIds[queue];
+    if (owner === undefined)
+      throw new OperationError("UNKNOWN_QUEUE", `"${topic.name}" has no queue ${queue}`);
+    if (owner !== groupId)
+      throw new OperationError("WRONG_GROUP", `queue ${queue} of "${topic.name}" is of ${owner}`);
+    if (!topic.isReadable)
+      throw new OperationError("TOPIC_NOT_READABLE", `"${topic.name}" is not to be read now`);
+    return queueKey(topicId, queue);
+  }
+
+  /** Neighbours in the log are read in one go. */
+  #read(rows: readonly IndexRow[]): StoredBatch.$Properties[] {
+    const batches: StoredBatch.$Properties[] = [];
+    for (let i = 0; i < rows.length;) {
+      const first = rows[i] as IndexRow;
+      let end = i + 1;
+      let bytes = first.bytes;
+      while (rows[end]?.logOffset === first.logOffset + (end - i)) {
+        bytes += (rows[end] as IndexRow).bytes;
+        end += 1;
+      }
+      const { records } = this.#group.replica.read(first.logOffset, { maxBytes: bytes });
+      if (records.length === 0) return batches;
+      for (const { data } of records.slice(0, end - i)) {
+        const { baseOffset, storeTimestamp } = rows[i] as IndexRow;
+        batches.push({ baseOffset, storeTimestampMs: storeTimestamp, batch: data });
+        i += 1;
+      }
+    }
+    return batches;
+  }
+
+  #errorOf(error: unknown): OperationError {
+    if (error instanceof ReplicaError && error.code === "TRIMMED")
+      return new OperationError("OFFSET_OUT_OF_RANGE", "it was trimmed just now", { cause: error });
+    return this.#group.operationError(error);
+  }
+}
+
+function hasAny(tags: readonly string[] | null | undefined): tags is readonly string[] {
+  return tags !== null && tags !== undefined && tags.length > 0;
+}
+
+function hasTag({ batch }: StoredBatch.$Properties, tags: readonly string[]): boolean {
+  const bytes = batch as Uint8Array;
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return RecordBatch.trusted(view)
+    .tags()
+    .some((tag) => tags.includes(tag));
+}
+
+function outOfRange(offset: number, firstOffset: number, nextOffset: number): OperationError {
+  const message = `offset ${offset} is not in [${firstOffset}, ${nextOffset}]`;
+  return new OperationError("OFFSET_OUT_OF_RANGE", message, { range: { firstOffset, nextOffset } });
+}

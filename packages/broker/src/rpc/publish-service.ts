@@ -1,0 +1,210 @@
+/**
+ * Takes containers of record batches in, and answers each once it is as durable as was asked for.
+ */
+
+import {
+  endWith,
+  errorDetail,
+  type Handler,
+  OperationError,
+  RecordBatch,
+} from "@quorumlog/protocol";
+import {
+  type BatchResult,
+  Durability as WireDurability,
+  type PublishReply,
+  type PublishRequest,
+  Reached,
+} from "@quorumlog/protocol/messages";
+import type { Durability } from "@quorumlog/replica";
+import type { BrokerGroup, Submitted } from "../broker-group.ts";
+import { parsePublishAnswer, type PublishRefusal } from "../state/publish-answer.ts";
+
+type PublishCall = Parameters<
+  Extract<Handler<PublishRequest, PublishReply.$Properties>, { duplex: unknown }>["duplex"]
+>[0];
+
+const BATCHES_MAX = 4_096;
+const TIMEOUT_MS_MAX = 600_000;
+/** Of a stream's requests that are not answered: then it is not read on. */
+const UNANSWERED_BYTES_MAX = 32 * 1024 * 1024;
+const DURABILITIES: Readonly<Partial<Record<WireDurability, Durability>>> = {
+  [WireDurability.DURABILITY_UNSPECIFIED]: "quorum",
+  [WireDurability.DURABILITY_QUORUM]: "quorum",
+  [WireDurability.DURABILITY_LEADER]: "leader",
+  [WireDurability.DURABILITY_ASYNC]: "async",
+};
+const REACHED: Readonly<Record<Submitted["reached"], Reached>> = {
+  synced: Reached.REACHED_SYNCED,
+  written: Reached.REACHED_WRITTEN,
+  memory: Reached.REACHED_MEMORY,
+};
+
+export function publishHandler(
+  group: BrokerGroup,
+): Handler<PublishRequest, PublishReply.$Properties> {
+  return {
+    duplex: (call) => {
+      const stream = new PublishStream(group, call);
+      stream.start();
+    },
+  };
+}
+
+class PublishStream {
+  readonly #group: BrokerGroup;
+  readonly #call: PublishCall;
+  #unansweredBytes = 0;
+  #isFull = false;
+  #isOver = false;
+
+  constructor(group: BrokerGroup, call: PublishCall) {
+    this.#group = group;
+    this.#call = call;
+  }
+
+  start(): void {
+    const call = this.#call;
+    call.on("data", (request: PublishRequest) => {
+      this.#onRequest(request);
+    });
+    call.on("drain", () => {
+      this.#isFull = false;
+      this.#maybeReadOn();
+    });
+    call.on("end", () => {
+      this.#isOver = true;
+      if (this.#unansweredBytes === 0) call.end();
+    });
+    call.on("cancelled", () => {
+      this.#isOver = true;
+    });
+    call.on("error", () => {
+      this.#isOver = true;
+    });
+  }
+
+  #onRequest(request: PublishRequest): void {
+    const { requestId } = request;
+    // 1: a request that has none is answered, too, before the stream ends.
+    const bytes = 1 + request.batches.reduce((sum, batch) => sum + batch.byteLength, 0);
+    this.#unansweredBytes += bytes;
+    this.#maybePause();
+    this.#publish(request).then(
+      (reply) => {
+        this.#answer({ ...reply, requestId }, bytes);
+      },
+      (error: unknown) => {
+        if (error instanceof OperationError)
+          this.#answer({ requestId, error: errorDetail(error) }, bytes);
+        else endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
+      },
+    );
+  }
+
+  async #publish(request: PublishRequest): Promise<PublishReply.$Properties> {
+    const durability = DURABILITIES[request.durability];
+    if (durability === undefined) throw invalid("durability", `${request.durability} is none`);
+    if (request.timeoutMs > TIMEOUT_MS_MAX)
+      throw invalid("timeout_ms", `${request.timeoutMs} is above ${TIMEOUT_MS_MAX}`);
+    const { batches } = request;
+    if (batches.length < 1 || batches.length > BATCHES_MAX)
+      throw invalid("batches", `${batches.length} are not in [1, ${BATCHES_MAX}]`);
+    this.#group.demandLeader();
+    const { accepted, refusals } = this.#lookThrough(batches);
+    if (accepted.length === 0) return { results: refusals.map(refusedResult) };
+    const submitted = await this.#group.submit(accepted, {
+      durability,
+      ...(request.timeoutMs === 0 ? {} : { timeoutMs: request.timeoutMs }),
+    });
+    return replyOf(submitted, refusals);
+  }
+
+  /**
+   * What cannot be stored is kept out of the log; the decision is made when it is applied.
+   *
+   * @throws OperationError for bytes that are no batch: then nothing is stored
+   */
+  #lookThrough(batches: readonly Uint8Array[]): {
+    readonly accepted: readonly Uint8Array[];
+    readonly refusals: readonly (PublishRefusal | undefined)[];
+  } {
+    const accepted: Uint8Array[] = [];
+    const refusals = batches.map((bytes, i) => {
+      const batch = RecordBatch.check(bytes as Buffer);
+      if (typeof batch === "string")
+        throw new OperationError("INVALID_BATCH", `batch ${i}: ${batch}`, {
+          problems: [{ field: `batches[${i}]`, problem: batch }],
+        });
+      const refusal = this.#group.machine.refusalOf(batch);
+      if (refusal === undefined) accepted.push(bytes);
+      return refusal;
+    });
+    return { accepted, refusals };
+  }
+
+  #answer(reply: PublishReply.$Properties, bytes: number): void {
+    this.#unansweredBytes -= bytes;
+    if (this.#call.cancelled) return;
+    this.#isFull = !this.#call.write(reply);
+    if (this.#isOver && this.#unansweredBytes === 0) this.#call.end();
+    else this.#maybeReadOn();
+  }
+
+  #maybePause(): void {
+    if (this.#unansweredBytes >= UNANSWERED_BYTES_MAX) this.#call.pause();
+  }
+
+  /** Whoever does not read its answers is not read from. */
+  #maybeReadOn(): void {
+    if (this.#isFull) this.#call.pause();
+    else if (this.#unansweredBytes < UNANSWERED_BYTES_MAX && !this.#isOver) this.#call.resume();
+  }
+}
+
+function replyOf(
+  { answers, index, term, reached }: Submitted,
+  refusals: readonly (PublishRefusal | undefined)[],
+): PublishReply.$Properties {
+  const left = answers.values();
+  // Below `quorum` nothing is decided: there is no answer but for what was refused before.
+  const isDecided = answers.length > 0;
+  const results = refusals.map((refusal) => {
+    if (refusal !== undefined) return refusedResult(refusal);
+    const { value } = left.next();
+    return value === undefined ? {} : resultOf(value);
+  });
+  const hasResults = isDecided || refusals.some((refusal) => refusal !== undefined);
+  return { reached: REACHED[reached], term, index, results: hasResults ? results : [] };
+}
+
+function resultOf(answer: Uint8Array): BatchResult.$Properties {
+  const parsed = parsePublishAnswer(answer);
+  if (typeof parsed === "string") return refusedResult(parsed);
+  const { baseOffset, storeTimestamp, isDuplicate } = parsed;
+  return { baseOffset, storeTimestampMs: storeTimestamp, isDuplicate };
+}
+
+const REFUSAL_MESSAGES: Readonly<Record<PublishRefusal, string>> = {
+  INVALID_BATCH: "the batch is none",
+  UNKNOWN_TOPIC: "there is no such topic: it was deleted, or the route is old",
+  UNKNOWN_QUEUE: "the topic has fewer queues",
+  WRONG_GROUP: "the queue is another broker group's: the route is old",
+  TOPIC_NOT_WRITABLE: "the topic takes no messages: its write permission was taken away",
+  MESSAGE_TYPE_MISMATCH: "the topic is for messages of another type",
+  STALE_PRODUCER_EPOCH: "a newer producer of the same id has begun",
+  UNKNOWN_PRODUCER: "of this producer nothing is known here: it was quiet for too long",
+  SEQUENCE_GAP: "a batch before this one was not stored",
+  SEQUENCE_TOO_OLD: "what became of a batch from so long ago is forgotten",
+};
+
+function refusedResult(refusal: PublishRefusal | undefined): BatchResult.$Properties {
+  if (refusal === undefined) return {};
+  return { error: errorDetail(new OperationError(refusal, REFUSAL_MESSAGES[refusal])) };
+}
+
+function invalid(field: string, problem: string): OperationError {
+  return new OperationError("INVALID_ARGUMENT", `${field}: ${problem}`, {
+    problems: [{ field, problem }],
+  });
+}

@@ -1,0 +1,282 @@
+/**
+ * What a broker group's nodes agree on: each applies the same records in the same order.
+ *
+ *     record ──> a batch:    topic, producer's sequence ──> its offsets in its queue, index row
+ *            └─> a command:  topics, configuration, consumers' offsets
+ *
+ * It reads its own state, the record and the log's time, and nothing else. No bytes make it throw:
+ * what makes no sense is answered.
+ */
+
+import { RecordBatch } from "@quorumlog/protocol";
+import type { CommandAnswer, DeleteTopicCommand } from "@quorumlog/protocol/messages";
+import type { Machine, RecordBatch as LogBatch, StatePosition } from "@quorumlog/replica";
+import { unreachable } from "@quorumlog/std";
+import type { Tables } from "@quorumlog/tables";
+import { type BrokerCommand, commandAnswer, isCommand, parseCommand } from "./command-record.ts";
+import { ConsumerGroups } from "./consumer-groups.ts";
+import { ConsumerOffsets } from "./consumer-offsets.ts";
+import { consumerGroupCodec } from "./message-codec.ts";
+import { MetadataTable } from "./metadata-table.ts";
+import { ProducerSequences, type SequenceVerdict } from "./producer-sequences.ts";
+import { type PublishRefusal, refusedAnswer, storedAnswer } from "./publish-answer.ts";
+import { QueueEnds } from "./queue-ends.ts";
+import type { QueueIndex } from "../queue-index/queue-index.ts";
+import { type QueueKey, queueKey, topicIdOf } from "./queue-key.ts";
+import { numbersCodec } from "./row-codec.ts";
+import {
+  alterTopic,
+  createTopic,
+  deleteTopic,
+  putConfiguration,
+  refused,
+  registerGroup,
+} from "./topic-commands.ts";
+
+/** The group whose log has the cluster's metadata. */
+export const METADATA_GROUP_ID = 1;
+/** Of producers and queues together; whoever was quiet for longest is forgotten. */
+const PRODUCER_COUNT_MAX = 100_000;
+
+export const TABLE_NAMES: readonly string[] = [
+  ...MetadataTable.tableNames,
+  "consumerGroups",
+  "consumerOffsets",
+  "producers",
+  "queues",
+];
+
+export interface BrokerMachineInit {
+  readonly groupId: number;
+  readonly tables: Tables;
+  readonly index: QueueIndex;
+  /** These queues have more than before. */
+  readonly onStored: (keys: ReadonlySet<QueueKey>) => void;
+  /** This consumer group has another assignment. */
+  readonly onAssigned: (group: string) => void;
+  /** Topics, groups or configuration are others than before. */
+  readonly onMetadata: () => void;
+}
+
+/** What this node has applied since it was started. */
+export interface AppliedCounts {
+  messages: number;
+  bytes: number;
+}
+
+interface At {
+  readonly timestamp: number;
+  readonly logOffset: number;
+}
+
+export class BrokerMachine implements Machine {
+  readonly copiesRecords = true;
+  readonly metadata: MetadataTable;
+  readonly queues: QueueEnds;
+  readonly index: QueueIndex;
+  readonly offsets: ConsumerOffsets;
+  readonly consumerGroups: ConsumerGroups;
+  readonly applied: AppliedCounts = { messages: 0, bytes: 0 };
+  readonly #init: BrokerMachineInit;
+  readonly #producers: ProducerSequences;
+  readonly #stored = new Set<QueueKey>();
+  /** Of the state that this node starts from, before it is loaded. */
+  #asked: StatePosition | undefined;
+  #isLoaded = false;
+  /** The index begins at the next record. */
+  #isReset = false;
+
+  constructor(init: BrokerMachineInit) {
+    const { tables } = init;
+    this.#init = init;
+    this.index = init.index;
+    this.metadata = new MetadataTable(tables);
+    this.queues = new QueueEnds(tables.table("queues", numbersCodec));
+    this.offsets = new ConsumerOffsets(tables.table("consumerOffsets", numbersCodec));
+    this.consumerGroups = new ConsumerGroups({
+      table: tables.table("consumerGroups", consumerGroupCodec),
+      metadata: this.metadata,
+      onAssigned: init.onAssigned,
+    });
+    this.#producers = new ProducerSequences(
+      tables.table("producers", numbersCodec),
+      PRODUCER_COUNT_MAX,
+    );
+  }
+
+  apply({ offset, records, timestamp }: LogBatch): Uint8Array[] {
+    this.load();
+    if (this.#isReset) {
+      this.#isReset = false;
+      this.index.reset(offset);
+    }
+    const { version } = this.metadata;
+    const answers = records.map((record, i) => {
+      const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+      const at = { timestamp, logOffset: offset + i };
+      return isCommand(bytes) ? this.#execute(bytes, at) : this.#publish(bytes, at);
+    });
+    this.index.coverTo(offset + records.length);
+    this.queues.save();
+    this.#producers.save();
+    if (this.#stored.size > 0) {
+      this.#init.onStored(this.#stored);
+      this.#stored.clear();
+    }
+    if (this.metadata.version !== version) this.#init.onMetadata();
+    return answers;
+  }
+
+  /**
+   * Whether the index's files go so far; the state that was asked of last is the one that is taken.
+   */
+  covers(position: StatePosition): boolean {
+    this.#asked = position;
+    return this.index.endLogOffset >= position.offset;
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return this.#init.tables.snapshot();
+  }
+
+  restore(chunks: Iterable<Uint8Array>): void {
+    this.#init.tables.restore(chunks);
+    // Of a state that a leader has sent, nothing was asked: there the log begins.
+    if (this.#asked === undefined) this.#isReset = true;
+    this.#isLoaded = false;
+  }
+
+  /**
+   * Once the tables hold what a snapshot or a checkpoint had, before anything is applied to them.
+   */
+  load(): void {
+    if (this.#isLoaded) return;
+    this.#isLoaded = true;
+    this.metadata.load();
+    this.queues.load();
+    this.#producers.load();
+    const asked = this.#asked;
+    this.#asked = undefined;
+    if (asked === undefined) return;
+    if (this.index.endLogOffset >= asked.offset) this.index.cutBack(asked.offset);
+    else this.index.reset(asked.offset);
+  }
+
+  /**
+   * As of now: whether its topic takes a batch. Asked before one is proposed, and decides at apply.
+   */
+  refusalOf(batch: RecordBatch): PublishRefusal | undefined {
+    const topic = this.metadata.topicById(batch.topicId);
+    if (topic === undefined) return "UNKNOWN_TOPIC";
+    const groupId = topic.queueGroupIds[batch.queue];
+    if (groupId === undefined) return "UNKNOWN_QUEUE";
+    if (groupId !== this.#init.groupId) return "WRONG_GROUP";
+    if (!topic.isWritable) return "TOPIC_NOT_WRITABLE";
+    const messageType: number = topic.messageType;
+    return messageType === batch.messageType ? undefined : "MESSAGE_TYPE_MISMATCH";
+  }
+
+  /**
+   * The leader has looked through it; whatever else is in the log is of a defect, and is answered.
+   */
+  #publish(bytes: Buffer, at: At): Uint8Array {
+    const batch = RecordBatch.trusted(bytes);
+    const { topicId, queue, recordCount, producerId } = batch;
+    const refusal = this.refusalOf(batch);
+    if (refusal !== undefined) return refusedAnswer(refusal);
+    const key = queueKey(topicId, queue);
+    const baseOffset = this.queues.end(key);
+    const { logOffset, timestamp: storeTimestamp } = at;
+    if (producerId !== 0) {
+      const numbered = { producerId, epoch: batch.producerEpoch, sequence: batch.sequence };
+      const verdict = this.#producers.judge(key, numbered);
+      if (verdict.kind !== "next") return answerTo(verdict, storeTimestamp);
+      this.#producers.note(key, numbered, { baseOffset, stamp: logOffset });
+    }
+    const endOffset = baseOffset + recordCount;
+    this.queues.advance(key, recordCount);
+    const { length } = bytes;
+    const keyHashes = Array.from({ length: batch.keyCount }, (_, i) => batch.keyHash(i));
+    const row = { baseOffset, endOffset, logOffset, storeTimestamp, bytes: length };
+    this.index.add({ ...row, key, keyHashes });
+    this.#stored.add(key);
+    this.applied.messages += recordCount;
+    this.applied.bytes += length;
+    return storedAnswer({ baseOffset, storeTimestamp, isDuplicate: false });
+  }
+
+  #execute(bytes: Buffer, at: At): Uint8Array {
+    const command = parseCommand(bytes);
+    if (command === undefined)
+      return commandAnswer(refused("INVALID_ARGUMENT", "the command is none that is known here"));
+    const { version } = this.metadata;
+    const answer = this.#answer(command, at.timestamp);
+    if (this.metadata.version !== version) this.consumerGroups.onTopics();
+    return commandAnswer(answer);
+  }
+
+  #answer(command: BrokerCommand, timestamp: number): CommandAnswer.$Properties {
+    switch (command.kind) {
+      case "createTopic":
+        return createTopic(this.metadata, command.value);
+      case "alterTopic":
+        return alterTopic(this.metadata, command.value);
+      case "deleteTopic":
+        return this.#deleteTopic(command.value);
+      case "putConfiguration":
+        return putConfiguration(this.metadata, command.value);
+      case "registerGroup":
+        return registerGroup(this.metadata, command.value);
+      case "metadata":
+        this.#forgetTopics(this.metadata.follow(command.value));
+        return { version: this.metadata.version };
+      case "claim":
+        return this.offsets.claim(command.value);
+      case "commitOffsets":
+        return this.offsets.commit(command.value, timestamp);
+      case "joinGroup":
+        return this.consumerGroups.join(command.value);
+      case "leaveGroup":
+        return this.consumerGroups.leave(command.value);
+      default:
+        return unreachable(command);
+    }
+  }
+
+  #deleteTopic(command: DeleteTopicCommand): CommandAnswer.$Properties {
+    const { answer, topicId } = deleteTopic(this.metadata, command);
+    if (topicId !== undefined) this.#forgetTopics([topicId]);
+    return answer;
+  }
+
+  /** Their messages stay in the log until it is trimmed, and nobody finds them. */
+  #forgetTopics(topicIds: readonly number[]): void {
+    const gone = new Set(topicIds);
+    if (gone.size === 0) return;
+    for (const topicId of gone) this.queues.forgetTopic(topicId);
+    this.index.forgetTopics((key) => gone.has(topicIdOf(key)));
+    for (const key of this.#stored) if (gone.has(topicIdOf(key))) this.#stored.delete(key);
+  }
+}
+
+function answerTo(
+  verdict: Exclude<SequenceVerdict, { kind: "next" }>,
+  storeTimestamp: number,
+): Uint8Array {
+  switch (verdict.kind) {
+    case "duplicate": {
+      const { baseOffset } = verdict;
+      return storedAnswer({ baseOffset, storeTimestamp, isDuplicate: true });
+    }
+    case "staleEpoch":
+      return refusedAnswer("STALE_PRODUCER_EPOCH");
+    case "unknownProducer":
+      return refusedAnswer("UNKNOWN_PRODUCER");
+    case "gap":
+      return refusedAnswer("SEQUENCE_GAP");
+    case "tooOld":
+      return refusedAnswer("SEQUENCE_TOO_OLD");
+    default:
+      return unreachable(verdict);
+  }
+}

@@ -1,0 +1,58 @@
+// Goal: what was acknowledged is there behind the next leader, once, though it was published again.
+// Method: three nodes; the leader is killed between two attempts at the same batch.
+
+import { expect, test } from "vitest";
+import { BrokerNodes } from "./kit/broker-nodes.ts";
+import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
+
+test("a batch that is repeated to the next leader is stored once", async () => {
+  const nodes = await BrokerNodes.start(3);
+  const first = await nodes.leaderId();
+  const { topicId } = await createTopic(nodes.channel(first), { name: "orders" });
+  const place = { topicId, queue: 0 };
+  const batches = [batchOf({ ...place, sequence: 1 }, ["once"])];
+  await publish(nodes.channel(first), { batches });
+
+  await nodes.kill(first);
+  const next = await nodes.leaderId();
+  const repeated = await publish(nodes.channel(next), { batches });
+  await publish(nodes.channel(next), { batches: [batchOf({ ...place, sequence: 2 }, ["twice"])] });
+
+  expect(repeated.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: true });
+  const stored = await fetch(nodes.channel(next), { positions: [{ ...place, offset: 0 }] });
+  expect(bodiesOf(stored)).toEqual(["once", "twice"]);
+});
+
+test("whoever does not lead says who does", async () => {
+  const nodes = await BrokerNodes.start(3);
+  const leaderId = await nodes.leaderId();
+  const { topicId } = await createTopic(nodes.channel(leaderId), { name: "orders" });
+  const other = (leaderId % 3) + 1;
+
+  const reply = await publish(nodes.channel(other), {
+    batches: [batchOf({ topicId, queue: 0 }, ["x"])],
+  });
+
+  expect(reply.error).toMatchObject({ code: "NOT_LEADER", leader: { nodeId: leaderId } });
+});
+
+test("after a restart everything is read that was, and goes on where it was", async () => {
+  const nodes = await BrokerNodes.start(1);
+  const { topicId } = await createTopic(nodes.channel(await nodes.leaderId()), { name: "orders" });
+  const place = { topicId, queue: 3 };
+  await publish(nodes.channel(1), { batches: [batchOf({ ...place, sequence: 1 }, ["a", "b"])] });
+
+  await nodes.kill(1);
+  await nodes.open(1);
+  await nodes.leaderId();
+  const again = await publish(nodes.channel(1), {
+    batches: [
+      batchOf({ ...place, sequence: 1 }, ["a", "b"]),
+      batchOf({ ...place, sequence: 2 }, ["c"]),
+    ],
+  });
+
+  expect(again.results.map(({ baseOffset }) => baseOffset)).toEqual([0, 2]);
+  const stored = await fetch(nodes.channel(1), { positions: [{ ...place, offset: 0 }] });
+  expect(bodiesOf(stored)).toEqual(["a", "b", "c"]);
+});

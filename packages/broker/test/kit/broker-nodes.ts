@@ -1,0 +1,98 @@
+/** A broker group in one process: real ports for clients, a network in memory between its nodes. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RpcChannel } from "@quorumlog/protocol";
+import { nodeEnvironment } from "@quorumlog/replica";
+import { Prng } from "@quorumlog/std";
+import type { Transport } from "@quorumlog/transport";
+import { MemoryNetwork } from "@quorumlog/transport/testing";
+import { onTestFinished } from "vitest";
+import { Broker } from "../../src/index.ts";
+
+interface Node {
+  readonly broker: Broker;
+  readonly transport: Transport;
+  readonly channel: RpcChannel;
+}
+
+export class BrokerNodes {
+  readonly #folder = mkdtempSync(join(tmpdir(), "quorumlog-broker-"));
+  readonly #network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
+  readonly #nodes = new Map<number, Node>();
+  readonly #ids: readonly number[];
+
+  private constructor(count: number) {
+    this.#ids = Array.from({ length: count }, (_, i) => i + 1);
+  }
+
+  /** For one test: it is closed, and its disks are emptied, when that is over. */
+  static async start(count: number): Promise<BrokerNodes> {
+    const nodes = new BrokerNodes(count);
+    onTestFinished(async () => {
+      await Promise.all(nodes.#ids.map((nodeId) => nodes.kill(nodeId)));
+      rmSync(nodes.#folder, { recursive: true, force: true });
+    });
+    await Promise.all(nodes.#ids.map((nodeId) => nodes.open(nodeId)));
+    return nodes;
+  }
+
+  async open(nodeId: number): Promise<void> {
+    const transport = this.#network.transport({ nodeId, incarnation: 1 });
+    const broker = await Broker.open({
+      listen: "127.0.0.1:0",
+      replica: {
+        directory: join(this.#folder, `node-${nodeId}`),
+        clusterId: "test",
+        nodeId,
+        peers: Object.fromEntries(this.#ids.map((id) => [id, `node-${id}:1`])),
+        transport,
+        ifMissing: "found",
+        tuning: { segmentBytes: 1024 * 1024 },
+      },
+      onDefect: (error) => {
+        throw error;
+      },
+    });
+    const channel = new RpcChannel({ address: `127.0.0.1:${broker.port}` });
+    this.#nodes.set(nodeId, { broker, transport, channel });
+  }
+
+  /** As kill -9: nothing is handed over, and nothing more is sent. */
+  async kill(nodeId: number): Promise<void> {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return;
+    this.#nodes.delete(nodeId);
+    await new Promise<void>((resolve) => {
+      node.transport.close(resolve);
+    });
+    node.channel.close();
+    await node.broker.group.replica.close({ handOver: false });
+    await node.broker.close();
+  }
+
+  broker(nodeId: number): Broker {
+    return this.#node(nodeId).broker;
+  }
+
+  channel(nodeId: number): RpcChannel {
+    return this.#node(nodeId).channel;
+  }
+
+  /** Of those that run, the one that leads and knows the metadata group's name. */
+  async leaderId(): Promise<number> {
+    for (;;) {
+      for (const [nodeId, { broker }] of this.#nodes)
+        if (broker.group.isLeader && broker.group.machine.metadata.groups().length > 0)
+          return nodeId;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  #node(nodeId: number): Node {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) throw new Error(`node ${nodeId} does not run`);
+    return node;
+  }
+}

@@ -1,0 +1,97 @@
+// Goal: what is published through the port is stored, once, and fetched again as it was encoded.
+// Method: a group of one node, and calls as a client makes them, over a real socket.
+
+import type { RpcChannel } from "@quorumlog/protocol";
+import { Durability } from "@quorumlog/protocol/messages";
+import { expect, test } from "vitest";
+import { BrokerNodes } from "./kit/broker-nodes.ts";
+import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
+
+async function started(): Promise<{ readonly topicId: number; readonly channel: RpcChannel }> {
+  const nodes = await BrokerNodes.start(1);
+  const channel = nodes.channel(await nodes.leaderId());
+  const { topicId } = await createTopic(channel, { name: "orders" });
+  return { topicId, channel };
+}
+
+test("what is published is fetched, in order, from any offset", async () => {
+  const { channel, topicId } = await started();
+
+  const reply = await publish(channel, {
+    requestId: 5,
+    durability: Durability.DURABILITY_QUORUM,
+    batches: [
+      batchOf({ topicId, queue: 0 }, ["a", "b"]),
+      batchOf({ topicId, queue: 1 }, ["c"]),
+      batchOf({ topicId, queue: 0 }, ["d"]),
+    ],
+  });
+
+  expect(reply.error).toBeNull();
+  expect(reply.requestId).toBe(5);
+  expect(reply.results.map(({ baseOffset }) => baseOffset)).toEqual([0, 0, 2]);
+  const first = await fetch(channel, { positions: [{ topicId, queue: 0, offset: 0 }] });
+  expect(bodiesOf(first)).toEqual(["a", "b", "d"]);
+  expect(first.queues[0]?.nextOffset).toBe(3);
+  const later = await fetch(channel, { positions: [{ topicId, queue: 0, offset: 2 }] });
+  expect(bodiesOf(later)).toEqual(["d"]);
+});
+
+test("a repeated batch is stored once, and keeps its offset", async () => {
+  const { channel, topicId } = await started();
+  const batches = [batchOf({ topicId, queue: 0, sequence: 1 }, ["once"])];
+
+  const first = await publish(channel, { batches });
+  const second = await publish(channel, { batches });
+
+  expect(first.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: false });
+  expect(second.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: true });
+  const stored = await fetch(channel, { positions: [{ topicId, queue: 0, offset: 0 }] });
+  expect(bodiesOf(stored)).toEqual(["once"]);
+});
+
+test("a fetch at the end waits for what comes", async () => {
+  const { channel, topicId } = await started();
+
+  const waiting = fetch(channel, {
+    positions: [{ topicId, queue: 2, offset: 0 }],
+    waitMs: 20_000,
+  });
+  await publish(channel, { batches: [batchOf({ topicId, queue: 2 }, ["at last"])] });
+
+  expect(bodiesOf(await waiting)).toEqual(["at last"]);
+});
+
+test("batches without a wanted tag are passed over, and not fetched again", async () => {
+  const { channel, topicId } = await started();
+  const place = { topicId, queue: 0 };
+  await publish(channel, {
+    batches: [batchOf(place, ["1"], "a"), batchOf(place, ["2"], "b"), batchOf(place, ["3"])],
+  });
+
+  const reply = await fetch(channel, { positions: [{ ...place, offset: 0, tags: ["b", "c"] }] });
+
+  expect(bodiesOf(reply)).toEqual(["2"]);
+  expect(reply.queues[0]?.nextOffset).toBe(3);
+});
+
+test("what lies, or is not there, is refused by its name, and nothing is stored", async () => {
+  const { channel, topicId } = await started();
+  const damaged = batchOf({ topicId, queue: 0 }, ["x"]);
+  damaged[damaged.length - 1] = (damaged.at(-1) as number) ^ 1;
+
+  const lie = await publish(channel, {
+    batches: [batchOf({ topicId, queue: 0 }, ["y"]), damaged],
+  });
+  const unknown = await publish(channel, {
+    batches: [batchOf({ topicId: topicId + 1, queue: 0 }, ["z"])],
+  });
+  const queue = await publish(channel, { batches: [batchOf({ topicId, queue: 99 }, ["z"])] });
+
+  expect(lie.error?.code).toBe("INVALID_BATCH");
+  expect(unknown.results[0]?.error?.code).toBe("UNKNOWN_TOPIC");
+  expect(queue.results[0]?.error?.code).toBe("UNKNOWN_QUEUE");
+  const out = await fetch(channel, { positions: [{ topicId, queue: 0, offset: 4 }] });
+  expect(out.queues[0]?.error?.code).toBe("OFFSET_OUT_OF_RANGE");
+  expect(out.queues[0]?.error?.range).toMatchObject({ firstOffset: 0, nextOffset: 0 });
+});

@@ -1,0 +1,126 @@
+// Goal: the index finds the same batches as a plain list does, whatever was written, read again,
+// cut back or trimmed meanwhile.
+// Method: random histories against a list; spans of a few rows, on a file system in memory.
+
+import { MemoryFileSystem } from "@quorumlog/log/testing";
+import { Prng } from "@quorumlog/std";
+import { expect, test } from "vitest";
+import { QueueIndex } from "../src/queue-index/queue-index.ts";
+import type { JournalRow } from "../src/queue-index/index-journal.ts";
+import { type QueueKey, queueKey } from "../src/state/queue-key.ts";
+
+const DIRECTORY = "/index";
+const KEYS = [queueKey(1, 0), queueKey(1, 1), queueKey(2, 0)];
+
+class Model {
+  rows: JournalRow[] = [];
+  firstLogOffset = 0;
+  nextLogOffset = 0;
+
+  of(key: QueueKey): JournalRow[] {
+    return this.rows.filter((row) => row.key === key && row.logOffset >= this.firstLogOffset);
+  }
+
+  end(key: QueueKey): number {
+    return this.rows.findLast((row) => row.key === key)?.endOffset ?? 0;
+  }
+}
+
+function opened(fileSystem: MemoryFileSystem): QueueIndex {
+  return new QueueIndex({
+    fileSystem,
+    directory: DIRECTORY,
+    spanRowsMax: 5,
+    cacheBytesMax: 256,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+}
+
+/** Whatever the file system had under way. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** As the log is applied again to what the files have. */
+function replay(index: QueueIndex, model: Model): void {
+  const end = Math.min(index.endLogOffset, model.nextLogOffset);
+  index.cutBack(end);
+  for (const row of model.rows) if (row.logOffset >= end) index.add(row);
+  index.coverTo(model.nextLogOffset);
+}
+
+function expectEqual(index: QueueIndex, model: Model): void {
+  for (const key of KEYS) {
+    const rows = model.of(key);
+    expect(index.range(key, 0, Number.POSITIVE_INFINITY)).toEqual(rows.map(rowOf));
+    expect(index.firstOffset(key)).toBe(rows[0]?.baseOffset);
+    for (const { baseOffset, endOffset, storeTimestamp } of rows.slice(0, 20)) {
+      expect(index.range(key, endOffset - 1, 1)[0]?.baseOffset).toBe(baseOffset);
+      const first = rows.find((row) => row.storeTimestamp >= storeTimestamp);
+      expect(index.findTime(key, storeTimestamp)?.logOffset).toBe(first?.logOffset);
+    }
+  }
+  const keyed = model.rows.filter(
+    ({ keyHashes, logOffset }) => keyHashes.includes(3) && logOffset >= model.firstLogOffset,
+  );
+  const found = [1, 2].flatMap((topicId) => [...index.withKey(topicId, 3)]);
+  expect(found.map(({ row }) => row.logOffset).toSorted((a, b) => a - b)).toEqual(
+    keyed.map(({ logOffset }) => logOffset),
+  );
+}
+
+function rowOf(row: JournalRow): unknown {
+  const { baseOffset, endOffset, logOffset, storeTimestamp, bytes } = row;
+  return { baseOffset, endOffset, logOffset, storeTimestamp, bytes };
+}
+
+test.each(Array.from({ length: 40 }, (_, seed) => seed))("history %i", async (seed) => {
+  const prng = new Prng(seed);
+  const fileSystem = new MemoryFileSystem({ prng: new Prng(seed) });
+  const model = new Model();
+  let index = opened(fileSystem);
+
+  for (let step = 0; step < 120; step++) {
+    const dice = prng.below(100);
+    if (dice < 85) {
+      const key = prng.pick(KEYS);
+      const baseOffset = model.end(key);
+      const row = {
+        key,
+        keyHashes: prng.below(3) === 0 ? [prng.below(5)] : [],
+        baseOffset,
+        endOffset: baseOffset + 1 + prng.below(4),
+        logOffset: model.nextLogOffset,
+        storeTimestamp: 1_000 + Math.floor(step / 3),
+        bytes: 10,
+      };
+      index.add(row);
+      model.rows.push(row);
+      model.nextLogOffset += 1 + prng.below(2);
+      index.coverTo(model.nextLogOffset);
+    } else if (dice < 89) {
+      index.flush();
+      await settled();
+    } else if (dice < 92) {
+      model.firstLogOffset += prng.below(model.nextLogOffset - model.firstLogOffset + 1);
+      index.trim(model.firstLogOffset);
+    } else if (dice < 96) {
+      if (dice < 94) await new Promise<void>((resolve) => index.close(resolve));
+      else fileSystem.crash(dice === 94 ? "process" : "power");
+      index = opened(fileSystem);
+      if (dice < 94) expect(index.endLogOffset).toBe(model.nextLogOffset);
+      else expect(index.endLogOffset).toBeLessThanOrEqual(model.nextLogOffset);
+      replay(index, model);
+      index.trim(model.firstLogOffset);
+    } else {
+      const to = model.firstLogOffset + prng.below(model.nextLogOffset - model.firstLogOffset + 1);
+      index.cutBack(to);
+      model.rows = model.rows.filter(({ logOffset }) => logOffset < to);
+      model.nextLogOffset = to;
+      expect(index.endLogOffset).toBe(to);
+    }
+    expectEqual(index, model);
+  }
+});
