@@ -14,13 +14,13 @@ export interface ToldBy {
 
 const GROUP_COUNT_MAX = 1_024;
 
-/** @returns `known` itself if nothing in `told` is newer. */
+/** @returns `before` itself if nothing in `told` is newer. */
 export function newerCluster(
-  known: Cluster | undefined,
+  before: Cluster | undefined,
   told: Cluster,
   { isPushed }: ToldBy,
 ): Cluster {
-  if (known === undefined) return told;
+  const known = before ?? { clusterId: told.clusterId, groups: [], metadata: undefined };
   const groups = new Map(known.groups.map((group) => [group.groupId, group]));
   for (const group of told.groups) {
     const newer = newerRoute(groups.get(group.groupId), group, isPushed);

@@ -1,4 +1,5 @@
 // Goal: a client never loses a route to a NameServer that knows less than it does.
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Cluster, GroupRoute } from "../src/cluster.ts";
 import { newerCluster } from "../src/newer-cluster.ts";
@@ -60,4 +61,52 @@ test("a group more, and newer metadata, are taken in beside what is known", () =
 
   expect(newer.groups.map(({ groupId }) => groupId)).toEqual([1, 2]);
   expect(newer.metadata?.version).toBe(2);
+});
+
+/** What NameServers may say that know a little or a lot, of now or of then. */
+const toldClusters = fc.record({
+  groups: fc.uniqueArray(
+    fc.record({
+      groupId: fc.integer({ min: 1, max: 3 }),
+      term: fc.integer({ min: 1, max: 5 }),
+      isLeaderKnown: fc.boolean(),
+    }),
+    { selector: ({ groupId }) => groupId },
+  ),
+  version: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+  isPushed: fc.boolean(),
+});
+
+test("whatever is said: no term and no version goes back, no group and no leader is lost", () => {
+  fc.assert(
+    fc.property(fc.array(toldClusters, { minLength: 1, maxLength: 30 }), (history) => {
+      let known: Cluster | undefined;
+      for (const { groups, version, isPushed } of history) {
+        const told: Cluster = {
+          clusterId: "shop",
+          groups: groups.map(({ groupId, term, isLeaderKnown }) => {
+            const [group] = cluster(term, isLeaderKnown ? term : 0, term, 9).groups;
+            return { ...(group as GroupRoute), groupId };
+          }),
+          metadata: version === undefined ? undefined : metadata(version),
+        };
+        const before = known;
+        const newer = newerCluster(before, told, { isPushed });
+        known = newer;
+
+        for (const { groupId, term, leaderNodeId } of before?.groups ?? []) {
+          const group = newer.groups.find((other) => other.groupId === groupId);
+          expect(group?.term).toBeGreaterThanOrEqual(term);
+          if (group?.term === term && leaderNodeId !== 0)
+            expect(group).toMatchObject({ leaderNodeId, nodes: [{ nodeId: leaderNodeId }, {}] });
+        }
+        expect(newer.metadata?.version ?? 0).toBe(
+          Math.max(before?.metadata?.version ?? 0, version ?? 0),
+        );
+        // Said again, it is no news.
+        expect(newerCluster(newer, told, { isPushed: false })).toBe(newer);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
