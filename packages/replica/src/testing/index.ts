@@ -12,7 +12,7 @@ export {
 } from "../open-group.ts";
 export type { FlushMode } from "../flush-mode.ts";
 export { COMMAND_KIND, type CommandDraft } from "../container.ts";
-export type { Machine, RecordBatch } from "../machine.ts";
+export type { Machine, RecordBatch, StatePosition } from "../machine.ts";
 export { GroupDuties } from "../group-duties.ts";
 export { MARKER_DRAFT, type Retention, trimDraft } from "../leader-duties.ts";
 export { decodeFounded } from "../founded-transport.ts";

@@ -3,7 +3,7 @@
  * bytes so far, with as much ballast as a seed wants in every snapshot.
  */
 
-import type { Machine, RecordBatch } from "@quorumlog/replica/testing";
+import type { Machine, RecordBatch, StatePosition } from "@quorumlog/replica/testing";
 import { crc32 } from "node:zlib";
 import { hold } from "../engine/violation.ts";
 
@@ -12,6 +12,8 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 const BALLAST: Buffer = Buffer.alloc(64 * 1024, "ballast ");
 
 export interface SpyMachineInit {
+  /** Whether files of its own, if it had any, would go as far as a state before so many records. */
+  readonly covers: (nextOffset: number) => boolean;
   /** Of each snapshot. */
   readonly ballastBytes: number;
   /** @param offset - Of the first record. */
@@ -24,6 +26,8 @@ export class SpyMachine implements Machine {
   readonly copiesRecords = true;
   /** Of the record that has to come next. */
   nextOffset = 0;
+  /** How many states it was asked of before the node began with one. */
+  askedCount = 0;
   #sum = 0;
 
   constructor(init: SpyMachineInit) {
@@ -40,6 +44,11 @@ export class SpyMachine implements Machine {
     return records.map(() => NOTHING);
   }
 
+  covers({ offset }: StatePosition): boolean {
+    this.askedCount += 1;
+    return this.#init.covers(offset);
+  }
+
   snapshot(): Iterable<Uint8Array> {
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeDoubleLE(this.nextOffset, 0);
@@ -47,9 +56,12 @@ export class SpyMachine implements Machine {
     return chunks(head, this.#init.ballastBytes);
   }
 
-  restore(image: Iterable<Uint8Array>): void {
+  restore(image: Iterable<Uint8Array>, { offset }: StatePosition): void {
     const bytes = Buffer.concat([...image]);
     this.nextOffset = bytes.length === 0 ? 0 : bytes.readDoubleLE(0);
+    hold(offset === this.nextOffset, "a state is restored under its own position", () => {
+      return `that of offset ${this.nextOffset} was said to be of ${offset}`;
+    });
     this.#sum = bytes.length === 0 ? 0 : bytes.readDoubleLE(8);
     this.#init.onRestore(this.nextOffset);
   }

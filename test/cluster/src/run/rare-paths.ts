@@ -30,6 +30,7 @@ const RARE_PATHS: readonly string[] = [
   // Snapshots, trims, members.
   "snapshot installed",
   "snapshot resumed",
+  "started from an older state",
   "ended as a snapshot comes or goes",
   "trim done",
   "follower beyond retention",

@@ -179,6 +179,7 @@ export class World implements NodeWatch {
       );
     });
     this.#countRecovery(node);
+    if ((life?.machine.askedCount ?? 0) > 1) this.story.count("started from an older state");
     if (!this.damaged.has(node.nodeId)) {
       this.#caught(() => {
         this.promises.onStarted(node);
