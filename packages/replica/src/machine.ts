@@ -59,12 +59,12 @@ export interface Machine {
    * that is in the log. What is not on the disk does not count. Default: always, as there are no
    * such files.
    *
-   * Asked while a node opens, of each state that it could start from, the newest first; the first
-   * yes is taken. Behind the oldest one this node's log begins: it is asked of last, and taken
-   * whatever the answer is. So the node starts from the state that was asked of last. What follows
-   * in the log is applied again, and need not be what it was before, as a node may have lost the
-   * end of its log: files that go further have to be cut back. A checkpoint that is started from is
-   * not restored.
+   * Asked while a node opens, of each state that it could start from: that of the checkpoint, then
+   * those of snapshots, the newest first; the first yes is taken. Behind the oldest one this node's
+   * log begins: it is asked of last, and taken whatever the answer is. So the node starts from the
+   * state that was asked of last. What follows in the log is applied again, and need not be what it
+   * was before, as a node may have lost the end of its log: files that go further have to be cut
+   * back. A checkpoint that is started from is not restored.
    *
    * A state that a leader sends is restored unasked. If the node stops at once, its log may yet be
    * the former one, and then it is asked of the states in that.

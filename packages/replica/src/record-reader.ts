@@ -32,6 +32,8 @@ interface Place {
 
 /** How much of the log is looked at in one go. */
 const STRETCH_BYTES = 1024 * 1024;
+/** The same on the way to the first record: small entries are not fetched one by one. */
+const SEARCH_BYTES = 128 * 1024;
 
 export class RecordReader {
   readonly #log: LogStore;
@@ -62,7 +64,7 @@ export class RecordReader {
     const collection = { from, bytesMax, records, bytes: 0 };
     let place = this.#placeOf(from);
     while (place.index <= this.#keeper.appliedIndex && collection.bytes < bytesMax) {
-      const bytesLeft = Math.min(STRETCH_BYTES, bytesMax);
+      const bytesLeft = Math.max(Math.min(STRETCH_BYTES, bytesMax), searchBytes(place, from));
       const entries = this.#entriesFrom(place.index, bytesLeft, records.length > 0);
       // What comes before damage is read without it.
       if (entries === "damaged") break;
@@ -70,10 +72,11 @@ export class RecordReader {
       for (const { index, kind, data } of entries) {
         // The last one may have been taken in part: the next read looks at it again.
         if (collection.bytes >= bytesMax) break;
-        // Whoever gets records keeps them as long as it likes.
-        holdBytes(data);
+        const count = records.length;
         const offset =
           kind === "normal" ? this.#collect(index, data, place.offset, collection) : place.offset;
+        // Whoever gets records keeps them as long as it likes.
+        if (records.length > count) holdBytes(data);
         if (collection.bytes >= bytesMax && offset > nextOffsetOf(collection)) break;
         place = { index: index + 1, offset };
       }
@@ -142,15 +145,18 @@ function collectRecords(
   into: Collection,
 ): void {
   const { timestamp } = container;
-  let offset = first;
-  for (const data of container.records(command)) {
+  const skipCount = Math.max(0, into.from - first);
+  let offset = first + skipCount;
+  for (const data of container.records(command, skipCount)) {
     if (into.bytes >= into.bytesMax) return;
-    if (offset >= into.from) {
-      into.records.push({ offset, data, timestamp });
-      into.bytes += Math.max(1, data.byteLength);
-    }
+    into.records.push({ offset, data, timestamp });
+    into.bytes += Math.max(1, data.byteLength);
     offset += 1;
   }
+}
+
+function searchBytes(place: Place, from: number): number {
+  return place.offset < from ? SEARCH_BYTES : 0;
 }
 
 function nextOffsetOf({ from, records }: Collection): number {

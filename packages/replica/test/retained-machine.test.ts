@@ -52,6 +52,29 @@ describe("a log that is kept", () => {
     expect(textsOf(group)).toEqual(texts);
   });
 
+  test("gives any one of its commands alone, wherever it is in an entry", async () => {
+    const cluster = await MachineCluster.start({ retention: "keep" });
+    const { group, nodeId } = await cluster.leader();
+    const texts = Array.from({ length: 900 }, (_, i) => `${i} `.padEnd(200 + (i % 7), "x"));
+    for (let i = 0; i < texts.length; i += 30)
+      await group.executeAll(texts.slice(i, i + 30).map((text) => Buffer.from(text)));
+    await cluster.kill(nodeId);
+    const { group: reopened } = await cluster.open(nodeId);
+    await reopened.readBarrier();
+
+    const alone = texts.map((_text, i) => {
+      const { records, nextOffset } = reopened.read((i * 7) % texts.length, { maxBytes: 1 });
+      return [records.map(({ offset, data }) => `${offset}: ${String(data)}`), nextOffset];
+    });
+
+    expect(alone).toEqual(
+      texts.map((_text, i) => {
+        const offset = (i * 7) % texts.length;
+        return [[`${offset}: ${texts[offset] ?? ""}`], offset + 1];
+      }),
+    );
+  });
+
   test("is followed, and more of it waited for", async () => {
     const cluster = await MachineCluster.start({ retention: "keep" });
     const { group } = await cluster.leader();
