@@ -187,7 +187,7 @@ export class GroupDuties {
 
   #check(): HealthReport {
     const { replica, environment, freeBytes } = this.#init;
-    const { hasBaseSnapshot, snapshotBytes, state } = replica.keeper;
+    const { hasBaseSnapshot, snapshotBytes, state, isCatchingUp } = replica.keeper;
     this.#lookedBytes = state.logBytes;
     const lagMs = replica.disk.lagMs();
     const isSuspect = replica.status().loss?.isSuspect === true;
@@ -199,6 +199,7 @@ export class GroupDuties {
       hasBaseSnapshot,
       isLogDamaged: replica.care.isDamaged(),
       isSuspect,
+      isCatchingUp,
     });
   }
 

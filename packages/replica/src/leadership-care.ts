@@ -1,7 +1,7 @@
 /**
-/**
  * To whom a leader hands over without being asked: away from a disk that became slow, or has lost
- * what a follower or a new node needs, and back to the node that is preferred, once it is ready.
+ * what a follower or a new node needs; away from a state that is yet to be made of a long log; and
+ * back to the node that is preferred, once it is ready.
  */
 
 import type { ProgressView } from "@quorumlog/raft";
@@ -85,6 +85,6 @@ function isReady(member: ProgressView, { nodeId, commitIndex, reports }: LeaderV
 }
 
 /** To lead: a disk that is full is of no use to any leader, whoever that is. */
-function isUnfit({ isSlow, isDamaged }: HealthReport): boolean {
-  return isSlow || isDamaged;
+function isUnfit({ isSlow, isDamaged, isCatchingUp }: HealthReport): boolean {
+  return isSlow || isDamaged || isCatchingUp;
 }

@@ -13,6 +13,8 @@ export interface HealthReport {
   readonly isDamaged: boolean;
   /** It may lack what it has acknowledged, and does not vote. */
   readonly isSuspect: boolean;
+  /** It has yet to apply what its log held as it was opened: whom it led would wait for that. */
+  readonly isCatchingUp: boolean;
 }
 
 /** What a node sees of itself. */
@@ -26,6 +28,7 @@ export interface HealthSigns {
   /** Entries of its log cannot be read. */
   readonly isLogDamaged: boolean;
   readonly isSuspect: boolean;
+  readonly isCatchingUp: boolean;
 }
 
 export interface HealthLimits {
@@ -58,8 +61,9 @@ export class NodeHealth {
     this.#roomBytes = signs.freeBytes - bytesNeeded;
     if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
     const isDamaged = signs.isLogDamaged || !signs.hasBaseSnapshot;
-    const { isSuspect } = signs;
-    return { isFull: this.#isFull, isSlow: now < this.#slowUntil, isDamaged, isSuspect };
+    const { isSuspect, isCatchingUp } = signs;
+    const isSlow = now < this.#slowUntil;
+    return { isFull: this.#isFull, isSlow, isDamaged, isSuspect, isCatchingUp };
   }
 
   /** Whether so many bytes, written since the last check, have left the reserve alone. */

@@ -9,7 +9,8 @@
  *      1  u32  others: CRC-32 of all that follows
  *      5  f64  index of the snapshot; introduction: which life of its disk the sender is in;
  *              health: 1 if the disk is full, 2 if it is slow, 4 if the log or its base is damaged,
- *              and 8 if the node is suspect; entries: the index of the first one
+ *              8 if the node is suspect, and 16 if it has yet to apply what its log held;
+ *              entries: the index of the first one
  *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
  *              founder's whose group has not begun; health: the sender's clock on the wall;
  *              entries: the number of the question
@@ -47,6 +48,7 @@ const HEALTH_FULL = 1;
 const HEALTH_SLOW = 2;
 const HEALTH_DAMAGED = 4;
 const HEALTH_SUSPECT = 8;
+const HEALTH_CATCHING_UP = 16;
 const INTRODUCTION_QUESTION = 1;
 const INTRODUCTION_FOUNDING = 2;
 const INTRODUCTION_BYTES_MAX = 65_536;
@@ -111,9 +113,10 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
   }
   if (envelope.kind === "health") {
-    const { isFull, isSlow, isDamaged, isSuspect } = envelope.report;
+    const { isFull, isSlow, isDamaged, isSuspect, isCatchingUp } = envelope.report;
     let index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
     index += (isDamaged ? HEALTH_DAMAGED : 0) + (isSuspect ? HEALTH_SUSPECT : 0);
+    index += isCatchingUp ? HEALTH_CATCHING_UP : 0;
     return sealed(KIND.health, { index, term: envelope.wallTime, offset: 0 }, NO_BYTES);
   }
   if (envelope.kind === "entriesRequest") {
@@ -177,6 +180,7 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
         isSlow,
         isDamaged: has(HEALTH_DAMAGED),
         isSuspect: has(HEALTH_SUSPECT),
+        isCatchingUp: has(HEALTH_CATCHING_UP),
       };
       return { kind: "health", report, wallTime: part.term };
     }

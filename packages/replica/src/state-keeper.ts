@@ -63,6 +63,8 @@ export class StateKeeper {
   readonly #guarded: (run: () => void) => void;
   readonly #checkpointer: Checkpointer | undefined;
   #state: GroupState;
+  /** Up to where the log was committed as it was opened, as far as it says. */
+  readonly #openedCommitIndex: number;
   #appliedIndex: number;
   #appliedTerm: number;
   #configuration: Configuration;
@@ -98,6 +100,8 @@ export class StateKeeper {
     this.#state = new GroupState(init.machine);
     const checkpointed = this.#restoreCheckpoint(init.kept, init.hasLost === true);
     const { index, term, configuration } = checkpointed ?? this.#restoreSnapshot(init.kept);
+    const { commitIndex } = init.log.hardState();
+    this.#openedCommitIndex = Math.min(commitIndex, init.log.lastIndex());
     this.#appliedIndex = index;
     this.#appliedTerm = term;
     this.#configuration = configuration;
@@ -112,6 +116,11 @@ export class StateKeeper {
 
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  /** Whether there is more to apply of what the log held as it was opened. */
+  get isCatchingUp(): boolean {
+    return this.#appliedIndex < this.#openedCommitIndex;
   }
 
   get configuration(): Configuration {

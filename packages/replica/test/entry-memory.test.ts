@@ -8,7 +8,13 @@ import { EntryMemory } from "../src/entry-memory.ts";
 import type { Envelope } from "../src/peer-envelope.ts";
 
 const BYTES = 64;
-const HEALTHY = { isFull: false, isSlow: false, isDamaged: false, isSuspect: false };
+const HEALTHY = {
+  isFull: false,
+  isSlow: false,
+  isDamaged: false,
+  isSuspect: false,
+  isCatchingUp: false,
+};
 
 class Bench {
   freedCount = 0;

@@ -4,10 +4,17 @@ import { describe, expect, test } from "vitest";
 import { LeadershipCare, type LeaderView } from "../src/leadership-care.ts";
 import { type HealthReport, NodeHealth } from "../src/node-health.ts";
 
-const WELL: HealthReport = { isFull: false, isSlow: false, isDamaged: false, isSuspect: false };
+const WELL: HealthReport = {
+  isFull: false,
+  isSlow: false,
+  isDamaged: false,
+  isSuspect: false,
+  isCatchingUp: false,
+};
 const SLOW: HealthReport = { ...WELL, isSlow: true };
 const FULL: HealthReport = { ...WELL, isFull: true };
 const DAMAGED: HealthReport = { ...WELL, isDamaged: true };
+const CATCHING_UP: HealthReport = { ...WELL, isCatchingUp: true };
 
 function member(id: number, more: Partial<ProgressView> = {}): ProgressView {
   return {
@@ -50,6 +57,10 @@ describe("a leader", () => {
   test("keeps leadership if nobody is preferred", () => {
     expect(looks(new LeadershipCare([]), 100, view())).toEqual([]);
     expect(looks(new LeadershipCare([2, 1]), 100, view())).toEqual([]);
+  });
+
+  test("gives it away at once while it has yet to apply its log", () => {
+    expect(looks(new LeadershipCare([]), 1, view({ own: CATCHING_UP }))).toEqual([1]);
   });
 
   test("gives it to whom is preferred, after a while of readiness", () => {
@@ -98,6 +109,7 @@ describe("a leader", () => {
     ["has a full disk", [member(1)], FULL],
     ["has a slow disk", [member(1)], SLOW],
     ["has a damaged log", [member(1)], DAMAGED],
+    ["has yet to apply its log", [member(1)], CATCHING_UP],
     ["has said nothing of itself", [member(1)], undefined],
   ])("hands over to nobody who %s", (_name, progress, report) => {
     const reports = new Map(report === undefined ? [] : [[1, report] as const]);
@@ -115,6 +127,7 @@ describe("a node", () => {
     hasBaseSnapshot: true,
     isLogDamaged: false,
     isSuspect: false,
+    isCatchingUp: false,
   };
 
   test("is full below its reserve, and has to have some more room to be well again", () => {

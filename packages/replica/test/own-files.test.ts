@@ -195,6 +195,20 @@ describe("files that are behind", () => {
   });
 });
 
+test("a node that has yet to apply what its log held is said to be catching up", () => {
+  const filed = kept("snapshots");
+  const { group } = filed;
+  filed.machine.crash();
+  group.crash("process", { isApplied: false });
+  const states = [group.keeper.isCatchingUp];
+
+  group.applyCommitted();
+  states.push(group.keeper.isCatchingUp);
+  group.record();
+
+  expect([...states, group.keeper.isCatchingUp]).toEqual([true, false, false]);
+});
+
 describe("a snapshot that is damaged", () => {
   test("is passed over, and the one before it is asked of", () => {
     const filed = kept("snapshots");

@@ -73,7 +73,13 @@ test("a node whose next life has introduced itself is not", () => {
 
 test("a life that another one took the place of is forgotten, though the node is a member", () => {
   const { peers, link } = directory();
-  peers.onHealth(3, { isFull: true, isSlow: false, isDamaged: false, isSuspect: false });
+  peers.onHealth(3, {
+    isFull: true,
+    isSlow: false,
+    isDamaged: false,
+    isSuspect: false,
+    isCatchingUp: false,
+  });
   peers.onState(group(8), new Map());
 
   expect(peers.incarnationOf(3)).toBeUndefined();

@@ -7,7 +7,13 @@ import type { HealthReport } from "../src/node-health.ts";
 import { decodeEnvelope, encodeEnvelope } from "../src/peer-envelope.ts";
 import { type SuspicionView, SuspicionWatch } from "../src/suspicion-watch.ts";
 
-const WELL: HealthReport = { isFull: false, isSlow: false, isDamaged: false, isSuspect: false };
+const WELL: HealthReport = {
+  isFull: false,
+  isSlow: false,
+  isDamaged: false,
+  isSuspect: false,
+  isCatchingUp: false,
+};
 const SUSPECT: HealthReport = { ...WELL, isSuspect: true };
 
 function members(...ids: number[]): { id: number; incarnation: number }[] {
@@ -62,7 +68,8 @@ test("one voter alone, and either half of a joint configuration, can be stuck", 
 test.each([
   WELL,
   SUSPECT,
-  { isFull: true, isSlow: true, isDamaged: true, isSuspect: true },
+  { isFull: true, isSlow: true, isDamaged: true, isSuspect: true, isCatchingUp: true },
+  { ...WELL, isCatchingUp: true },
   { ...WELL, isDamaged: true },
   { ...WELL, isSlow: true },
 ])("a report comes back from its frame as it was: %j", (report) => {

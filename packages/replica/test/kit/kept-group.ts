@@ -53,8 +53,8 @@ export class KeptGroup {
     this.open();
   }
 
-  /** Opens what is on the disk, and applies what its log says is committed. */
-  open(): void {
+  /** Opens what is on the disk, and applies what its log says is committed, unless told not to. */
+  open({ isApplied = true }: { readonly isApplied?: boolean } = {}): void {
     this.failed = [];
     this.log = SegmentLogStore.open({
       ...this.#place(),
@@ -81,15 +81,15 @@ export class KeptGroup {
         }
       },
     });
-    this.#applyCommitted();
+    if (isApplied) this.applyCommitted();
   }
 
   /** The machine stops, and starts again. */
-  crash(kind: "process" | "power" = "power"): void {
+  crash(kind: "process" | "power" = "power", options: { readonly isApplied?: boolean } = {}): void {
     this.disk.crash(kind);
     this.#init.checkpoint?.crash();
     this.disk.fileSystem.fault = undefined;
-    this.open();
+    this.open(options);
   }
 
   /** A file that was written or lost while nothing ran. */
@@ -162,7 +162,7 @@ export class KeptGroup {
     return { offer: { index, term: 1, bytes: bytes.length }, bytes };
   }
 
-  #applyCommitted(): void {
+  applyCommitted(): void {
     const { commitIndex } = this.log.hardState();
     while (this.keeper.appliedIndex < Math.min(commitIndex, this.log.lastIndex())) {
       const low = this.keeper.appliedIndex + 1;
