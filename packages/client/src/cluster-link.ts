@@ -1,0 +1,144 @@
+/**
+ * What producers, consumers and admins stand on: routes, a channel to each broker, calls to
+ * leaders.
+ */
+
+import { type ChannelTls, type Method, OperationError, RpcChannel } from "@quorumlog/protocol";
+import { LeaderSeeker } from "./leader-seeker.ts";
+import { addresses, anyText, type Check, integerIn, object } from "./option-problems.ts";
+import { RouteSource } from "./route-source.ts";
+import { streamFailure } from "./stream-failure.ts";
+import { demandNotAborted, pause, type WaitOptions } from "./waiting.ts";
+
+/** How to find a cluster. */
+export interface ClusterOptions {
+  /** As `host:port`: one that answers is enough. */
+  readonly nameServers: readonly string[];
+  /** Default: the one that the NameServers serve, if it is just one. */
+  readonly clusterId?: string;
+  /** For every port of the cluster; default: without TLS. */
+  readonly tls?: ChannelTls;
+  /** How long to look for a NameServer that answers, in milliseconds; default 10000. */
+  readonly connectTimeoutMs?: number;
+}
+
+export const CLUSTER_CHECKS: { readonly [K in keyof Required<ClusterOptions>]: Check } = {
+  nameServers: addresses,
+  clusterId: anyText,
+  tls: object,
+  connectTimeoutMs: integerIn(1, 600_000),
+};
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 10_000;
+/** A node that is asked and says nothing is left for the next one. */
+const ATTEMPT_MS_MAX = 3_000;
+const BACKOFF_MS_MIN = 5;
+const BACKOFF_MS_MAX = 100;
+
+export class ClusterLink {
+  readonly routes: RouteSource;
+  readonly #options: ClusterOptions;
+  readonly #channels = new Map<string, RpcChannel>();
+  #isClosed = false;
+
+  private constructor(options: ClusterOptions) {
+    this.#options = options;
+    const { nameServers, clusterId = "", tls } = options;
+    this.routes = new RouteSource({ nameServers: [...nameServers], clusterId, tls });
+  }
+
+  /** @throws OperationError `TIMEOUT` if no NameServer has told of a broker in time; `ABORTED` */
+  static async open(options: ClusterOptions, signal?: AbortSignal): Promise<ClusterLink> {
+    demandNotAborted(signal);
+    const link = new ClusterLink(options);
+    const { connectTimeoutMs: timeoutMs = CONNECT_TIMEOUT_MS } = options;
+    link.routes.start();
+    const why = `no NameServer of ${options.nameServers.join(", ")} has told of a broker`;
+    const wait = { timeoutMs, why, ...(signal === undefined ? {} : { signal }) };
+    try {
+      await link.routes.until((route) => (route.isKnown ? route : undefined), wait);
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+    return link;
+  }
+
+  /** Kept until the link is closed. */
+  channel(address: string): RpcChannel {
+    if (this.#isClosed) throw new OperationError("CLOSED", "the client is closed");
+    let channel = this.#channels.get(address);
+    if (channel === undefined) {
+      const { tls } = this.#options;
+      channel = new RpcChannel({ address, ...(tls === undefined ? {} : { tls }) });
+      this.#channels.set(address, channel);
+    }
+    return channel;
+  }
+
+  seeker(groupId: number): LeaderSeeker {
+    return new LeaderSeeker(groupId, this.routes);
+  }
+
+  /**
+   * Asks the leader of a group, wherever it goes meanwhile.
+   *
+   * @param isRepeatable - That it may be done twice; or it is not asked again once its outcome is
+   *   unknown.
+   * @throws OperationError
+   */
+  async callLeader<Request, Received, Reply, Answer>(
+    target: { readonly seeker: LeaderSeeker; readonly isRepeatable: boolean } & WaitOptions,
+    method: Method<Request, Received, Reply, Answer>,
+    request: Request,
+  ): Promise<Answer> {
+    const { seeker, isRepeatable, signal, timeoutMs = CALL_TIMEOUT_MS } = target;
+    const deadline = Date.now() + timeoutMs;
+    let backoffMs = BACKOFF_MS_MIN;
+    for (;;) {
+      demandNotAborted(signal);
+      const left = Math.max(1, deadline - Date.now());
+      const address = seeker.address();
+      let problem: OperationError;
+      if (address === undefined) {
+        problem = new OperationError("UNAVAILABLE", `broker group ${seeker.groupId} is not known`, {
+          outcome: "not-applied",
+        });
+      } else {
+        try {
+          const attempt = { timeoutMs: isRepeatable ? Math.min(left, ATTEMPT_MS_MAX) : left };
+          const wait = signal === undefined ? attempt : { ...attempt, signal };
+          const answer = await this.channel(address).call(method, request, wait);
+          seeker.succeeded();
+          return answer;
+        } catch (error) {
+          if (signal?.aborted === true) throw error;
+          problem = asProblem(error);
+          if (problem.advice === "do-not-retry") throw problem;
+          if (problem.outcome === "unknown" && !isRepeatable) throw problem;
+          seeker.failed(address, problem);
+        }
+      }
+      const waitMs = Math.max(backoffMs, problem.retryAfterMs);
+      if (Date.now() + waitMs >= deadline) throw problem;
+      // Whoever was told where to go goes there at once, the first time.
+      if (problem.leader === undefined || backoffMs > BACKOFF_MS_MIN) await pause(waitMs, signal);
+      backoffMs = Math.min(2 * backoffMs, BACKOFF_MS_MAX);
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.routes.close();
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+  }
+}
+
+/** What is not of ours is a defect, and goes through. */
+function asProblem(error: unknown): OperationError {
+  if (error instanceof OperationError) return streamFailure(error);
+  throw error;
+}

@@ -1,0 +1,376 @@
+/**
+ * Sends the batches of one broker group to its leader: containers of batches of many queues, a few
+ * of them under way at a time, and again what was not answered.
+ *
+ * A container leaves at the end of a turn of the event loop, or after a linger, while fewer than
+ * two are under way; after that it waits until there is enough for a full one. So a lone message
+ * waits for nobody, and under load containers are large.
+ */
+
+import { operationError, OperationError } from "@quorumlog/protocol";
+import type { PublishReply } from "@quorumlog/protocol/messages";
+import type { ClusterLink } from "./cluster-link.ts";
+import type { LeaderSeeker } from "./leader-seeker.ts";
+import type { OutgoingBatch } from "./outgoing-batch.ts";
+import { asUnknown, finalError } from "./publish-outcome.ts";
+import { PublishStream } from "./publish-stream.ts";
+import type { QueueLane } from "./queue-lane.ts";
+import type { SendCall } from "./send-call.ts";
+import { type Durability, reachedOf, WIRE_DURABILITY } from "./send-receipt.ts";
+
+export interface GroupSenderInit {
+  readonly groupId: number;
+  readonly link: ClusterLink;
+  readonly lingerMs: number;
+  readonly containerBytesMax: number;
+  /** Before each call is settled. */
+  readonly onSettled: (call: SendCall) => void;
+}
+
+interface Container {
+  readonly batches: readonly OutgoingBatch[];
+  readonly durability: Durability;
+  /** Milliseconds since 1970. */
+  readonly sentAt: number;
+}
+
+/** With fewer under way, a container leaves however small it is. */
+const EAGER_COUNT = 2;
+const UNDER_WAY_MAX = 16;
+const BACKOFF_MS_MIN = 5;
+const BACKOFF_MS_MAX = 100;
+/** Slower than that, and new batches without a message group go elsewhere if they can. */
+const SLOW_MS = 300;
+const LATENCY_SHARE = 0.2;
+/** What is remembered of a slow broker that is given nothing any more. */
+const SLOW_MEMORY_MS = 2_000;
+
+export class GroupSender {
+  readonly #init: GroupSenderInit;
+  readonly #seeker: LeaderSeeker;
+  readonly #endRoutes: () => void;
+  readonly #underWay = new Map<number, Container>();
+  /** Lanes that may have something to send, each once. */
+  readonly #lanes: QueueLane[] = [];
+  #waitingBytes = 0;
+  #requestId = 0;
+  #stream: PublishStream | undefined;
+  #endOfTurn: NodeJS.Immediate | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #backoffMs = 0;
+  #latencyMs = 0;
+  #answeredAt = 0;
+  #lastProblem: OperationError | undefined;
+  #isClosed = false;
+
+  constructor(init: GroupSenderInit) {
+    this.#init = init;
+    this.#seeker = init.link.seeker(init.groupId);
+    this.#endRoutes = init.link.routes.onChange(() => {
+      this.#onRoute();
+    });
+  }
+
+  /** What has kept it from sending, of late. */
+  get lastProblem(): OperationError | undefined {
+    return this.#lastProblem;
+  }
+
+  /** @param now - Milliseconds since 1970. */
+  isSlow(now: number): boolean {
+    if (this.#retry !== undefined) return true;
+    for (const { sentAt } of this.#underWay.values()) {
+      // The first one is the oldest.
+      if (now - sentAt > SLOW_MS) return true;
+      break;
+    }
+    return this.#latencyMs > SLOW_MS && now - this.#answeredAt < SLOW_MEMORY_MS;
+  }
+
+  add(lane: QueueLane, call: SendCall): void {
+    lane.add(call);
+    this.#waitingBytes += call.bytes;
+    this.#list(lane);
+    if (this.#waitingBytes >= this.#init.containerBytesMax) this.#dispatch(false);
+    else this.#schedule();
+  }
+
+  /** A call is settled before its batch was answered: it, or with the last one its batch, goes. */
+  leave(call: SendCall, batch: OutgoingBatch): void {
+    const { lane } = batch;
+    if (batch.encoded === undefined) {
+      lane.drop(batch, call);
+      this.#waitingBytes -= call.bytes;
+    }
+    batch.liveCount -= 1;
+    if (batch.liveCount > 0) return;
+    if (batch.state === "waiting" && batch.encoded !== undefined) this.#waitingBytes -= batch.bytes;
+    lane.giveUp(batch);
+    this.#list(lane);
+    this.#schedule();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#isClosed = true;
+    this.#endRoutes();
+    clearImmediate(this.#endOfTurn);
+    clearTimeout(this.#linger);
+    clearTimeout(this.#retry);
+    this.#stream?.cancel();
+    this.#underWay.clear();
+  }
+
+  #list(lane: QueueLane): void {
+    if (lane.isListed) return;
+    lane.isListed = true;
+    this.#lanes.push(lane);
+  }
+
+  /** Whatever is there leaves at the end of the turn, or after the linger. */
+  #schedule(): void {
+    const { lingerMs } = this.#init;
+    if (lingerMs === 0) {
+      this.#endOfTurn ??= setImmediate(() => {
+        this.#endOfTurn = undefined;
+        this.#dispatch(true);
+      });
+    } else {
+      this.#linger ??= setTimeout(() => {
+        this.#linger = undefined;
+        this.#dispatch(true);
+      }, lingerMs);
+    }
+  }
+
+  /** @param isTime - Also what is less than a full container. */
+  #dispatch(isTime: boolean): void {
+    const { containerBytesMax } = this.#init;
+    while (this.#lanes.length > 0 && this.#retry === undefined && !this.#isClosed) {
+      const isEager = isTime && this.#underWay.size < EAGER_COUNT;
+      if (!isEager && this.#waitingBytes < containerBytesMax) return;
+      if (this.#underWay.size >= UNDER_WAY_MAX) return;
+      const stream = this.#openStream();
+      if (stream === undefined || stream.isBlocked) return;
+      const batches = this.#takeContainer();
+      if (batches.length === 0) return;
+      this.#send(stream, batches);
+    }
+  }
+
+  #takeContainer(): OutgoingBatch[] {
+    const batches: OutgoingBatch[] = [];
+    let bytes = 0;
+    for (let left = this.#lanes.length; left > 0; left--) {
+      const lane = this.#lanes[0] as QueueLane;
+      const batch = lane.next();
+      const [first] = batches;
+      if (batch !== undefined && first !== undefined) {
+        if (bytes + batch.bytes > this.#init.containerBytesMax) break;
+        if (batch.durability !== first.durability || batch.isAlone || first.isAlone) break;
+      }
+      this.#lanes.shift();
+      lane.isListed = false;
+      if (batch === undefined) continue;
+      batches.push(batch);
+      bytes += batch.bytes;
+      // Of which a part may become a batch of its own, and stay.
+      lane.send(batch);
+      this.#waitingBytes -= batch.bytes;
+      // There may be more; and if not, it costs a look.
+      this.#list(lane);
+    }
+    return batches;
+  }
+
+  #send(stream: PublishStream, batches: readonly OutgoingBatch[]): void {
+    const { durability } = batches[0] as OutgoingBatch;
+    const now = Date.now();
+    const deadline = Math.max(...batches.map(({ calls }) => calls.at(-1)?.deadline ?? 0));
+    this.#requestId += 1;
+    this.#underWay.set(this.#requestId, { batches, durability, sentAt: now });
+    stream.send({
+      requestId: this.#requestId,
+      durability: WIRE_DURABILITY[durability],
+      timeoutMs: Math.max(1, deadline - now),
+      batches: batches.map(({ encoded }) => encoded as Buffer),
+    });
+  }
+
+  #openStream(): PublishStream | undefined {
+    if (this.#stream !== undefined) return this.#stream;
+    const address = this.#seeker.address();
+    if (address === undefined) {
+      this.#backOff(
+        new OperationError("UNAVAILABLE", `broker group ${this.#init.groupId} is not known`, {
+          outcome: "not-applied",
+        }),
+      );
+      return undefined;
+    }
+    this.#stream = new PublishStream(this.#init.link.channel(address), {
+      onReply: (reply) => {
+        this.#onReply(reply);
+      },
+      onBroken: (error) => {
+        this.#onBroken(address, error);
+      },
+      onDrain: () => {
+        this.#schedule();
+      },
+    });
+    return this.#stream;
+  }
+
+  #onReply(reply: PublishReply): void {
+    const container = this.#underWay.get(reply.requestId);
+    if (container === undefined) return;
+    this.#underWay.delete(reply.requestId);
+    this.#measure(container);
+    const refusal = reply.error ?? undefined;
+    if (refusal === undefined) {
+      this.#backoffMs = 0;
+      this.#seeker.succeeded();
+      this.#onResults(container, reply);
+    } else {
+      const error = operationError(refusal);
+      for (const batch of container.batches)
+        this.#refuse(batch, error, container.batches.length > 1);
+      this.#onProblem(error);
+    }
+    this.#schedule();
+  }
+
+  #onResults({ batches, durability }: Container, reply: PublishReply): void {
+    const reached = reachedOf(reply.reached);
+    for (const [i, batch] of batches.entries()) {
+      const result = reply.results[i];
+      const refusal = result?.error ?? undefined;
+      if (refusal !== undefined) {
+        const error = operationError(refusal);
+        this.#refuse(batch, error, false);
+        if (!isGap(error)) this.#onProblem(error);
+        continue;
+      }
+      // Its calls were settled before.
+      if (batch.state === "done") continue;
+      const { lane } = batch;
+      lane.finish(batch);
+      if (!lane.isIdle) this.#list(lane);
+      if (result === undefined && durability === "quorum") {
+        this.#fail(batch, new OperationError("FAILED", "the broker has left out its result"));
+        continue;
+      }
+      batch.succeed(
+        {
+          topic: lane.topic.name,
+          topicId: lane.topic.topicId,
+          queue: lane.queue,
+          reached,
+          baseOffset: result?.baseOffset ?? undefined,
+          storeTimestamp: result?.storeTimestampMs ?? undefined,
+          isDuplicate: result?.isDuplicate ?? false,
+        },
+        this.#init.onSettled,
+      );
+    }
+  }
+
+  #refuse(batch: OutgoingBatch, error: OperationError, isShared: boolean): void {
+    if (batch.state !== "under-way") return;
+    const { lane } = batch;
+    let failure: OperationError | undefined;
+    if (isGap(error) && batch.producerId !== 0 && !isShared)
+      failure = lane.onGap(batch) ? undefined : asUnknown(error);
+    else failure = finalError(batch, error, isShared);
+    if (failure === undefined) {
+      lane.putBack(batch);
+      this.#waitingBytes += batch.bytes;
+    } else {
+      lane.giveUp(batch);
+      this.#fail(batch, failure);
+    }
+    this.#list(lane);
+  }
+
+  #fail(batch: OutgoingBatch, error: OperationError): void {
+    batch.fail(error, this.#init.onSettled);
+  }
+
+  #onBroken(address: string, error: OperationError): void {
+    this.#stream = undefined;
+    this.#seeker.failed(address, error);
+    this.#abandon(error);
+    this.#backOff(error);
+  }
+
+  /** Nothing under way is answered any more. */
+  #abandon(error: OperationError): void {
+    const containers = [...this.#underWay.values()];
+    this.#underWay.clear();
+    for (const { batches } of containers)
+      for (const batch of batches) this.#refuse(batch, error, false);
+  }
+
+  /** Of a whole container, on a stream that is well. */
+  #onProblem(error: OperationError): void {
+    if (error.advice === "do-not-retry") return;
+    if (error.advice === "retry-elsewhere") {
+      const address = this.#stream?.address;
+      if (address !== undefined) this.#seeker.failed(address, error);
+      if (this.#seeker.address() !== address) this.#leaveStream(error);
+      // Told where to go: at once, if that was not tried just before.
+      if (error.leader !== undefined && this.#backoffMs === 0) {
+        this.#backoffMs = BACKOFF_MS_MIN;
+        return;
+      }
+    }
+    this.#backOff(error);
+  }
+
+  /** Another node leads, as far as is known. */
+  #onRoute(): void {
+    const address = this.#seeker.address();
+    if (this.#stream !== undefined && address !== undefined && this.#stream.address !== address)
+      this.#leaveStream(new OperationError("LEADERSHIP_LOST", `${address} leads by now`));
+    if (this.#retry !== undefined) this.#endBackOff();
+    if (this.#lanes.length > 0) this.#schedule();
+  }
+
+  #leaveStream(error: OperationError): void {
+    this.#stream?.cancel();
+    this.#stream = undefined;
+    const unknown = new OperationError("LEADERSHIP_LOST", error.message, { cause: error });
+    this.#abandon(unknown);
+  }
+
+  #backOff(error: OperationError): void {
+    this.#lastProblem = error;
+    if (this.#isClosed || this.#retry !== undefined) return;
+    this.#backoffMs = Math.min(Math.max(BACKOFF_MS_MIN, 2 * this.#backoffMs), BACKOFF_MS_MAX);
+    this.#retry = setTimeout(
+      () => {
+        this.#endBackOff();
+      },
+      Math.max(this.#backoffMs, error.retryAfterMs),
+    );
+  }
+
+  #endBackOff(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#dispatch(true);
+  }
+
+  #measure({ sentAt }: Container): void {
+    this.#answeredAt = Date.now();
+    const tookMs = this.#answeredAt - sentAt;
+    this.#latencyMs += LATENCY_SHARE * (tookMs - this.#latencyMs);
+  }
+}
+
+/** It is not about the batch, but about those before it. */
+function isGap({ code }: OperationError): boolean {
+  return code === "SEQUENCE_GAP" || code === "UNKNOWN_PRODUCER";
+}

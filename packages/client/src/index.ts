@@ -1,0 +1,20 @@
+export { type ClusterOptions } from "./cluster-link.ts";
+export type { OutgoingMessage } from "./outgoing-message.ts";
+export { Producer } from "./producer.ts";
+export type { ProducerOptions, SendOptions } from "./producer-options.ts";
+export type { Durability, Reached, SendReceipt } from "./send-receipt.ts";
+export type { QueueSelector } from "./topic-queues.ts";
+export type { WaitOptions } from "./waiting.ts";
+
+// What calls are refused with, and what messages have.
+export {
+  type ChannelTls,
+  type ErrorCode,
+  type FieldProblem,
+  type LeaderHint,
+  type MessageFields,
+  type OffsetRange,
+  type OperationAdvice,
+  OperationError,
+  type OperationOutcome,
+} from "@quorumlog/protocol";

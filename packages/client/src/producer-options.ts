@@ -1,0 +1,97 @@
+/** How a producer is set up. */
+
+import { groupNameProblem } from "@quorumlog/protocol";
+import { CLUSTER_CHECKS, type ClusterOptions } from "./cluster-link.ts";
+import {
+  abortSignal,
+  callback,
+  type Check,
+  demandOptions,
+  integerIn,
+  oneOf,
+  textThat,
+} from "./option-problems.ts";
+import type { Durability } from "./send-receipt.ts";
+import type { QueueSelector } from "./topic-queues.ts";
+
+export interface ProducerOptions extends ClusterOptions {
+  readonly producerGroup: string;
+  /** Of each send that says nothing else; default `quorum`. */
+  readonly durability?: Durability;
+  /** Of each send that says nothing else, in milliseconds; default 3000. */
+  readonly timeoutMs?: number;
+  /**
+   * How long a message waits for others, in `[0, 5]` milliseconds; default 0: until the turn ends.
+   */
+  readonly lingerMs?: number;
+  /** Of a batch and of a container, in `[4096, 1048576]`; default 262144. */
+  readonly batchBytes?: number;
+  /** Of all messages that are not settled; default 67108864 (64 MiB). */
+  readonly bufferBytes?: number;
+  /** When the buffer is full: `fail` with `OVERLOADED` (the default), or `wait` for room. */
+  readonly onFull?: "fail" | "wait";
+  /** Of batches above 4096 bytes; default `none`. */
+  readonly compression?: "none" | "deflate";
+  /** Default: by message group; without one, batch by batch in turn. */
+  readonly queueSelector?: QueueSelector;
+  /** Of `open` alone. */
+  readonly signal?: AbortSignal;
+}
+
+/** Of one call. */
+export interface SendOptions {
+  readonly durability?: Durability;
+  /** In milliseconds. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type ProducerSettings = Required<Omit<ProducerOptions, "signal" | "queueSelector">> &
+  Pick<ProducerOptions, "queueSelector">;
+
+const timeout = integerIn(1, 600_000);
+const durability = oneOf("quorum", "leader", "async");
+
+const CHECKS: { readonly [K in keyof Required<ProducerOptions>]: Check } = {
+  ...CLUSTER_CHECKS,
+  producerGroup: textThat(groupNameProblem),
+  durability,
+  timeoutMs: timeout,
+  lingerMs: integerIn(0, 5),
+  batchBytes: integerIn(4_096, 1_048_576),
+  bufferBytes: integerIn(65_536, 2 ** 32),
+  onFull: oneOf("fail", "wait"),
+  compression: oneOf("none", "deflate"),
+  queueSelector: callback,
+  signal: abortSignal,
+};
+
+const SEND_CHECKS: { readonly [K in keyof Required<SendOptions>]: Check } = {
+  durability,
+  timeoutMs: timeout,
+  signal: abortSignal,
+};
+
+const DEFAULTS = {
+  durability: "quorum",
+  timeoutMs: 3_000,
+  lingerMs: 0,
+  batchBytes: 262_144,
+  bufferBytes: 67_108_864,
+  onFull: "fail",
+  compression: "none",
+} as const;
+
+/** @throws OperationError `INVALID_ARGUMENT` with whatever does not fit */
+export function parseProducerOptions(options: ProducerOptions): ProducerSettings {
+  demandOptions<ProducerOptions>(options, CHECKS, ["nameServers", "producerGroup"]);
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as ProducerOptions;
+  return Object.freeze({ ...DEFAULTS, ...given }) as ProducerSettings;
+}
+
+/** @throws OperationError `INVALID_ARGUMENT` */
+export function demandSendOptions(options: unknown): asserts options is SendOptions {
+  demandOptions<SendOptions>(options, SEND_CHECKS);
+}

@@ -1,0 +1,76 @@
+/** Waits that end by what was waited for, by time, or by the caller. */
+
+import { type OperationOutcome, OperationError } from "@quorumlog/protocol";
+
+/** What a caller may say of any call that waits. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+  /** In milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export function aborted(outcome: OperationOutcome): OperationError {
+  return new OperationError("ABORTED", "the caller's signal was aborted", { outcome });
+}
+
+/** @throws OperationError `ABORTED` */
+export function demandNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw aborted("not-applied");
+}
+
+/** Rejects as soon as the signal is aborted: whoever pauses has done nothing meanwhile. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(aborted("not-applied"));
+      return;
+    }
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(aborted("not-applied"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** Something that several wait for, each with its own patience. */
+export class Bell {
+  readonly #waiters = new Set<() => void>();
+
+  ring(): void {
+    for (const wake of this.#waiters) wake();
+  }
+
+  /** @returns whether it rang before the time was over; rejects if the signal is aborted. */
+  wait(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(aborted("not-applied"));
+        return;
+      }
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(onRing);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const onRing = (): void => {
+        end();
+        resolve(true);
+      };
+      const onAbort = (): void => {
+        end();
+        reject(aborted("not-applied"));
+      };
+      const timer = setTimeout(() => {
+        end();
+        resolve(false);
+      }, timeoutMs);
+      this.#waiters.add(onRing);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+}

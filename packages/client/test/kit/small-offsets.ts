@@ -1,0 +1,77 @@
+/** How far consumer groups are, in memory: with the fences that the broker has. */
+
+import { errorDetail, OFFSETS_SERVICE, OperationError, type RpcServer } from "@quorumlog/protocol";
+import type { SmallGroup } from "./small-group.ts";
+
+interface Progress {
+  epoch: number;
+  offset: number;
+  token: number;
+}
+
+export class SmallOffsets {
+  readonly #group: SmallGroup;
+  readonly #progress = new Map<string, Progress>();
+
+  constructor(group: SmallGroup) {
+    this.#group = group;
+  }
+
+  /** -1: nothing was committed. */
+  committed(group: string, topicId: number, queue: number): number {
+    return this.#of(group, topicId, queue).offset;
+  }
+
+  serve(server: RpcServer): void {
+    server.handle(OFFSETS_SERVICE, {
+      claim: {
+        unary: ({ group, epoch, queues }) => ({
+          queues: queues.map(({ topicId = 0, queue = 0 }) => {
+            const progress = this.#of(group, topicId ?? 0, queue ?? 0);
+            if (epoch < progress.epoch)
+              return { topicId, queue, error: errorDetail(stale(progress.epoch)) };
+            progress.epoch = epoch;
+            progress.token += 1;
+            const { offset: committedOffset, token: fencingToken } = progress;
+            return { topicId, queue, committedOffset, fencingToken };
+          }),
+        }),
+      },
+      commit: {
+        unary: ({ group, epoch, offsets }) => ({
+          errors: offsets.map(({ topicId = 0, queue = 0, offset }) => {
+            const progress = this.#of(group, topicId ?? 0, queue ?? 0);
+            if (epoch < progress.epoch) return errorDetail(stale(progress.epoch));
+            progress.offset = offset ?? 0;
+            return {};
+          }),
+        }),
+      },
+      getOffsets: {
+        unary: ({ group, queues }) => ({
+          offsets: queues.map(({ topicId = 0, queue = 0 }) => ({
+            topicId,
+            queue,
+            committedOffset: this.#of(group, topicId ?? 0, queue ?? 0).offset,
+            committedAtMs: 1,
+            endOffset: this.#group.queue(topicId ?? 0, queue ?? 0).endOffset,
+          })),
+        }),
+      },
+    });
+  }
+
+  #of(group: string, topicId: number, queue: number): Progress {
+    const name = `${group}/${topicId}/${queue}`;
+    let progress = this.#progress.get(name);
+    if (progress === undefined) {
+      progress = { epoch: 0, offset: -1, token: 0 };
+      this.#progress.set(name, progress);
+    }
+    return progress;
+  }
+}
+
+function stale(epoch: number): OperationError {
+  return new OperationError("STALE_EPOCH", `epoch ${epoch} is newer`);
+}
