@@ -7,14 +7,14 @@
  * waits for nobody, and under load containers are large.
  */
 
-import { operationError, OperationError } from "@quorumlog/protocol";
-import type { PublishReply } from "@quorumlog/protocol/messages";
+import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
+import type { PublishReply, PublishRequest } from "@quorumlog/protocol/messages";
 import type { ClusterLink } from "./cluster-link.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import type { OutgoingBatch } from "./outgoing-batch.ts";
 import { asUnknown, finalError } from "./publish-outcome.ts";
-import { PublishStream } from "./publish-stream.ts";
 import type { QueueLane } from "./queue-lane.ts";
+import { RpcStream } from "./rpc-stream.ts";
 import type { SendCall } from "./send-call.ts";
 import { type Durability, reachedOf, WIRE_DURABILITY } from "./send-receipt.ts";
 
@@ -26,6 +26,8 @@ export interface GroupSenderInit {
   /** Before each call is settled. */
   readonly onSettled: (call: SendCall) => void;
 }
+
+type PublishStream = RpcStream<PublishRequest.$Properties, PublishReply>;
 
 interface Container {
   readonly batches: readonly OutgoingBatch[];
@@ -39,6 +41,7 @@ const EAGER_COUNT = 2;
 const UNDER_WAY_MAX = 16;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 100;
+const NEW_TOPIC_MS = 1_000;
 /** Slower than that, and new batches without a message group go elsewhere if they can. */
 const SLOW_MS = 300;
 const LATENCY_SHARE = 0.2;
@@ -209,8 +212,9 @@ export class GroupSender {
       );
       return undefined;
     }
-    this.#stream = new PublishStream(this.#init.link.channel(address), {
-      onReply: (reply) => {
+    const channel = this.#init.link.channel(address);
+    this.#stream = new RpcStream(channel, BROKER_SERVICE.publish, {
+      onAnswer: (reply) => {
         this.#onReply(reply);
       },
       onBroken: (error) => {
@@ -237,7 +241,8 @@ export class GroupSender {
       const error = operationError(refusal);
       for (const batch of container.batches)
         this.#refuse(batch, error, container.batches.length > 1);
-      this.#onProblem(error);
+      const isAgain = container.batches.length === 1 && container.batches[0]?.state === "waiting";
+      if (error.advice !== "do-not-retry" || isAgain) this.#onProblem(error);
     }
     this.#schedule();
   }
@@ -250,7 +255,7 @@ export class GroupSender {
       if (refusal !== undefined) {
         const error = operationError(refusal);
         this.#refuse(batch, error, false);
-        if (!isGap(error)) this.#onProblem(error);
+        if (batch.state === "waiting" && !isGap(error)) this.#onProblem(error);
         continue;
       }
       // Its calls were settled before.
@@ -258,7 +263,9 @@ export class GroupSender {
       const { lane } = batch;
       lane.finish(batch);
       if (!lane.isIdle) this.#list(lane);
-      if (result === undefined && durability === "quorum") {
+      // Below `quorum` it only says who was refused.
+      const isDecided = durability === "quorum";
+      if (result === undefined && isDecided) {
         this.#fail(batch, new OperationError("FAILED", "the broker has left out its result"));
         continue;
       }
@@ -268,8 +275,8 @@ export class GroupSender {
           topicId: lane.topic.topicId,
           queue: lane.queue,
           reached,
-          baseOffset: result?.baseOffset ?? undefined,
-          storeTimestamp: result?.storeTimestampMs ?? undefined,
+          baseOffset: isDecided ? (result?.baseOffset ?? 0) : undefined,
+          storeTimestamp: isDecided ? (result?.storeTimestampMs ?? 0) : undefined,
           isDuplicate: result?.isDuplicate ?? false,
         },
         this.#init.onSettled,
@@ -283,7 +290,8 @@ export class GroupSender {
     let failure: OperationError | undefined;
     if (isGap(error) && batch.producerId !== 0 && !isShared)
       failure = lane.onGap(batch) ? undefined : asUnknown(error);
-    else failure = finalError(batch, error, isShared);
+    else if (isShared || !this.#isTooNew(batch, error))
+      failure = finalError(batch, error, isShared);
     if (failure === undefined) {
       lane.putBack(batch);
       this.#waitingBytes += batch.bytes;
@@ -292,6 +300,15 @@ export class GroupSender {
       this.#fail(batch, failure);
     }
     this.#list(lane);
+  }
+
+  /** The broker has not heard of the topic yet, or of its queue: routes may come round first. */
+  #isTooNew(batch: OutgoingBatch, { code }: OperationError): boolean {
+    if (code !== "UNKNOWN_TOPIC" && code !== "UNKNOWN_QUEUE") return false;
+    const { topic, queue, groupId } = batch.lane;
+    const known = this.#init.link.routes.route.topicOfId(topic.topicId);
+    const since = batch.calls[0]?.bornTimestamp ?? 0;
+    return known?.groupIds[queue] === groupId && Date.now() - since < NEW_TOPIC_MS;
   }
 
   #fail(batch: OutgoingBatch, error: OperationError): void {
@@ -315,7 +332,6 @@ export class GroupSender {
 
   /** Of a whole container, on a stream that is well. */
   #onProblem(error: OperationError): void {
-    if (error.advice === "do-not-retry") return;
     if (error.advice === "retry-elsewhere") {
       const address = this.#stream?.address;
       if (address !== undefined) this.#seeker.failed(address, error);

@@ -1,7 +1,11 @@
 export { type ClusterOptions } from "./cluster-link.ts";
+export type { ConsumedMessage } from "./consumed-message.ts";
+export type { QueuePlace, ResetPolicy } from "./fetcher.ts";
 export type { OutgoingMessage } from "./outgoing-message.ts";
 export { Producer } from "./producer.ts";
 export type { ProducerOptions, SendOptions } from "./producer-options.ts";
+export { type PollOptions, PullConsumer } from "./pull-consumer.ts";
+export type { PullConsumerOptions, QueueAssignment, QueueName } from "./pull-consumer-options.ts";
 export type { Durability, Reached, SendReceipt } from "./send-receipt.ts";
 export type { QueueSelector } from "./topic-queues.ts";
 export type { WaitOptions } from "./waiting.ts";

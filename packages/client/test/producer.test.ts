@@ -3,7 +3,7 @@
 // Method: a producer against small brokers on real ports, which refuse, lose answers, and stop.
 
 import { expect, test } from "vitest";
-import { Producer } from "../src/index.ts";
+import { OperationError, Producer } from "../src/index.ts";
 import { SmallCluster } from "./kit/small-cluster.ts";
 
 const ORDERS = { name: "orders", topicId: 7, groupIds: [1] };
@@ -187,7 +187,6 @@ test("of a container that is refused, the batch that is to blame is found out", 
   const closed = { name: "closed", topicId: 9, groupIds: [1] };
   const cluster = await SmallCluster.open(1, [ORDERS, closed]);
   const producer = await cluster.producer();
-  const { OperationError } = await import("../src/index.ts");
   cluster.first.onPublish = (_nodeId, { batches }) =>
     batches.some((bytes) => (bytes as Buffer).readUInt32LE(12) === 9)
       ? new OperationError("TOPIC_NOT_WRITABLE", "closed")
@@ -272,6 +271,18 @@ test("a new topic is met within a second, an unknown one is refused", async () =
     code: "UNKNOWN_TOPIC",
     outcome: "not-applied",
   });
+});
+
+test("a broker that has not heard of a new topic is asked again", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer();
+  let refusals = 3;
+  cluster.first.onPublish = () => {
+    refusals -= 1;
+    return refusals < 0 ? undefined : new OperationError("UNKNOWN_TOPIC", "not yet");
+  };
+
+  expect((await producer.send("orders", { body: "x" })).offset).toBe(0);
 });
 
 test("the last route stays when every NameServer is gone", async () => {

@@ -1,0 +1,192 @@
+/**
+ * Reads queues of any broker groups ahead of whoever takes their messages, within a bound of bytes.
+ */
+
+import { BROKER_SERVICE, OperationError } from "@quorumlog/protocol";
+import type { ClusterLink } from "./cluster-link.ts";
+import type { ConsumedMessage } from "./consumed-message.ts";
+import type { FetchedQueue } from "./fetched-queue.ts";
+import { GroupFetcher } from "./group-fetcher.ts";
+import type { LeaderSeeker } from "./leader-seeker.ts";
+import { Bell, type WaitOptions } from "./waiting.ts";
+
+/** What is done about an offset that is not there any more, or not yet. */
+export type ResetPolicy = "earliest" | "latest" | "fail";
+
+/** A place in a queue. */
+export type QueuePlace = number | "earliest" | "latest" | { readonly timestamp: number };
+
+export interface FetcherInit {
+  readonly link: ClusterLink;
+  /** Of all queues together. */
+  readonly bytesMax: number;
+  readonly onOutOfRange: ResetPolicy;
+}
+
+const NOT_ASKED = -1;
+const RANGE_RETRY_MS = 200;
+
+export class Fetcher {
+  /** Rings when there may be something to take. */
+  readonly news: Bell = new Bell();
+  readonly #init: FetcherInit;
+  readonly #queues: FetchedQueue[] = [];
+  readonly #groups = new Map<number, GroupFetcher>();
+  readonly #seekers = new Map<number, LeaderSeeker>();
+  readonly #stop = new AbortController();
+  readonly #resets = new Set<Promise<void>>();
+  /** Who is looked at first: each in turn. */
+  #turn = 0;
+
+  constructor(init: FetcherInit) {
+    this.#init = init;
+  }
+
+  get queues(): readonly FetchedQueue[] {
+    return this.#queues;
+  }
+
+  add(queue: FetchedQueue): void {
+    this.#queues.push(queue);
+    this.#group(queue.groupId).add(queue);
+  }
+
+  remove(queue: FetchedQueue): void {
+    const at = this.#queues.indexOf(queue);
+    if (at >= 0) this.#queues.splice(at, 1);
+    this.#groups.get(queue.groupId)?.remove(queue);
+    this.#wakeAll();
+  }
+
+  seek(queue: FetchedQueue, offset: number): void {
+    queue.seek(offset);
+    this.#wakeAll();
+  }
+
+  pause(queue: FetchedQueue, isPaused: boolean): void {
+    queue.isPaused = isPaused;
+    this.#group(queue.groupId).schedule();
+    this.news.ring();
+  }
+
+  /**
+   * @returns the next messages, of queues in turn; none if there are none now.
+   * @throws OperationError of a queue that cannot be read on, once nothing else is left
+   */
+  take(countMax: number): ConsumedMessage[] {
+    const messages: ConsumedMessage[] = [];
+    let problem: OperationError | undefined;
+    const count = this.#queues.length;
+    this.#turn += 1;
+    for (let i = 0; i < count && messages.length < countMax; i++) {
+      const queue = this.#queues[(i + this.#turn) % count] as FetchedQueue;
+      if (queue.isPaused) continue;
+      while (messages.length < countMax) {
+        const message = queue.take();
+        if (message === undefined) break;
+        messages.push(message);
+      }
+      problem ??= queue.problem;
+      this.#groups.get(queue.groupId)?.schedule();
+    }
+    if (messages.length === 0 && problem !== undefined) throw problem;
+    return messages;
+  }
+
+  /** @throws OperationError of a broker that cannot be asked in time */
+  async offsetOf(queue: FetchedQueue, place: QueuePlace, wait: WaitOptions = {}): Promise<number> {
+    if (typeof place === "number") return place;
+    const time = typeof place === "object" ? place.timestamp : NOT_ASKED;
+    const range = await this.#range(queue, time, wait);
+    if (typeof place === "object") return range.offsetAtTime;
+    return place === "earliest" ? range.firstOffset : range.endOffset;
+  }
+
+  seeker(groupId: number): LeaderSeeker {
+    let seeker = this.#seekers.get(groupId);
+    if (seeker === undefined) {
+      seeker = this.#init.link.seeker(groupId);
+      this.#seekers.set(groupId, seeker);
+    }
+    return seeker;
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    for (const group of this.#groups.values()) group.close();
+    this.news.ring();
+    await Promise.all(this.#resets);
+  }
+
+  #range(
+    { groupId, source }: FetchedQueue,
+    storeTimestampMs: number,
+    wait: WaitOptions,
+  ): Promise<{ firstOffset: number; endOffset: number; offsetAtTime: number }> {
+    return this.#init.link.callLeader(
+      { seeker: this.seeker(groupId), isRepeatable: true, ...wait },
+      BROKER_SERVICE.queryOffsets,
+      { topicId: source.topicId, queue: source.queue, storeTimestampMs },
+    );
+  }
+
+  #group(groupId: number): GroupFetcher {
+    let group = this.#groups.get(groupId);
+    if (group === undefined) {
+      group = new GroupFetcher({
+        groupId,
+        link: this.#init.link,
+        room: () => this.#room(),
+        onNews: () => {
+          this.news.ring();
+        },
+        onOutOfRange: (queue, error) => {
+          const reset = this.#reset(queue, error).finally(() => this.#resets.delete(reset));
+          this.#resets.add(reset);
+        },
+      });
+      this.#groups.set(groupId, group);
+    }
+    return group;
+  }
+
+  #room(): number {
+    let bytes = 0;
+    for (const queue of this.#queues) bytes += queue.bufferedBytes;
+    return this.#init.bytesMax - bytes;
+  }
+
+  /** A node that is behind says so, too: the leader decides whether the offset is there. */
+  async #reset(queue: FetchedQueue, error: OperationError): Promise<void> {
+    const { version, fetchOffset } = queue;
+    const { onOutOfRange } = this.#init;
+    try {
+      const range = await this.#range(queue, NOT_ASKED, { signal: this.#stop.signal });
+      if (queue.version !== version) return;
+      const { firstOffset, endOffset } = range;
+      queue.isAsked = false;
+      if (fetchOffset >= firstOffset && fetchOffset <= endOffset)
+        queue.askAgainAt = Date.now() + RANGE_RETRY_MS;
+      else if (onOutOfRange === "fail")
+        queue.problem = new OperationError("OFFSET_OUT_OF_RANGE", error.message, {
+          range: { firstOffset, nextOffset: endOffset },
+          cause: error,
+        });
+      // What was fetched before is taken first.
+      else if (!queue.hasBatches) queue.seek(onOutOfRange === "earliest" ? firstOffset : endOffset);
+      else queue.askAgainAt = Date.now() + RANGE_RETRY_MS;
+    } catch (failure) {
+      if (!(failure instanceof OperationError)) throw failure;
+      if (queue.version !== version) return;
+      queue.isAsked = false;
+      queue.askAgainAt = Date.now() + RANGE_RETRY_MS;
+    }
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    for (const group of this.#groups.values()) group.schedule();
+    this.news.ring();
+  }
+}

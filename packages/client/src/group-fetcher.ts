@@ -1,0 +1,258 @@
+/**
+ * Reads queues of one broker group: each is in at most one fetch at a time, which the broker
+ * answers when there is something to read. The leader is asked, or whom it suggests, while that has
+ * more.
+ */
+
+import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
+import type { FetchReply, FetchRequest, QueueBatches } from "@quorumlog/protocol/messages";
+import type { ClusterLink } from "./cluster-link.ts";
+import type { FetchedQueue } from "./fetched-queue.ts";
+import type { LeaderSeeker } from "./leader-seeker.ts";
+import { RpcStream } from "./rpc-stream.ts";
+
+export interface GroupFetcherInit {
+  readonly groupId: number;
+  readonly link: ClusterLink;
+  /** @returns how many bytes may be fetched in all. */
+  readonly room: () => number;
+  /** Something can be taken, or will never be. */
+  readonly onNews: () => void;
+  /**
+   * A broker does not have what is asked for; `queue` is not asked for again before it is sought.
+   */
+  readonly onOutOfRange: (queue: FetchedQueue, error: OperationError) => void;
+}
+
+interface Asked {
+  readonly queue: FetchedQueue;
+  readonly version: number;
+}
+
+const WAIT_MS = 15_000;
+const BYTES_MAX = 4 * 1024 * 1024;
+const QUEUE_BYTES_MAX = 1024 * 1024;
+const BACKOFF_MS_MIN = 5;
+const BACKOFF_MS_MAX = 200;
+/** What one queue was refused, and not the others. */
+const QUEUE_RETRY_MS = 100;
+
+export class GroupFetcher {
+  readonly #init: GroupFetcherInit;
+  readonly #seeker: LeaderSeeker;
+  readonly #queues = new Set<FetchedQueue>();
+  readonly #asked = new Map<number, readonly Asked[]>();
+  readonly #endRoutes: () => void;
+  #requestId = 0;
+  #stream: RpcStream<FetchRequest.$Properties, FetchReply> | undefined;
+  /** As the leader suggested; it is asked while it has more. */
+  #suggested: string | undefined;
+  #endOfTurn: NodeJS.Immediate | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #later: NodeJS.Timeout | undefined;
+  #backoffMs = 0;
+  #isClosed = false;
+
+  constructor(init: GroupFetcherInit) {
+    this.#init = init;
+    this.#seeker = init.link.seeker(init.groupId);
+    this.#endRoutes = init.link.routes.onChange(() => {
+      this.#onRoute();
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.#queues.size === 0;
+  }
+
+  add(queue: FetchedQueue): void {
+    this.#queues.add(queue);
+    this.schedule();
+  }
+
+  remove(queue: FetchedQueue): void {
+    queue.version += 1;
+    this.#queues.delete(queue);
+  }
+
+  /** There may be a queue that has room, by the end of the turn. */
+  schedule(): void {
+    if (this.#retry !== undefined || this.#isClosed) return;
+    this.#endOfTurn ??= setImmediate(() => {
+      this.#endOfTurn = undefined;
+      this.#ask();
+    });
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#isClosed = true;
+    this.#endRoutes();
+    clearImmediate(this.#endOfTurn);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#later);
+    this.#stream?.cancel();
+  }
+
+  #ask(): void {
+    if (this.#isClosed || this.#retry !== undefined) return;
+    const now = Date.now();
+    const asked: Asked[] = [];
+    const positions: NonNullable<FetchRequest.$Properties["positions"]> = [];
+    const room = this.#init.room();
+    let againAt = Number.POSITIVE_INFINITY;
+    for (const queue of this.#queues) {
+      if (queue.isAsked || queue.isPaused || queue.problem !== undefined) continue;
+      // With nothing of it here it is asked for, whatever the others have; one batch, then.
+      const own = Math.min(room, QUEUE_BYTES_MAX - queue.bufferedBytes);
+      if (own <= 0 && queue.hasBatches) continue;
+      if (queue.askAgainAt > now) {
+        againAt = Math.min(againAt, queue.askAgainAt);
+        continue;
+      }
+      const { topicId, queue: number } = queue.source;
+      const tags = [...queue.tags];
+      positions.push({
+        topicId,
+        queue: number,
+        offset: queue.fetchOffset,
+        tags,
+        bytesMax: Math.max(own, 1),
+      });
+      asked.push({ queue, version: queue.version });
+    }
+    if (againAt < Number.POSITIVE_INFINITY) this.#askLater(againAt - now);
+    if (positions.length === 0) return;
+    const stream = this.#openStream();
+    if (stream === undefined) return;
+    this.#requestId += 1;
+    const requestId = this.#requestId;
+    this.#asked.set(requestId, asked);
+    for (const { queue } of asked) queue.isAsked = true;
+    const bytesMax = Math.max(1, Math.min(room, BYTES_MAX));
+    stream.send({ requestId, positions, bytesMax, waitMs: WAIT_MS });
+  }
+
+  /** Of some queues; the others do not wait. */
+  #askLater(ms: number): void {
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.schedule();
+    }, ms);
+  }
+
+  #openStream(): RpcStream<FetchRequest.$Properties, FetchReply> | undefined {
+    if (this.#stream !== undefined) return this.#stream;
+    const address = this.#suggested ?? this.#seeker.address();
+    if (address === undefined) {
+      this.#backOff();
+      return undefined;
+    }
+    this.#stream = new RpcStream(this.#init.link.channel(address), BROKER_SERVICE.fetch, {
+      onAnswer: (reply) => {
+        this.#onReply(address, reply);
+      },
+      onBroken: (error) => {
+        if (this.#suggested === undefined) this.#seeker.failed(address, error);
+        this.#suggested = undefined;
+        this.#stream = undefined;
+        this.#forgetAsked();
+        this.#backOff();
+      },
+    });
+    return this.#stream;
+  }
+
+  #onReply(address: string, reply: FetchReply): void {
+    const asked = this.#asked.get(reply.requestId);
+    if (asked === undefined) return;
+    this.#asked.delete(reply.requestId);
+    for (const { queue, version } of asked) if (queue.version === version) queue.isAsked = false;
+    const error = reply.error ?? undefined;
+    if (error !== undefined) {
+      const problem = operationError(error);
+      if (this.#suggested === undefined) this.#seeker.failed(address, problem);
+      this.#leaveStream();
+      this.#backOff();
+      return;
+    }
+    this.#backoffMs = 0;
+    let hasBatches = false;
+    for (const told of reply.queues) {
+      const place = asked.find(({ queue: { source }, version, queue }) => {
+        if (version !== queue.version) return false;
+        return source.topicId === (told.topicId ?? 0) && source.queue === (told.queue ?? 0);
+      });
+      if (place === undefined) continue;
+      if (this.#onQueue(place.queue, told)) hasBatches = true;
+    }
+    this.#followSuggestion(reply.suggestedNodeId, hasBatches);
+    this.#init.onNews();
+    this.schedule();
+  }
+
+  /** @returns whether there are batches. */
+  #onQueue(queue: FetchedQueue, told: QueueBatches.$Properties): boolean {
+    const refusal = told.error ?? undefined;
+    if (refusal !== undefined) {
+      const error = operationError(refusal);
+      if (error.code === "OFFSET_OUT_OF_RANGE") {
+        queue.isAsked = true;
+        this.#init.onOutOfRange(queue, error);
+      } else if (error.code === "TOPIC_NOT_READABLE") queue.problem = error;
+      // A new topic, or a leader that has just begun: not everybody knows everything at once.
+      else queue.askAgainAt = Date.now() + Math.max(QUEUE_RETRY_MS, error.retryAfterMs);
+      return false;
+    }
+    queue.endOffset = told.endOffset ?? 0;
+    const batches = told.batches ?? [];
+    queue.put(batches, told.nextOffset ?? 0);
+    return batches.length > 0;
+  }
+
+  #followSuggestion(nodeId: number, hasBatches: boolean): void {
+    if (this.#suggested !== undefined) {
+      // It has no more than the leader now.
+      if (hasBatches) return;
+      this.#suggested = undefined;
+      this.#leaveStream();
+      return;
+    }
+    if (nodeId === 0) return;
+    const group = this.#init.link.routes.route.groups.get(this.#init.groupId);
+    const address = group?.addresses.get(nodeId);
+    if (address === undefined || address === this.#stream?.address) return;
+    this.#suggested = address;
+    this.#leaveStream();
+  }
+
+  /** The one that was asked leads no more: it may never hear of anything new. */
+  #onRoute(): void {
+    const address = this.#seeker.address();
+    if (this.#suggested !== undefined || this.#stream === undefined) return;
+    if (address === undefined || address === this.#stream.address) return;
+    this.#leaveStream();
+    this.schedule();
+  }
+
+  #leaveStream(): void {
+    this.#stream?.cancel();
+    this.#stream = undefined;
+    this.#forgetAsked();
+  }
+
+  #forgetAsked(): void {
+    for (const asked of this.#asked.values())
+      for (const { queue, version } of asked) if (queue.version === version) queue.isAsked = false;
+    this.#asked.clear();
+  }
+
+  #backOff(): void {
+    if (this.#isClosed) return;
+    this.#backoffMs = Math.min(Math.max(BACKOFF_MS_MIN, 2 * this.#backoffMs), BACKOFF_MS_MAX);
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.schedule();
+    }, this.#backoffMs);
+  }
+}

@@ -1,0 +1,107 @@
+/** How a pull consumer is set up, and what its calls take. */
+
+import { parseTagExpression, topicNameProblem } from "@quorumlog/protocol";
+import { CLUSTER_CHECKS, type ClusterOptions } from "./cluster-link.ts";
+import type { QueuePlace, ResetPolicy } from "./fetcher.ts";
+import { consumerGroup } from "./group-offsets.ts";
+import {
+  abortSignal,
+  type Check,
+  demandOptions,
+  integerIn,
+  invalid,
+  isObject,
+  oneOf,
+  said,
+  textThat,
+} from "./option-problems.ts";
+
+export interface PullConsumerOptions extends ClusterOptions {
+  /** Whose offsets are committed; default: none, and nothing is committed. */
+  readonly consumerGroup?: string;
+  /** Where to begin in a queue without a committed offset; default `earliest`. */
+  readonly startFrom?: "earliest" | "latest";
+  /** Of an offset that is not there any more, or not yet; default `fail`. */
+  readonly onOutOfRange?: ResetPolicy;
+  /** What is fetched ahead, of all queues together; default 33554432 (32 MiB). */
+  readonly prefetchBytes?: number;
+  /** Of `open` alone. */
+  readonly signal?: AbortSignal;
+}
+
+/** A queue of a topic. */
+export interface QueueName {
+  readonly topic: string;
+  readonly queue: number;
+}
+
+export interface QueueAssignment extends QueueName {
+  /** As in `a || b`; default: all. */
+  readonly tags?: string;
+}
+
+export type PullConsumerSettings = Required<Omit<PullConsumerOptions, "signal" | "consumerGroup">> &
+  Pick<PullConsumerOptions, "consumerGroup">;
+
+export const PREFETCH_CHECK: Check = integerIn(65_536, 2 ** 31);
+export const START_CHECK: Check = oneOf("earliest", "latest");
+export const RESET_CHECK: Check = oneOf("earliest", "latest", "fail");
+
+const CHECKS: { readonly [K in keyof Required<PullConsumerOptions>]: Check } = {
+  ...CLUSTER_CHECKS,
+  consumerGroup,
+  startFrom: START_CHECK,
+  onOutOfRange: RESET_CHECK,
+  prefetchBytes: PREFETCH_CHECK,
+  signal: abortSignal,
+};
+
+const DEFAULTS = {
+  startFrom: "earliest",
+  onOutOfRange: "fail",
+  prefetchBytes: 33_554_432,
+} as const;
+
+export const tagExpression: Check = textThat((text) => {
+  try {
+    parseTagExpression(text);
+    return undefined;
+  } catch (error) {
+    return (error as RangeError).message;
+  }
+});
+
+const ASSIGNMENT_CHECKS: { readonly [K in keyof Required<QueueAssignment>]: Check } = {
+  topic: textThat(topicNameProblem),
+  queue: integerIn(0, 65_535),
+  tags: tagExpression,
+};
+
+/** @throws OperationError `INVALID_ARGUMENT` with whatever does not fit */
+export function parsePullConsumerOptions(options: PullConsumerOptions): PullConsumerSettings {
+  demandOptions<PullConsumerOptions>(options, CHECKS, ["nameServers"]);
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as PullConsumerOptions;
+  return Object.freeze({ ...DEFAULTS, ...given }) as PullConsumerSettings;
+}
+
+/** @throws OperationError `INVALID_ARGUMENT` */
+export function demandAssignments(queues: unknown): asserts queues is readonly QueueAssignment[] {
+  if (!Array.isArray(queues)) throw invalid([{ field: "queues", problem: "not a list" }]);
+  for (const queue of queues)
+    demandOptions<QueueAssignment>(queue, ASSIGNMENT_CHECKS, ["topic", "queue"]);
+}
+
+/** @throws OperationError `INVALID_ARGUMENT` */
+export function demandPlace(place: unknown): asserts place is QueuePlace {
+  const time = isObject(place) ? place["timestamp"] : undefined;
+  const isPlace =
+    place === "earliest" ||
+    place === "latest" ||
+    (Number.isSafeInteger(place) && Number(place) >= 0) ||
+    (Number.isSafeInteger(time) && Number(time) >= 0);
+  if (isPlace) return;
+  const problem = `${said(place)} is no offset, { timestamp }, "earliest" or "latest"`;
+  throw invalid([{ field: "place", problem }]);
+}

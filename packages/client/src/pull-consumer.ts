@@ -1,0 +1,221 @@
+/** Reads queues that the program chooses, from where it chooses, at its own pace. */
+
+import { OperationError, parseTagExpression } from "@quorumlog/protocol";
+import { ClusterLink } from "./cluster-link.ts";
+import type { ConsumedMessage } from "./consumed-message.ts";
+import { FetchedQueue } from "./fetched-queue.ts";
+import { Fetcher, type QueuePlace } from "./fetcher.ts";
+import { GroupOffsets } from "./group-offsets.ts";
+import { abortSignal, demandOptions, integerIn, invalid } from "./option-problems.ts";
+import {
+  demandAssignments,
+  demandPlace,
+  parsePullConsumerOptions,
+  type PullConsumerOptions,
+  type PullConsumerSettings,
+  type QueueAssignment,
+  type QueueName,
+} from "./pull-consumer-options.ts";
+import { demandNotAborted, type WaitOptions } from "./waiting.ts";
+
+export interface PollOptions extends WaitOptions {
+  /** In `[1, 100000]`; default 500. */
+  readonly maxMessages?: number;
+}
+
+const MESSAGES = 500;
+const POLL_MS = 5_000;
+/** Of assignments made by the program itself: whoever is assigned by the coordinator is newer. */
+const EPOCH = 0;
+
+const timeoutMs = integerIn(0, 600_000);
+const WAIT_CHECKS = { signal: abortSignal, timeoutMs };
+const POLL_CHECKS = { ...WAIT_CHECKS, maxMessages: integerIn(1, 100_000) };
+
+export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMessage> {
+  readonly #settings: PullConsumerSettings;
+  readonly #link: ClusterLink;
+  readonly #fetcher: Fetcher;
+  readonly #offsets: GroupOffsets | undefined;
+  readonly #committed = new Map<FetchedQueue, number>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(settings: PullConsumerSettings, link: ClusterLink) {
+    const { prefetchBytes: bytesMax, onOutOfRange, consumerGroup: group } = settings;
+    this.#settings = settings;
+    this.#link = link;
+    const fetcher = new Fetcher({ link, bytesMax, onOutOfRange });
+    this.#fetcher = fetcher;
+    const seeker = (groupId: number): ReturnType<Fetcher["seeker"]> => fetcher.seeker(groupId);
+    this.#offsets =
+      group === undefined ? undefined : new GroupOffsets({ link, group, memberId: "pull", seeker });
+  }
+
+  /** @throws OperationError `INVALID_ARGUMENT` with all that does not fit, `TIMEOUT`, `ABORTED` */
+  static async open(options: PullConsumerOptions): Promise<PullConsumer> {
+    const settings = parsePullConsumerOptions(options);
+    return new PullConsumer(settings, await ClusterLink.open(settings, options.signal));
+  }
+
+  /** @returns the queues of a topic, as it is now. @throws OperationError `UNKNOWN_TOPIC` */
+  queuesOf(topic: string): QueueName[] {
+    const route = this.#link.routes.route.topics.get(topic);
+    if (route === undefined) throw unknownTopic(topic);
+    return route.groupIds.map((_, queue) => ({ topic, queue }));
+  }
+
+  /**
+   * Reads these queues from now on, and no others. One that was read before goes on where it is; a
+   * new one begins at the group's committed offset, or at `startFrom`.
+   *
+   * @throws OperationError; then nothing has changed
+   */
+  async assign(queues: readonly QueueAssignment[], options: WaitOptions = {}): Promise<void> {
+    this.#demandOpen();
+    demandAssignments(queues);
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    const known = new Map(this.#fetcher.queues.map((queue) => [nameOf(queue.source), queue]));
+    const wanted = new Map(queues.map((each) => [nameOf(each), each]));
+    const added = [...wanted]
+      .filter(([name, { tags }]) => !hasSameTags(known.get(name), tags))
+      .map(([, assignment]) => this.#queue(assignment));
+    const offsets = await Promise.all(added.map((queue) => this.#startOf(queue, options)));
+    this.#demandOpen();
+    const names = new Set(added.map(({ source }) => nameOf(source)));
+    for (const [name, queue] of known)
+      if (!wanted.has(name) || names.has(name)) this.#fetcher.remove(queue);
+    for (const [i, queue] of added.entries()) {
+      queue.seek(offsets[i] as number);
+      this.#fetcher.add(queue);
+    }
+  }
+
+  /** @throws OperationError `NOT_ASSIGNED`, or of a broker that cannot be asked */
+  async seek(name: QueueName, place: QueuePlace, options: WaitOptions = {}): Promise<void> {
+    this.#demandOpen();
+    const queue = this.#assigned(name);
+    demandPlace(place);
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    const offset = await this.#fetcher.offsetOf(queue, place, options);
+    this.#fetcher.seek(this.#assigned(name), offset);
+  }
+
+  /** @returns the offset behind what was taken. @throws OperationError `NOT_ASSIGNED` */
+  position(name: QueueName): number {
+    return this.#assigned(name).position;
+  }
+
+  /** Its messages are kept back, or not any more. @throws OperationError `NOT_ASSIGNED` */
+  pause(name: QueueName, isPaused = true): void {
+    this.#fetcher.pause(this.#assigned(name), isPaused);
+  }
+
+  /**
+   * Takes the next messages, in the order of their queues.
+   *
+   * @returns at least one, or none if `timeoutMs` (default 5000) is over.
+   * @throws OperationError `OFFSET_OUT_OF_RANGE` with the range, and `INVALID_BATCH` for bytes that
+   *   stay damaged: until `seek` has moved the queue; `ABORTED`; `CLOSED`
+   */
+  async poll(options: PollOptions = {}): Promise<ConsumedMessage[]> {
+    demandOptions<PollOptions>(options, POLL_CHECKS);
+    const { maxMessages = MESSAGES, timeoutMs: patience = POLL_MS, signal } = options;
+    const deadline = Date.now() + patience;
+    for (;;) {
+      this.#demandOpen();
+      demandNotAborted(signal);
+      const messages = this.#fetcher.take(maxMessages);
+      const left = deadline - Date.now();
+      if (messages.length > 0 || left <= 0) return messages;
+      await this.#fetcher.news.wait(left, signal);
+    }
+  }
+
+  /**
+   * Notes in the log of the cluster how far the group is: at what was taken, or at `offset` of one
+   * queue.
+   *
+   * @throws OperationError `STALE_EPOCH` if the group has members that were assigned the queue
+   */
+  async commit(
+    options: WaitOptions & { readonly queue?: QueueName; readonly offset?: number } = {},
+  ): Promise<void> {
+    this.#demandOpen();
+    if (this.#offsets === undefined)
+      throw invalid([{ field: "consumerGroup", problem: "missing; nothing can be committed" }]);
+    const { queue: name, offset, signal, timeoutMs: patience } = options;
+    demandOptions<WaitOptions>({ signal, timeoutMs: patience }, WAIT_CHECKS);
+    const queues = name === undefined ? this.#fetcher.queues : [this.#assigned(name)];
+    const due = new Map<FetchedQueue, number>();
+    for (const queue of queues) {
+      const place = offset === undefined || name === undefined ? queue.position : offset;
+      if (this.#committed.get(queue) !== place) due.set(queue, place);
+    }
+    if (due.size === 0) return;
+    await this.#offsets.commit(due, EPOCH, options);
+    for (const [queue, place] of due) this.#committed.set(queue, place);
+  }
+
+  /** Message by message, until it is closed. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumedMessage, void, void> {
+    while (this.#closing === undefined) {
+      let messages: ConsumedMessage[];
+      try {
+        messages = await this.poll();
+      } catch (error) {
+        if (error instanceof OperationError && error.code === "CLOSED") return;
+        throw error;
+      }
+      yield* messages;
+    }
+  }
+
+  /** Commits nothing. Idempotent; whoever polls is told `CLOSED`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#fetcher.close().then(() => this.#link.close());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #queue({ topic: name, queue, tags = "" }: QueueAssignment): FetchedQueue {
+    const topic = this.#link.routes.route.topics.get(name);
+    if (topic === undefined) throw unknownTopic(name);
+    if (queue >= topic.groupIds.length)
+      throw new OperationError("UNKNOWN_QUEUE", `${name} has no queue ${queue}`);
+    return new FetchedQueue(topic, queue, parseTagExpression(tags));
+  }
+
+  async #startOf(queue: FetchedQueue, wait: WaitOptions): Promise<number> {
+    const committed = (await this.#offsets?.committed(queue, wait)) ?? -1;
+    if (committed < 0) return this.#fetcher.offsetOf(queue, this.#settings.startFrom, wait);
+    this.#committed.set(queue, committed);
+    return committed;
+  }
+
+  #assigned(name: QueueName): FetchedQueue {
+    demandAssignments([name]);
+    const found = this.#fetcher.queues.find(({ source }) => nameOf(source) === nameOf(name));
+    if (found !== undefined) return found;
+    throw new OperationError("NOT_ASSIGNED", `queue ${name.queue} of ${name.topic} is not read`);
+  }
+
+  #demandOpen(): void {
+    if (this.#closing !== undefined)
+      throw new OperationError("CLOSED", "the consumer is closed", { outcome: "not-applied" });
+  }
+}
+
+function nameOf({ topic, queue }: QueueName): string {
+  return `${queue}/${topic}`;
+}
+
+function hasSameTags(queue: FetchedQueue | undefined, tags = ""): boolean {
+  return queue !== undefined && queue.tags.join("|") === parseTagExpression(tags).join("|");
+}
+
+function unknownTopic(topic: string): OperationError {
+  return new OperationError("UNKNOWN_TOPIC", `there is no topic ${topic}`);
+}
