@@ -30,6 +30,7 @@ export class BrokerGroup {
   readonly name: string;
   readonly replica: ReplicatedStateMachine;
   readonly machine: BrokerMachine;
+  #isLeader = false;
 
   constructor(init: {
     readonly groupId: number;
@@ -41,10 +42,17 @@ export class BrokerGroup {
     this.name = init.name;
     this.replica = init.replica;
     this.machine = init.machine;
+    this.look();
   }
 
+  /** As of the last event: what is asked of who leads no more is refused by the replica itself. */
   get isLeader(): boolean {
-    return this.replica.status().role === "leader";
+    return this.#isLeader;
+  }
+
+  /** Something has happened to the replica. */
+  look(): void {
+    this.#isLeader = this.replica.status().role === "leader";
   }
 
   /** @throws OperationError with what became of them */

@@ -22,23 +22,29 @@ import { LmdbTables } from "@quorumlog/tables";
 import { QueueIndex } from "./queue-index/queue-index.ts";
 import { BrokerGroup } from "./broker-group.ts";
 import type { BrokerOptions } from "./broker-options.ts";
+import { MetadataFollower } from "./metadata-follower.ts";
 import { AdminService } from "./rpc/admin-service.ts";
 import { CoordinatorService } from "./rpc/coordinator-service.ts";
 import { FetchService } from "./rpc/fetch-service.ts";
+import { queryByKeyHandler } from "./rpc/key-query.ts";
 import { groupView, nodeHandlers } from "./rpc/node-service.ts";
 import { offsetsHandlers, queryOffsetsHandler } from "./rpc/offsets-service.ts";
 import { publishHandler } from "./rpc/publish-service.ts";
 import { BrokerMachine, METADATA_GROUP_ID, TABLE_NAMES } from "./state/broker-machine.ts";
 
 const CARE_MS = 100;
+/** What is not synced of the index is applied again after a loss of power. */
+const LOOKS_PER_SYNC = 20;
 
 export class Broker {
   readonly group: BrokerGroup;
   readonly #server: RpcServer;
   readonly #coordinator: CoordinatorService;
   readonly #registration: BrokerRegistration;
+  readonly #follower: MetadataFollower;
   readonly #onDefect: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
+  #looks = 0;
   /** What NameServers were told of the group last, as text. */
   #toldGroup = "";
   #isLeader = false;
@@ -49,6 +55,7 @@ export class Broker {
     readonly server: RpcServer;
     readonly coordinator: CoordinatorService;
     readonly registration: BrokerRegistration;
+    readonly follower: MetadataFollower;
     readonly onDefect: (error: unknown) => void;
   }) {
     this.#onDefect = init.onDefect;
@@ -58,6 +65,7 @@ export class Broker {
     this.group = init.group;
     this.#coordinator = init.coordinator;
     this.#registration = init.registration;
+    this.#follower = init.follower;
     this.#server = init.server;
   }
 
@@ -107,7 +115,7 @@ export class Broker {
         publish: publishHandler(group),
         fetch: fetches.handler(),
         queryOffsets: queryOffsetsHandler(group),
-        queryByKey: { unary: () => notYet("queryByKey") },
+        queryByKey: queryByKeyHandler(group),
       });
       server.handle(OFFSETS_SERVICE, offsetsHandlers(group));
       server.handle(COORDINATOR_SERVICE, coordinator.handlers());
@@ -115,8 +123,11 @@ export class Broker {
       server.handle(NODE_SERVICE, nodeHandlers(group, node.clusterId));
       await server.open();
       const registration = register(options, { group, port: server.port });
-      const { onDefect } = options;
-      const broker = new Broker({ group, server, coordinator, registration, onDefect });
+      const { nameServers = [], onDefect } = options;
+      const { clusterId } = node;
+      const follower = new MetadataFollower({ group, clusterId, nameServers, onDefect });
+      const services = { server, coordinator, registration, follower };
+      const broker = new Broker({ group, ...services, onDefect });
       Object.assign(listeners, { fetches, admin, coordinator, broker });
       broker.onRole();
       return broker;
@@ -143,12 +154,15 @@ export class Broker {
 
   /** Something may have changed about who leads. @internal */
   onRole(): void {
+    this.group.look();
     this.#tellGroup();
     const { isLeader } = this.group;
     if (isLeader === this.#isLeader) return;
     this.#isLeader = isLeader;
-    if (!isLeader) this.#coordinator.onRole(false);
-    else
+    if (!isLeader) {
+      this.#coordinator.onRole(false);
+      this.#follower.onRole(false);
+    } else
       this.#lead().catch((error: unknown) => {
         // Another one leads by now, or will.
         if (!(error instanceof OperationError)) this.#onDefect(error);
@@ -178,6 +192,7 @@ export class Broker {
     // The metadata group is a broker group, too: topics have queues in it.
     if (groupId === METADATA_GROUP_ID)
       await this.group.execute({ registerGroup: { groupId, name } });
+    else this.#follower.onRole(true);
   }
 
   /**
@@ -186,12 +201,15 @@ export class Broker {
   #care(): void {
     const { machine, replica } = this.group;
     machine.index.trim(replica.status().firstOffset);
-    machine.index.flush();
+    this.#looks += 1;
+    if (this.#looks % LOOKS_PER_SYNC === 0) machine.index.sync();
+    else machine.index.flush();
   }
 
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     this.#coordinator.close();
+    await this.#follower.close();
     await this.group.replica.close();
     await this.#registration.close();
     await this.#server.close();
@@ -224,8 +242,4 @@ interface Listeners {
   admin: AdminService;
   coordinator: CoordinatorService;
   broker: Broker;
-}
-
-function notYet(what: string): never {
-  throw new OperationError("INVALID_ARGUMENT", `${what} is not served yet`);
 }

@@ -1,8 +1,8 @@
 // Goal: what is published through the port is stored, once, and fetched again as it was encoded.
 // Method: a group of one node, and calls as a client makes them, over a real socket.
 
-import type { RpcChannel } from "@quorumlog/protocol";
-import { Durability } from "@quorumlog/protocol/messages";
+import { BROKER_SERVICE, RecordBatchBuilder, type RpcChannel } from "@quorumlog/protocol";
+import { Durability, type FetchReply } from "@quorumlog/protocol/messages";
 import { expect, test } from "vitest";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
 import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
@@ -94,4 +94,26 @@ test("what lies, or is not there, is refused by its name, and nothing is stored"
   const out = await fetch(channel, { positions: [{ topicId, queue: 0, offset: 4 }] });
   expect(out.queues[0]?.error?.code).toBe("OFFSET_OUT_OF_RANGE");
   expect(out.queues[0]?.error?.range).toMatchObject({ firstOffset: 0, nextOffset: 0 });
+});
+
+test("a message is found by its key, and by the time it was stored", async () => {
+  const { channel, topicId } = await started();
+  const builder = new RecordBatchBuilder();
+  builder.add({ body: Buffer.from("found"), bornTimestamp: 1, keys: ["order 7"] });
+  const place = { topicId, queue: 1, messageType: 1 };
+  const batch = builder.build({ ...place, producerId: 0, producerEpoch: 0, sequence: 0 });
+  await publish(channel, { batches: [batchOf({ topicId, queue: 1 }, ["before"]), batch] });
+
+  const byKey = await channel.call(BROKER_SERVICE.queryByKey, { topicId, key: "order 7" });
+  const other = await channel.call(BROKER_SERVICE.queryByKey, { topicId, key: "order 8" });
+  const atTime = await channel.call(BROKER_SERVICE.queryOffsets, {
+    topicId,
+    queue: 1,
+    storeTimestampMs: 0,
+  });
+
+  expect(bodiesOf(byKey as unknown as FetchReply)).toEqual(["found"]);
+  expect(byKey.queues[0]).toMatchObject({ queue: 1, nextOffset: 2 });
+  expect(other.queues).toEqual([]);
+  expect(atTime).toMatchObject({ firstOffset: 0, endOffset: 2, offsetAtTime: 0 });
 });

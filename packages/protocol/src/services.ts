@@ -30,6 +30,8 @@ import {
   QueryByKeyRequest,
   QueryOffsetsReply,
   QueryOffsetsRequest,
+  RegisterGroupReply,
+  RegisterGroupRequest,
   Registration,
   RegistrationReply,
   RemoveNodeRequest,
@@ -81,6 +83,7 @@ export const ADMIN_SERVICE = {
     PutConfigurationRequest,
     PutConfigurationReply,
   ),
+  registerGroup: admin("RegisterGroup", UNARY, RegisterGroupRequest, RegisterGroupReply),
   watchMetadata: admin("WatchMetadata", SERVER_STREAM, WatchMetadataRequest, Metadata),
 };
 

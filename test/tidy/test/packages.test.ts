@@ -7,6 +7,7 @@ import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
 /** What each package may import. A package that is missing here has no place in the graph yet. */
 const GRAPH: Readonly<Record<string, readonly string[]>> = {
   broker: ["log", "nameserver", "protocol", "replica", "std", "tables"],
+  cli: ["broker", "client", "nameserver", "protocol", "replica"],
   client: ["protocol", "std"],
   log: ["std"],
   nameserver: ["protocol", "std", "transport"],
@@ -33,6 +34,7 @@ const FOREIGN: Readonly<Record<string, readonly string[]>> = {
 /** Packages that know what machine they run on; the others are pure. */
 const PLATFORM: ReadonlySet<string> = new Set([
   "broker",
+  "cli",
   "client",
   "log",
   "nameserver",

@@ -48,6 +48,8 @@ export class QueueIndex {
   readonly #formerJournals = new Map<number, IndexJournal>();
   #isSealing = false;
   #firstLogOffset = 0;
+  /** Of the files: they hold nothing of what came before it. */
+  #start = 0;
   #isClosed = false;
   #onSealingOver: () => void = () => undefined;
 
@@ -62,6 +64,11 @@ export class QueueIndex {
   /** The files hold what follows from every record of the log before it. */
   get endLogOffset(): number {
     return this.#spans.at(-1)?.endLogOffset ?? 0;
+  }
+
+  /** Whether they hold what follows from all that the log has before a record. */
+  covers(logOffset: number): boolean {
+    return this.#start <= logOffset && logOffset <= this.endLogOffset;
   }
 
   /** What is of later records is forgotten: they are applied again, perhaps others. */
@@ -91,7 +98,7 @@ export class QueueIndex {
     this.#cache.clear();
     this.#firstLogOffset = logOffset;
     this.#begin(logOffset);
-    writeStart(this.#init.fileSystem, this.#init.directory, logOffset);
+    this.#setStart(logOffset);
   }
 
   add(row: JournalRow): void {
@@ -186,7 +193,7 @@ export class QueueIndex {
       (span) => span.isInMemory || span.endLogOffset > firstLogOffset,
     );
     if (kept <= 0) return;
-    writeStart(this.#init.fileSystem, this.#init.directory, firstLogOffset);
+    this.#setStart(firstLogOffset);
     const gone = this.#spans.splice(0, kept);
     this.#queues = QueueSpans.of(this.#spans);
     for (const { path } of gone) if (path !== undefined) this.#remove(path);
@@ -301,6 +308,7 @@ export class QueueIndex {
     }
     this.#queues = QueueSpans.of(this.#spans);
     this.#firstLogOffset = start;
+    this.#start = start;
     // It goes on in a journal of its own.
     this.#begin(this.#spans.at(-1)?.endLogOffset ?? start);
   }
@@ -341,6 +349,11 @@ export class QueueIndex {
       const match = SPAN_NAME.exec(name);
       if (match !== null && Number(match[1]) >= firstLogOffset) this.#remove(join(directory, name));
     }
+  }
+
+  #setStart(logOffset: number): void {
+    this.#start = logOffset;
+    writeStart(this.#init.fileSystem, this.#init.directory, logOffset);
   }
 
   #openJournal(firstLogOffset: number, end: number): IndexJournal {

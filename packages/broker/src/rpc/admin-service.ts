@@ -58,6 +58,12 @@ export class AdminService {
           return { version };
         },
       },
+      registerGroup: {
+        unary: async (request) => {
+          const { version } = await this.#execute({ registerGroup: request });
+          return { version };
+        },
+      },
       watchMetadata: {
         serverStream: (call) => {
           this.#watch(call);

@@ -62,7 +62,6 @@ export class FetchCollector {
     try {
       const key = this.#demandQueue(topicId ?? 0, queue ?? 0);
       const { machine } = this.#group;
-      machine.index.trim(this.#group.replica.status().firstOffset);
       const endOffset = machine.queues.end(key);
       const firstOffset = machine.index.firstOffset(key) ?? endOffset;
       const from = offset ?? 0;
@@ -76,7 +75,7 @@ export class FetchCollector {
       const nextOffset = rows.at(-1)?.endOffset ?? endOffset;
       return { ...place, firstOffset, endOffset, nextOffset, batches: wanted };
     } catch (error) {
-      return { ...place, error: errorDetail(this.#errorOf(error)) };
+      return { ...place, error: errorDetail(this.#errorOf(error, position)) };
     }
   }
 
@@ -120,10 +119,15 @@ export class FetchCollector {
     return batches;
   }
 
-  #errorOf(error: unknown): OperationError {
-    if (error instanceof ReplicaError && error.code === "TRIMMED")
-      return new OperationError("OFFSET_OUT_OF_RANGE", "it was trimmed just now", { cause: error });
-    return this.#group.operationError(error);
+  #errorOf(error: unknown, { topicId, queue, offset }: Position): OperationError {
+    if (!(error instanceof ReplicaError) || error.code !== "TRIMMED")
+      return this.#group.operationError(error);
+    // The index has not heard of it yet.
+    const { machine, replica } = this.#group;
+    machine.index.trim(replica.status().firstOffset);
+    const key = queueKey(topicId ?? 0, queue ?? 0);
+    const endOffset = machine.queues.end(key);
+    return outOfRange(offset ?? 0, machine.index.firstOffset(key) ?? endOffset, endOffset);
   }
 }
 

@@ -83,8 +83,6 @@ export class BrokerMachine implements Machine {
   /** Of the state that this node starts from, before it is loaded. */
   #asked: StatePosition | undefined;
   #isLoaded = false;
-  /** The index begins at the next record. */
-  #isReset = false;
 
   constructor(init: BrokerMachineInit) {
     const { tables } = init;
@@ -106,10 +104,6 @@ export class BrokerMachine implements Machine {
 
   apply({ offset, records, timestamp }: LogBatch): Uint8Array[] {
     this.load();
-    if (this.#isReset) {
-      this.#isReset = false;
-      this.index.reset(offset);
-    }
     const { version } = this.metadata;
     const answers = records.map((record, i) => {
       const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
@@ -127,39 +121,36 @@ export class BrokerMachine implements Machine {
     return answers;
   }
 
-  /**
-   * Whether the index's files go so far; the state that was asked of last is the one that is taken.
-   */
+  /** The index's files: the state that was asked of last is the one that this node starts from. */
   covers(position: StatePosition): boolean {
     this.#asked = position;
-    return this.index.endLogOffset >= position.offset;
+    return this.index.covers(position.offset);
   }
 
   snapshot(): Iterable<Uint8Array> {
     return this.#init.tables.snapshot();
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
+  restore(chunks: Iterable<Uint8Array>, position: StatePosition): void {
     this.#init.tables.restore(chunks);
-    // Of a state that a leader has sent, nothing was asked: there the log begins.
-    if (this.#asked === undefined) this.#isReset = true;
+    // Of a state that a leader has sent, nothing was asked: the log begins there.
+    if (this.#asked === undefined) this.index.reset(position.offset);
     this.#isLoaded = false;
+    this.load();
   }
 
-  /**
-   * Once the tables hold what a snapshot or a checkpoint had, before anything is applied to them.
-   */
+  /** Reads the tables, which a checkpoint may have filled, before anything is applied to them. */
   load(): void {
     if (this.#isLoaded) return;
     this.#isLoaded = true;
     this.metadata.load();
     this.queues.load();
     this.#producers.load();
-    const asked = this.#asked;
+    const start = this.#asked?.offset;
     this.#asked = undefined;
-    if (asked === undefined) return;
-    if (this.index.endLogOffset >= asked.offset) this.index.cutBack(asked.offset);
-    else this.index.reset(asked.offset);
+    if (start === undefined) return;
+    if (this.index.covers(start)) this.index.cutBack(start);
+    else this.index.reset(start);
   }
 
   /**

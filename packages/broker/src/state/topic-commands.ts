@@ -2,6 +2,7 @@
 
 import {
   errorDetail,
+  groupNameProblem,
   OperationError,
   type OperationErrorDetails,
   topicNameProblem,
@@ -21,6 +22,7 @@ import type { MetadataTable } from "./metadata-table.ts";
 
 const TOPIC_COUNT_MAX = 100_000;
 const QUEUE_COUNT_MAX = 1_024;
+const GROUP_ID_MAX = 65_535;
 const CONFIGURATION_BYTES_MAX = 65_536;
 const CONFIGURATION_NAME_BYTES_MAX = 255;
 
@@ -131,8 +133,16 @@ export function putConfiguration(table: MetadataTable, command: PutConfiguration
 }
 
 export function registerGroup(table: MetadataTable, command: RegisterGroupCommand): Answer {
-  const former = table.groups().find(({ groupId }) => groupId === command.groupId);
-  if (former?.name !== command.name) table.putGroup(command);
+  const { groupId, name } = command;
+  if (groupId < 1 || groupId > GROUP_ID_MAX)
+    return refused("INVALID_ARGUMENT", `group_id: ${groupId} is not in [1, ${GROUP_ID_MAX}]`);
+  const problem = groupNameProblem(name);
+  if (problem !== undefined) return refused("INVALID_ARGUMENT", `name: ${problem}`);
+  const groups = table.groups();
+  if (groups.some((group) => group.name === name && group.groupId !== groupId))
+    return refused("INVALID_ARGUMENT", `name: another broker group is called "${name}"`);
+  const former = groups.find((group) => group.groupId === groupId);
+  if (former?.name !== name) table.putGroup(command);
   return { version: table.version };
 }
 

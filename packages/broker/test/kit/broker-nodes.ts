@@ -17,19 +17,30 @@ interface Node {
   readonly channel: RpcChannel;
 }
 
+export interface BrokerNodesOptions {
+  readonly groupId?: number;
+  /** The others follow. */
+  readonly firstNodeId?: number;
+  readonly nameServers?: readonly string[];
+}
+
 export class BrokerNodes {
   readonly #folder = mkdtempSync(join(tmpdir(), "quorumlog-broker-"));
   readonly #network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
   readonly #nodes = new Map<number, Node>();
   readonly #ids: readonly number[];
 
-  private constructor(count: number) {
-    this.#ids = Array.from({ length: count }, (_, i) => i + 1);
+  readonly #options: BrokerNodesOptions;
+
+  private constructor(count: number, options: BrokerNodesOptions) {
+    const { firstNodeId = 1 } = options;
+    this.#options = options;
+    this.#ids = Array.from({ length: count }, (_, i) => firstNodeId + i);
   }
 
   /** For one test: it is closed, and its disks are emptied, when that is over. */
-  static async start(count: number): Promise<BrokerNodes> {
-    const nodes = new BrokerNodes(count);
+  static async start(count: number, options: BrokerNodesOptions = {}): Promise<BrokerNodes> {
+    const nodes = new BrokerNodes(count, options);
     onTestFinished(async () => {
       await Promise.all(nodes.#ids.map((nodeId) => nodes.kill(nodeId)));
       rmSync(nodes.#folder, { recursive: true, force: true });
@@ -40,8 +51,12 @@ export class BrokerNodes {
 
   async open(nodeId: number): Promise<void> {
     const transport = this.#network.transport({ nodeId, incarnation: 1 });
+    const { groupId = 1, nameServers = [] } = this.#options;
     const broker = await Broker.open({
       listen: "127.0.0.1:0",
+      groupId,
+      groupName: `broker-${groupId}`,
+      nameServers,
       replica: {
         directory: join(this.#folder, `node-${nodeId}`),
         clusterId: "test",
