@@ -21,6 +21,8 @@ export interface FetcherInit {
   /** Of all queues together. */
   readonly bytesMax: number;
   readonly onOutOfRange: ResetPolicy;
+  /** There may be something to take. */
+  readonly onNews?: () => void;
 }
 
 const NOT_ASKED = -1;
@@ -42,6 +44,7 @@ export class Fetcher {
     this.#init = init;
   }
 
+  /** All that are read. */
   get queues(): readonly FetchedQueue[] {
     return this.#queues;
   }
@@ -66,7 +69,12 @@ export class Fetcher {
   pause(queue: FetchedQueue, isPaused: boolean): void {
     queue.isPaused = isPaused;
     this.#group(queue.groupId).schedule();
-    this.news.ring();
+    this.#tell();
+  }
+
+  /** Something of it was taken: there may be room for more. */
+  refill(queue: FetchedQueue): void {
+    this.#groups.get(queue.groupId)?.schedule();
   }
 
   /**
@@ -139,7 +147,7 @@ export class Fetcher {
         link: this.#init.link,
         room: () => this.#room(),
         onNews: () => {
-          this.news.ring();
+          this.#tell();
         },
         onOutOfRange: (queue, error) => {
           const reset = this.#reset(queue, error).finally(() => this.#resets.delete(reset));
@@ -187,6 +195,11 @@ export class Fetcher {
 
   #wakeAll(): void {
     for (const group of this.#groups.values()) group.schedule();
+    this.#tell();
+  }
+
+  #tell(): void {
     this.news.ring();
+    this.#init.onNews?.();
   }
 }

@@ -1,6 +1,11 @@
 /** How far a consumer group is, asked and told at the leaders that own its queues. */
 
-import { groupNameProblem, OFFSETS_SERVICE, operationError } from "@quorumlog/protocol";
+import {
+  groupNameProblem,
+  OFFSETS_SERVICE,
+  OperationError,
+  operationError,
+} from "@quorumlog/protocol";
 import type { ClusterLink } from "./cluster-link.ts";
 import type { BatchSource } from "./consumed-message.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
@@ -18,7 +23,7 @@ export interface ClaimedOffset<Queue> {
   /** -1: nothing was committed yet. */
   readonly committedOffset: number;
   readonly fencingToken: number;
-  readonly error: Error | undefined;
+  readonly error: OperationError | undefined;
 }
 
 export interface GroupOffsetsInit {

@@ -6,6 +6,13 @@ export { Producer } from "./producer.ts";
 export type { ProducerOptions, SendOptions } from "./producer-options.ts";
 export { type PollOptions, PullConsumer } from "./pull-consumer.ts";
 export type { PullConsumerOptions, QueueAssignment, QueueName } from "./pull-consumer-options.ts";
+export type { ConsumeOrder, MessageContext, MessageListener } from "./message-workers.ts";
+export { PushConsumer } from "./push-consumer.ts";
+export type {
+  AssignmentStrategy,
+  PushConsumerEvent,
+  PushConsumerOptions,
+} from "./push-consumer-options.ts";
 export type { Durability, Reached, SendReceipt } from "./send-receipt.ts";
 export type { QueueSelector } from "./topic-queues.ts";
 export type { WaitOptions } from "./waiting.ts";

@@ -2,6 +2,7 @@
 
 import { type Method, OperationError, type RpcChannel } from "@quorumlog/protocol";
 import { streamFailure } from "./stream-failure.ts";
+import { Bell } from "./waiting.ts";
 
 export interface RpcStreamListener<Answer> {
   readonly onAnswer: (answer: Answer) => void;
@@ -13,7 +14,9 @@ export interface RpcStreamListener<Answer> {
 export class RpcStream<Request, Answer> {
   readonly address: string;
   readonly #call: ReturnType<RpcChannel["duplex"]>;
+  readonly #end = new Bell();
   #isOver = false;
+  #hasEnded = false;
   #isBlocked = false;
 
   constructor(
@@ -25,6 +28,8 @@ export class RpcStream<Request, Answer> {
     const call = channel.duplex(method);
     this.#call = call as never;
     const onEnd = (error: OperationError): void => {
+      this.#hasEnded = true;
+      this.#end.ring();
       if (this.#isOver) return;
       this.#isOver = true;
       listener.onBroken(error);
@@ -60,6 +65,11 @@ export class RpcStream<Request, Answer> {
   /** Nothing more is sent; answers may still come. */
   end(): void {
     if (!this.#isOver) this.#call.end();
+  }
+
+  /** @returns once the other side has ended it, or the time is over. */
+  async ended(timeoutMs: number): Promise<void> {
+    if (!this.#hasEnded) await this.#end.wait(timeoutMs);
   }
 
   /** Says nothing more. Idempotent. */

@@ -45,6 +45,12 @@ export class SmallCluster {
   setTopics(topics: readonly SmallTopic[]): void {
     this.#topics = topics;
     this.#version += 1;
+    this.first.coordinator.queues = new Map(
+      topics.map(({ name, topicId, groupIds }) => [
+        name,
+        groupIds.map((groupId, queue) => ({ topicId, queue, groupId })),
+      ]),
+    );
     this.tell();
   }
 

@@ -22,6 +22,7 @@ import {
   type QueuePosition,
   Reached,
 } from "@quorumlog/protocol/messages";
+import { SmallCoordinator } from "./small-coordinator.ts";
 import { SmallOffsets } from "./small-offsets.ts";
 
 interface Stored {
@@ -48,6 +49,7 @@ export class SmallGroup {
   readonly groupId: number;
   readonly nodes: Map<number, RpcServer> = new Map();
   readonly offsets: SmallOffsets;
+  readonly coordinator: SmallCoordinator = new SmallCoordinator();
   term = 1;
   leaderNodeId = 1;
   /** What a test does to publishes, before they are looked at; an answer of its own, if any. */
@@ -115,6 +117,9 @@ export class SmallGroup {
       queryByKey: { unary: () => ({ queues: [], isTruncated: false }) },
     });
     this.offsets.serve(server);
+    this.coordinator.serve(server, () =>
+      nodeId === this.leaderNodeId ? undefined : this.notLeader(),
+    );
     await server.open();
     this.nodes.set(nodeId, server);
   }

@@ -1,0 +1,192 @@
+/**
+ * Hands messages to a listener, so many at a time: of a queue in any order, one behind the other,
+ * or one behind the other within a key. What a listener has thrown at is handed to it again, later.
+ */
+
+import type { ConsumedMessage } from "./consumed-message.ts";
+import type { Fetcher } from "./fetcher.ts";
+import type { Delivery, QueueProgress } from "./queue-progress.ts";
+import { pause } from "./waiting.ts";
+
+/** What may happen at the same time, within one queue. */
+export type ConsumeOrder = "concurrent" | "per-key" | "orderly";
+
+export interface MessageContext {
+  /** From 1: how often this consumer has handed this message out. */
+  readonly attempt: number;
+  /** Aborted when the queue is somebody else's now, or the consumer closes for good. */
+  readonly signal: AbortSignal;
+  /**
+   * Grows with each consumer that takes the queue over: whatever is written to may refuse lower
+   * ones.
+   */
+  readonly fencingToken: number;
+}
+
+export type MessageListener = (
+  message: ConsumedMessage,
+  context: MessageContext,
+) => Promise<void> | void;
+
+export interface MessageWorkersInit {
+  readonly fetcher: Fetcher;
+  readonly listener: MessageListener;
+  readonly order: ConsumeOrder;
+  readonly concurrency: number;
+  readonly retryMs: { readonly min: number; readonly max: number };
+  /** Of one message; 0: without end. */
+  readonly attemptsMax: number;
+  readonly onFailed: (message: ConsumedMessage, error: unknown, attempt: number) => void;
+  /** It is passed over. */
+  readonly onGivenUp: (message: ConsumedMessage, error: unknown) => void;
+  /** A queue cannot be read on. */
+  readonly onProblem: (progress: QueueProgress) => void;
+}
+
+interface Task {
+  readonly progress: QueueProgress;
+  readonly message: ConsumedMessage;
+  readonly delivery: Delivery;
+}
+
+/** Taken and not finished, for each that runs: in order of keys, some wait for others. */
+const TAKEN_PER_WORKER = 16;
+
+export class MessageWorkers {
+  readonly #init: MessageWorkersInit;
+  readonly #progress: QueueProgress[] = [];
+  /** Of keys that are at work, whoever waits behind. */
+  readonly #keys = new Map<string, Task[]>();
+  /** Ready to run; none while fewer run than may. */
+  readonly #ready: Task[] = [];
+  readonly #running = new Set<Promise<void>>();
+  #takenCount = 0;
+  #turn = 0;
+  #isPaused = false;
+  #isStopped = false;
+
+  constructor(init: MessageWorkersInit) {
+    this.#init = init;
+  }
+
+  add(progress: QueueProgress): void {
+    this.#progress.push(progress);
+    this.pump();
+  }
+
+  remove(progress: QueueProgress): void {
+    const at = this.#progress.indexOf(progress);
+    if (at >= 0) this.#progress.splice(at, 1);
+  }
+
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused;
+    this.pump();
+  }
+
+  /** Nothing new is handed out. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** All that was handed out has come back. */
+  async drained(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Takes what there is and may run. */
+  pump(): void {
+    const count = this.#progress.length;
+    this.#turn += 1;
+    for (let i = 0; i < count; i++) {
+      const progress = this.#progress[(i + this.#turn) % count] as QueueProgress;
+      while (this.#mayTake(progress)) {
+        const message = progress.queue.take();
+        if (message === undefined) {
+          if (progress.queue.problem !== undefined) this.#init.onProblem(progress);
+          break;
+        }
+        this.#begin({ progress, message, delivery: progress.begin(message.offset) });
+      }
+      this.#init.fetcher.refill(progress.queue);
+    }
+  }
+
+  #mayTake({ runningCount, queue }: QueueProgress): boolean {
+    const { order, concurrency } = this.#init;
+    if (this.#isPaused || this.#isStopped || queue.isPaused) return false;
+    if (order === "orderly" && runningCount > 0) return false;
+    const takenMax = order === "per-key" ? concurrency * TAKEN_PER_WORKER : concurrency;
+    return this.#takenCount < takenMax && this.#ready.length === 0;
+  }
+
+  #begin(task: Task): void {
+    this.#takenCount += 1;
+    const key = this.#keyOf(task);
+    const waiting = key === undefined ? undefined : this.#keys.get(key);
+    if (waiting !== undefined) {
+      waiting.push(task);
+      return;
+    }
+    if (key !== undefined) this.#keys.set(key, []);
+    this.#run(task);
+  }
+
+  #run(task: Task): void {
+    if (this.#running.size >= this.#init.concurrency) {
+      this.#ready.push(task);
+      return;
+    }
+    const work = this.#work(task).finally(() => {
+      this.#running.delete(work);
+      this.#onDone(task);
+    });
+    this.#running.add(work);
+  }
+
+  #onDone(task: Task): void {
+    this.#takenCount -= 1;
+    const key = this.#keyOf(task);
+    const next = key === undefined ? undefined : this.#keys.get(key)?.shift();
+    if (next !== undefined) this.#ready.push(next);
+    else if (key !== undefined) this.#keys.delete(key);
+    while (this.#ready.length > 0 && this.#running.size < this.#init.concurrency)
+      this.#run(this.#ready.shift() as Task);
+    this.pump();
+  }
+
+  async #work({ progress, message, delivery }: Task): Promise<void> {
+    const { listener, attemptsMax, retryMs, onFailed, onGivenUp } = this.#init;
+    const { signal } = progress.lost;
+    let backoffMs = retryMs.min;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        await listener(message, { attempt, signal, fencingToken: progress.fencingToken });
+        progress.end(delivery, true);
+        return;
+      } catch (error) {
+        onFailed(message, error, attempt);
+        if (attempt === attemptsMax) {
+          onGivenUp(message, error);
+          progress.end(delivery, true);
+          return;
+        }
+      }
+      try {
+        await pause(backoffMs, signal);
+      } catch {
+        // The queue is lost: the top of the loop sees it, too.
+      }
+      backoffMs = Math.min(2 * backoffMs, retryMs.max);
+    }
+    // Whoever has the queue now is given it again.
+    progress.end(delivery, false);
+  }
+
+  /** `undefined`: nothing waits for it. */
+  #keyOf({ message }: Task): string | undefined {
+    if (this.#init.order !== "per-key") return undefined;
+    const key = message.messageGroup ?? message.keys[0];
+    return key === undefined ? undefined : `${message.topicId}/${key}`;
+  }
+}
