@@ -18,6 +18,13 @@ export interface TopicRoute {
   readonly groupIds: readonly number[];
 }
 
+/** Of the cluster's configuration. */
+export interface ConfigurationEntry {
+  readonly namespace: string;
+  readonly key: string;
+  readonly value: string;
+}
+
 export interface GroupRoute {
   readonly groupId: number;
   readonly name: string;
@@ -30,6 +37,7 @@ export interface GroupRoute {
 
 interface RouteParts {
   readonly clusterId: string;
+  readonly configuration: readonly ConfigurationEntry[];
   readonly metadataVersion: number;
   readonly topics: ReadonlyMap<string, TopicRoute>;
   readonly groups: ReadonlyMap<number, GroupRoute>;
@@ -38,18 +46,21 @@ interface RouteParts {
 export class ClusterRoute {
   static readonly empty: ClusterRoute = new ClusterRoute({
     clusterId: "",
+    configuration: [],
     metadataVersion: -1,
     topics: new Map(),
     groups: new Map(),
   });
 
   readonly clusterId: string;
+  readonly configuration: readonly ConfigurationEntry[];
   readonly metadataVersion: number;
   readonly topics: ReadonlyMap<string, TopicRoute>;
   readonly groups: ReadonlyMap<number, GroupRoute>;
 
   private constructor(parts: RouteParts) {
     this.clusterId = parts.clusterId;
+    this.configuration = parts.configuration;
     this.metadataVersion = parts.metadataVersion;
     this.topics = parts.topics;
     this.groups = parts.groups;
@@ -78,13 +89,20 @@ export class ClusterRoute {
       clusterId: cluster.clusterId ?? this.clusterId,
       metadataVersion: isNewer ? (metadata.version ?? 0) : this.metadataVersion,
       topics: isNewer ? topicsOf(metadata.topics ?? []) : this.topics,
+      configuration: isNewer
+        ? (metadata.configuration ?? []).map(({ namespace, key, value }) => ({
+            namespace: namespace ?? "",
+            key: key ?? "",
+            value: value ?? "",
+          }))
+        : this.configuration,
       groups,
     });
   }
 
   /** @returns itself if the hint says nothing newer. */
   withLeader({ groupId, term, nodeId, address }: LeaderHint): ClusterRoute {
-    const { clusterId, metadataVersion, topics } = this;
+    const { clusterId, configuration, metadataVersion, topics } = this;
     const known = this.groups.get(groupId);
     if (nodeId === 0 || address === "") return this;
     if (known !== undefined) {
@@ -99,7 +117,7 @@ export class ClusterRoute {
       leaderNodeId: nodeId,
       addresses,
     });
-    return new ClusterRoute({ clusterId, metadataVersion, topics, groups });
+    return new ClusterRoute({ clusterId, configuration, metadataVersion, topics, groups });
   }
 }
 
@@ -122,17 +140,16 @@ function groupOf(wire: WireGroup.$Properties): GroupRoute {
 }
 
 function topicsOf(topics: readonly Topic.$Properties[]): Map<string, TopicRoute> {
-  return new Map(
-    topics.map((topic) => [
-      topic.name ?? "",
-      {
-        name: topic.name ?? "",
-        topicId: topic.topicId ?? 0,
-        messageType: topic.messageType ?? 0,
-        isReadable: topic.isReadable ?? false,
-        isWritable: topic.isWritable ?? false,
-        groupIds: topic.queueGroupIds ?? [],
-      },
-    ]),
-  );
+  return new Map(topics.map((topic) => [topic.name ?? "", topicRoute(topic)]));
+}
+
+export function topicRoute(topic: Topic.$Properties): TopicRoute {
+  return {
+    name: topic.name ?? "",
+    topicId: topic.topicId ?? 0,
+    messageType: topic.messageType ?? 0,
+    isReadable: topic.isReadable ?? false,
+    isWritable: topic.isWritable ?? false,
+    groupIds: topic.queueGroupIds ?? [],
+  };
 }

@@ -9,7 +9,7 @@ import type { ClusterLink } from "./cluster-link.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import { RpcStream } from "./rpc-stream.ts";
 
-const METADATA_GROUP_ID = 1;
+export const METADATA_GROUP_ID = 1;
 
 export interface GroupMembershipInit {
   readonly link: ClusterLink;

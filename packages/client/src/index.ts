@@ -1,3 +1,13 @@
+export { Admin, type ClusterView, type GroupQueueOffset } from "./admin.ts";
+export type {
+  AddNodeOptions,
+  AdminOptions,
+  AlterTopicOptions,
+  CreateTopicOptions,
+  ReplaceNodeOptions,
+} from "./admin-options.ts";
+export type { ConfigurationEntry, GroupRoute, TopicRoute } from "./cluster-route.ts";
+export type { FindOptions, TimeRange } from "./message-finder.ts";
 export { type ClusterOptions } from "./cluster-link.ts";
 export type { ConsumedMessage } from "./consumed-message.ts";
 export type { QueuePlace, ResetPolicy } from "./fetcher.ts";

@@ -114,7 +114,20 @@ export class SmallGroup {
           };
         },
       },
-      queryByKey: { unary: () => ({ queues: [], isTruncated: false }) },
+      // All batches may have it: the client compares keys.
+      queryByKey: {
+        unary: ({ topicId }) => ({
+          queues: [0, 1, 2, 3].map((queue) => ({
+            topicId,
+            queue,
+            batches: this.queue(topicId, queue).batches.map(({ bytes, ...one }) => ({
+              ...one,
+              batch: bytes,
+            })),
+          })),
+          isTruncated: false,
+        }),
+      },
     });
     this.offsets.serve(server);
     this.coordinator.serve(server, () =>
