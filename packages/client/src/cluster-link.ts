@@ -110,7 +110,7 @@ export class ClusterLink {
           const attempt = { timeoutMs: isRepeatable ? Math.min(left, ATTEMPT_MS_MAX) : left };
           const wait = signal === undefined ? attempt : { ...attempt, signal };
           const answer = await this.channel(address).call(method, request, wait);
-          seeker.succeeded();
+          seeker.succeeded(address);
           return answer;
         } catch (error) {
           if (signal?.aborted === true) throw error;

@@ -36,6 +36,8 @@ const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 200;
 /** What one queue was refused, and not the others. */
 const QUEUE_RETRY_MS = 100;
+/** Somebody may let the topic be read again. */
+const UNREADABLE_MS = 1_000;
 
 export class GroupFetcher {
   readonly #init: GroupFetcherInit;
@@ -102,7 +104,7 @@ export class GroupFetcher {
     const room = this.#init.room();
     let againAt = Number.POSITIVE_INFINITY;
     for (const queue of this.#queues) {
-      if (queue.isAsked || queue.isPaused || queue.problem !== undefined) continue;
+      if (queue.isAsked || queue.isPaused || !mayAsk(queue.problem)) continue;
       // With nothing of it here it is asked for, whatever the others have; one batch, then.
       const own = Math.min(room, QUEUE_BYTES_MAX - queue.bufferedBytes);
       if (own <= 0 && queue.hasBatches) continue;
@@ -199,15 +201,25 @@ export class GroupFetcher {
       if (error.code === "OFFSET_OUT_OF_RANGE") {
         queue.isAsked = true;
         this.#init.onOutOfRange(queue, error);
-      } else if (error.code === "TOPIC_NOT_READABLE") queue.problem = error;
+        return false;
+      }
+      if (error.code === "TOPIC_NOT_READABLE" || this.#isGone(queue)) queue.problem = error;
       // A new topic, or a leader that has just begun: not everybody knows everything at once.
-      else queue.askAgainAt = Date.now() + Math.max(QUEUE_RETRY_MS, error.retryAfterMs);
+      const waitMs = queue.problem === undefined ? QUEUE_RETRY_MS : UNREADABLE_MS;
+      queue.askAgainAt = Date.now() + Math.max(waitMs, error.retryAfterMs);
       return false;
     }
+    queue.problem = undefined;
     queue.endOffset = told.endOffset ?? 0;
     const batches = told.batches ?? [];
     queue.put(batches, told.nextOffset ?? 0);
     return batches.length > 0;
+  }
+
+  /** Its topic was deleted, and that has come round. */
+  #isGone({ source }: FetchedQueue): boolean {
+    const topic = this.#init.link.routes.route.topicOfId(source.topicId);
+    return topic?.groupIds[source.queue] === undefined;
   }
 
   #followSuggestion(nodeId: number, hasBatches: boolean): void {
@@ -255,4 +267,9 @@ export class GroupFetcher {
       this.schedule();
     }, this.#backoffMs);
   }
+}
+
+/** What may pass by itself is tried again. */
+function mayAsk(problem: OperationError | undefined): boolean {
+  return problem === undefined || problem.code === "TOPIC_NOT_READABLE";
 }

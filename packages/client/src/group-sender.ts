@@ -13,7 +13,7 @@ import type { ClusterLink } from "./cluster-link.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import type { OutgoingBatch } from "./outgoing-batch.ts";
 import { asUnknown, finalError } from "./publish-outcome.ts";
-import type { QueueLane } from "./queue-lane.ts";
+import type { QueueOutbox } from "./queue-outbox.ts";
 import { RpcStream } from "./rpc-stream.ts";
 import type { SendCall } from "./send-call.ts";
 import { type Durability, reachedOf, WIRE_DURABILITY } from "./send-receipt.ts";
@@ -53,8 +53,8 @@ export class GroupSender {
   readonly #seeker: LeaderSeeker;
   readonly #endRoutes: () => void;
   readonly #underWay = new Map<number, Container>();
-  /** Lanes that may have something to send, each once. */
-  readonly #lanes: QueueLane[] = [];
+  /** Outboxes that may have something to send, each once. */
+  readonly #outboxes: QueueOutbox[] = [];
   #waitingBytes = 0;
   #requestId = 0;
   #stream: PublishStream | undefined;
@@ -91,26 +91,26 @@ export class GroupSender {
     return this.#latencyMs > SLOW_MS && now - this.#answeredAt < SLOW_MEMORY_MS;
   }
 
-  add(lane: QueueLane, call: SendCall): void {
-    lane.add(call);
+  add(outbox: QueueOutbox, call: SendCall): void {
+    outbox.add(call);
     this.#waitingBytes += call.bytes;
-    this.#list(lane);
+    this.#list(outbox);
     if (this.#waitingBytes >= this.#init.containerBytesMax) this.#dispatch(false);
     else this.#schedule();
   }
 
   /** A call is settled before its batch was answered: it, or with the last one its batch, goes. */
   leave(call: SendCall, batch: OutgoingBatch): void {
-    const { lane } = batch;
+    const { outbox } = batch;
     if (batch.encoded === undefined) {
-      lane.drop(batch, call);
+      outbox.drop(batch, call);
       this.#waitingBytes -= call.bytes;
     }
     batch.liveCount -= 1;
     if (batch.liveCount > 0) return;
     if (batch.state === "waiting" && batch.encoded !== undefined) this.#waitingBytes -= batch.bytes;
-    lane.giveUp(batch);
-    this.#list(lane);
+    outbox.giveUp(batch);
+    this.#list(outbox);
     this.#schedule();
   }
 
@@ -125,10 +125,10 @@ export class GroupSender {
     this.#underWay.clear();
   }
 
-  #list(lane: QueueLane): void {
-    if (lane.isListed) return;
-    lane.isListed = true;
-    this.#lanes.push(lane);
+  #list(outbox: QueueOutbox): void {
+    if (outbox.isListed) return;
+    outbox.isListed = true;
+    this.#outboxes.push(outbox);
   }
 
   /** Whatever is there leaves at the end of the turn, or after the linger. */
@@ -150,7 +150,7 @@ export class GroupSender {
   /** @param isTime - Also what is less than a full container. */
   #dispatch(isTime: boolean): void {
     const { containerBytesMax } = this.#init;
-    while (this.#lanes.length > 0 && this.#retry === undefined && !this.#isClosed) {
+    while (this.#outboxes.length > 0 && this.#retry === undefined && !this.#isClosed) {
       const isEager = isTime && this.#underWay.size < EAGER_COUNT;
       if (!isEager && this.#waitingBytes < containerBytesMax) return;
       if (this.#underWay.size >= UNDER_WAY_MAX) return;
@@ -165,24 +165,24 @@ export class GroupSender {
   #takeContainer(): OutgoingBatch[] {
     const batches: OutgoingBatch[] = [];
     let bytes = 0;
-    for (let left = this.#lanes.length; left > 0; left--) {
-      const lane = this.#lanes[0] as QueueLane;
-      const batch = lane.next();
+    for (let left = this.#outboxes.length; left > 0; left--) {
+      const outbox = this.#outboxes[0] as QueueOutbox;
+      const batch = outbox.next();
       const [first] = batches;
       if (batch !== undefined && first !== undefined) {
         if (bytes + batch.bytes > this.#init.containerBytesMax) break;
         if (batch.durability !== first.durability || batch.isAlone || first.isAlone) break;
       }
-      this.#lanes.shift();
-      lane.isListed = false;
+      this.#outboxes.shift();
+      outbox.isListed = false;
       if (batch === undefined) continue;
       batches.push(batch);
       bytes += batch.bytes;
       // Of which a part may become a batch of its own, and stay.
-      lane.send(batch);
+      outbox.send(batch);
       this.#waitingBytes -= batch.bytes;
       // There may be more; and if not, it costs a look.
-      this.#list(lane);
+      this.#list(outbox);
     }
     return batches;
   }
@@ -235,7 +235,7 @@ export class GroupSender {
     const refusal = reply.error ?? undefined;
     if (refusal === undefined) {
       this.#backoffMs = 0;
-      this.#seeker.succeeded();
+      if (this.#stream !== undefined) this.#seeker.succeeded(this.#stream.address, reply.term);
       this.#onResults(container, reply);
     } else {
       const error = operationError(refusal);
@@ -260,9 +260,9 @@ export class GroupSender {
       }
       // Its calls were settled before.
       if (batch.state === "done") continue;
-      const { lane } = batch;
-      lane.finish(batch);
-      if (!lane.isIdle) this.#list(lane);
+      const { outbox } = batch;
+      outbox.finish(batch);
+      if (!outbox.isIdle) this.#list(outbox);
       // Below `quorum` it only says who was refused.
       const isDecided = durability === "quorum";
       if (result === undefined && isDecided) {
@@ -271,9 +271,9 @@ export class GroupSender {
       }
       batch.succeed(
         {
-          topic: lane.topic.name,
-          topicId: lane.topic.topicId,
-          queue: lane.queue,
+          topic: outbox.topic.name,
+          topicId: outbox.topic.topicId,
+          queue: outbox.queue,
           reached,
           baseOffset: isDecided ? (result?.baseOffset ?? 0) : undefined,
           storeTimestamp: isDecided ? (result?.storeTimestampMs ?? 0) : undefined,
@@ -286,26 +286,26 @@ export class GroupSender {
 
   #refuse(batch: OutgoingBatch, error: OperationError, isShared: boolean): void {
     if (batch.state !== "under-way") return;
-    const { lane } = batch;
+    const { outbox } = batch;
     let failure: OperationError | undefined;
     if (isGap(error) && batch.producerId !== 0 && !isShared)
-      failure = lane.onGap(batch) ? undefined : asUnknown(error);
+      failure = outbox.onGap(batch) ? undefined : asUnknown(error);
     else if (isShared || !this.#isTooNew(batch, error))
       failure = finalError(batch, error, isShared);
     if (failure === undefined) {
-      lane.putBack(batch);
+      outbox.putBack(batch);
       this.#waitingBytes += batch.bytes;
     } else {
-      lane.giveUp(batch);
+      outbox.giveUp(batch);
       this.#fail(batch, failure);
     }
-    this.#list(lane);
+    this.#list(outbox);
   }
 
   /** The broker has not heard of the topic yet, or of its queue: routes may come round first. */
   #isTooNew(batch: OutgoingBatch, { code }: OperationError): boolean {
     if (code !== "UNKNOWN_TOPIC" && code !== "UNKNOWN_QUEUE") return false;
-    const { topic, queue, groupId } = batch.lane;
+    const { topic, queue, groupId } = batch.outbox;
     const known = this.#init.link.routes.route.topicOfId(topic.topicId);
     const since = batch.calls[0]?.bornTimestamp ?? 0;
     return known?.groupIds[queue] === groupId && Date.now() - since < NEW_TOPIC_MS;
@@ -351,7 +351,7 @@ export class GroupSender {
     if (this.#stream !== undefined && address !== undefined && this.#stream.address !== address)
       this.#leaveStream(new OperationError("LEADERSHIP_LOST", `${address} leads by now`));
     if (this.#retry !== undefined) this.#endBackOff();
-    if (this.#lanes.length > 0) this.#schedule();
+    if (this.#outboxes.length > 0) this.#schedule();
   }
 
   #leaveStream(error: OperationError): void {

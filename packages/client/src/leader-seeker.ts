@@ -6,12 +6,16 @@
 import { OperationError } from "@quorumlog/protocol";
 import type { RouteSource } from "./route-source.ts";
 
+/** After that the leader is asked again: it may have been away for a moment. */
+const FAILED_MS = 2_000;
+
 export class LeaderSeeker {
   readonly groupId: number;
   readonly #routes: RouteSource;
   /** Of the leader that has failed. */
   #failedTerm = -1;
   #failedNodeId = 0;
+  #failedAt = 0;
   #turn = 0;
 
   constructor(groupId: number, routes: RouteSource) {
@@ -24,7 +28,10 @@ export class LeaderSeeker {
     const group = this.#routes.route.groups.get(this.groupId);
     if (group === undefined) return undefined;
     const { leaderNodeId, addresses, term } = group;
-    const hasFailed = term === this.#failedTerm && leaderNodeId === this.#failedNodeId;
+    const hasFailed =
+      term === this.#failedTerm &&
+      leaderNodeId === this.#failedNodeId &&
+      Date.now() - this.#failedAt < FAILED_MS;
     const leader = hasFailed ? undefined : addresses.get(leaderNodeId);
     if (leader !== undefined) return leader;
     const all = [...addresses.values()];
@@ -40,10 +47,24 @@ export class LeaderSeeker {
     if (group.addresses.get(group.leaderNodeId) !== address) return;
     this.#failedTerm = group.term;
     this.#failedNodeId = group.leaderNodeId;
+    this.#failedAt = Date.now();
   }
 
-  /** It has done what only a leader does. */
-  succeeded(): void {
-    this.#failedTerm = -1;
+  /**
+   * It has done what only a leader does.
+   *
+   * @param term - In which it did, if it has said so; 0: it has not.
+   */
+  succeeded(address: string, term = 0): void {
+    const group = this.#routes.route.groups.get(this.groupId);
+    if (group === undefined) return;
+    if (group.addresses.get(group.leaderNodeId) === address) {
+      this.#failedTerm = -1;
+      return;
+    }
+    // The routes are behind.
+    const { groupId } = this;
+    for (const [nodeId, other] of group.addresses)
+      if (other === address) this.#routes.learnLeader({ groupId, term, nodeId, address });
   }
 }

@@ -99,25 +99,33 @@ export class MessageWorkers {
     const count = this.#progress.length;
     this.#turn += 1;
     for (let i = 0; i < count; i++) {
+      if (!this.#hasRoom()) return;
       const progress = this.#progress[(i + this.#turn) % count] as QueueProgress;
-      while (this.#mayTake(progress)) {
-        const message = progress.queue.take();
-        if (message === undefined) {
-          if (progress.queue.problem !== undefined) this.#init.onProblem(progress);
-          break;
-        }
-        this.#begin({ progress, message, delivery: progress.begin(message.offset) });
-      }
-      this.#init.fetcher.refill(progress.queue);
+      const { queue } = progress;
+      if (queue.hasBatches) this.#takeFrom(progress);
+      if (queue.problem !== undefined) this.#init.onProblem(progress);
     }
   }
 
+  #takeFrom(progress: QueueProgress): void {
+    while (this.#mayTake(progress)) {
+      const message = progress.queue.take();
+      if (message === undefined) break;
+      this.#begin({ progress, message, delivery: progress.begin(message.offset) });
+    }
+    this.#init.fetcher.refill(progress.queue);
+  }
+
   #mayTake({ runningCount, queue }: QueueProgress): boolean {
+    if (queue.isPaused || (this.#init.order === "orderly" && runningCount > 0)) return false;
+    return this.#hasRoom();
+  }
+
+  #hasRoom(): boolean {
+    if (this.#isPaused || this.#isStopped || this.#ready.length > 0) return false;
     const { order, concurrency } = this.#init;
-    if (this.#isPaused || this.#isStopped || queue.isPaused) return false;
-    if (order === "orderly" && runningCount > 0) return false;
     const takenMax = order === "per-key" ? concurrency * TAKEN_PER_WORKER : concurrency;
-    return this.#takenCount < takenMax && this.#ready.length === 0;
+    return this.#takenCount < takenMax;
   }
 
   #begin(task: Task): void {

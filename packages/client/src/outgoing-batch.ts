@@ -4,12 +4,12 @@
  */
 
 import type { OperationError } from "@quorumlog/protocol";
-import type { QueueLane } from "./queue-lane.ts";
+import type { QueueOutbox } from "./queue-outbox.ts";
 import type { SendCall } from "./send-call.ts";
 import type { BatchReceipt, Durability } from "./send-receipt.ts";
 
 export class OutgoingBatch {
-  readonly lane: QueueLane;
+  readonly outbox: QueueOutbox;
   readonly durability: Durability;
   calls: SendCall[] = [];
   /** Of its calls, before they are encoded. */
@@ -28,8 +28,8 @@ export class OutgoingBatch {
   /** Shares a container with nobody: of several that were refused, one has to be found out. */
   isAlone = false;
 
-  constructor(lane: QueueLane, durability: Durability) {
-    this.lane = lane;
+  constructor(outbox: QueueOutbox, durability: Durability) {
+    this.outbox = outbox;
     this.durability = durability;
   }
 

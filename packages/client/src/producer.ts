@@ -170,15 +170,10 @@ export class Producer implements AsyncDisposable {
       const { durability = this.#settings.durability, timeoutMs = this.#settings.timeoutMs } =
         options;
       const bytes = rest.others === undefined ? demandMessage(message) : batchBytes(rest.others);
-      call = new SendCall({
-        topic,
-        message,
-        bytes,
-        durability,
-        timeoutMs,
-        now: Date.now(),
-        ...rest,
-      });
+      const { others, resolve, reject } = rest;
+      const now = Date.now();
+      const init = { topic, message, others, bytes, durability, now, timeoutMs, resolve, reject };
+      call = new SendCall(init);
       if (options.signal !== undefined) this.#heed(call, options.signal);
     } catch (error) {
       rest.reject(error as Error);
@@ -203,8 +198,8 @@ export class Producer implements AsyncDisposable {
 
   #enqueue(queues: TopicQueues, call: SendCall): void {
     try {
-      const lane = queues.laneFor(call.message);
-      this.#senderOf(lane.groupId).add(lane, call);
+      const outbox = queues.outboxFor(call.message);
+      this.#senderOf(outbox.groupId).add(outbox, call);
     } catch (error) {
       // Also what a selector has thrown, which is the caller's to see.
       this.#onSettled(call);
@@ -219,7 +214,7 @@ export class Producer implements AsyncDisposable {
     const { batchBytes: batchBytesMax, compression, queueSelector } = this.#settings;
     const queues = new TopicQueues({
       topic,
-      lane: { batchBytesMax, compress: compression === "deflate" },
+      outbox: { batchBytesMax, compress: compression === "deflate" },
       selector: queueSelector,
       isSlow: (groupId) => this.#senders.get(groupId)?.isSlow(Date.now()) ?? false,
     });
@@ -295,12 +290,12 @@ export class Producer implements AsyncDisposable {
     const { batch } = call;
     const isSent = batch?.encoded !== undefined && (batch.liveCount > 1 || isOut(batch));
     this.#fail(call, errorOf(isSent ? "unknown" : "not-applied"));
-    if (batch !== undefined) this.#senderOf(batch.lane.groupId).leave(call, batch);
+    if (batch !== undefined) this.#senderOf(batch.outbox.groupId).leave(call, batch);
   }
 
   #timedOut(call: SendCall): (outcome: "not-applied" | "unknown") => OperationError {
     return (outcome) => {
-      const groupId = call.batch?.lane.groupId;
+      const groupId = call.batch?.outbox.groupId;
       const cause = groupId === undefined ? undefined : this.#senders.get(groupId)?.lastProblem;
       const passed = `${call.deadline - call.bornTimestamp} ms have passed`;
       const why = cause === undefined ? passed : `${passed}; the last problem: ${cause.message}`;

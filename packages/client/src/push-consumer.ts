@@ -223,8 +223,15 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     this.#tell({ type: "queue-problem", queue: source, error: problem });
   }
 
+  /** What a listener of events throws is its own: it must not end what goes on here. */
   #tell(event: PushConsumerEvent): void {
-    this.#settings.onEvent?.(event);
+    try {
+      this.#settings.onEvent?.(event);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
   }
 }
 

@@ -116,7 +116,10 @@ export class RouteSource {
     const stream = channel.serverStream(NAME_SERVER_SERVICE.watchCluster, request);
     return new Promise((resolve) => {
       let hasSpoken = false;
+      let isOver = false;
       const end = (): void => {
+        if (isOver) return;
+        isOver = true;
         clearTimeout(patience);
         this.#stop.signal.removeEventListener("abort", end);
         stream.removeAllListeners("data");
@@ -132,7 +135,8 @@ export class RouteSource {
         this.#become(this.#route.merged(cluster));
       });
       stream.on("error", (error) => {
-        this.#lastProblem = fromGrpcFailure(error);
+        // Also of a stream that was cancelled here, which is over by then.
+        if (!isOver) this.#lastProblem = fromGrpcFailure(error);
         end();
       });
       stream.on("end", end);

@@ -4,14 +4,14 @@ import { keyHash, OperationError } from "@quorumlog/protocol";
 import type { TopicRoute } from "./cluster-route.ts";
 import { said } from "./option-problems.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
-import { type LaneOptions, QueueLane } from "./queue-lane.ts";
+import { type OutboxOptions, QueueOutbox } from "./queue-outbox.ts";
 
 /** Chooses a queue, in `[0, queueCount)`. */
 export type QueueSelector = (message: OutgoingMessage, queueCount: number) => number;
 
 export interface TopicQueuesInit {
   readonly topic: TopicRoute;
-  readonly lane: LaneOptions;
+  readonly outbox: OutboxOptions;
   readonly selector: QueueSelector | undefined;
   readonly isSlow: (groupId: number) => boolean;
 }
@@ -20,7 +20,7 @@ const FIFO = 2;
 
 export class TopicQueues {
   readonly #init: TopicQueuesInit;
-  readonly #lanes: QueueLane[];
+  readonly #outboxes: QueueOutbox[];
   #topic: TopicRoute;
   /** Messages without a group stay with one queue until its batch is closed. */
   #sticky: number;
@@ -29,11 +29,11 @@ export class TopicQueues {
   constructor(init: TopicQueuesInit) {
     this.#init = init;
     this.#topic = init.topic;
-    this.#lanes = init.topic.groupIds.map(
-      (_, queue) => new QueueLane(init.topic, queue, init.lane),
+    this.#outboxes = init.topic.groupIds.map(
+      (_, queue) => new QueueOutbox(init.topic, queue, init.outbox),
     );
     // Producers that begin together do not all begin with the same queue.
-    this.#sticky = Math.floor(Math.random() * Math.max(1, this.#lanes.length));
+    this.#sticky = Math.floor(Math.random() * Math.max(1, this.#outboxes.length));
   }
 
   get topic(): TopicRoute {
@@ -43,12 +43,12 @@ export class TopicQueues {
   /** The topic was changed: it may have more queues. */
   update(topic: TopicRoute): void {
     this.#topic = topic;
-    for (let queue = this.#lanes.length; queue < topic.groupIds.length; queue++)
-      this.#lanes.push(new QueueLane(topic, queue, this.#init.lane));
+    for (let queue = this.#outboxes.length; queue < topic.groupIds.length; queue++)
+      this.#outboxes.push(new QueueOutbox(topic, queue, this.#init.outbox));
   }
 
   /** @throws OperationError if the topic, or its producer's selector, does not let it */
-  laneFor(message: OutgoingMessage): QueueLane {
+  outboxFor(message: OutgoingMessage): QueueOutbox {
     const { name, isWritable, messageType } = this.#topic;
     const { messageGroup } = message;
     if (!isWritable)
@@ -60,35 +60,35 @@ export class TopicQueues {
     const { selector } = this.#init;
     if (selector !== undefined) return this.#selected(selector, message);
     if (messageGroup !== undefined)
-      return this.#lanes[keyHash(messageGroup) % this.#lanes.length] as QueueLane;
-    return this.#stickyLane();
+      return this.#outboxes[keyHash(messageGroup) % this.#outboxes.length] as QueueOutbox;
+    return this.#stickyOutbox();
   }
 
-  #selected(selector: QueueSelector, message: OutgoingMessage): QueueLane {
-    const queue = selector(message, this.#lanes.length);
-    const lane = this.#lanes[queue];
-    if (lane !== undefined) return lane;
-    const problem = `${said(queue)} is not a queue in [0, ${this.#lanes.length})`;
+  #selected(selector: QueueSelector, message: OutgoingMessage): QueueOutbox {
+    const queue = selector(message, this.#outboxes.length);
+    const outbox = this.#outboxes[queue];
+    if (outbox !== undefined) return outbox;
+    const problem = `${said(queue)} is not a queue in [0, ${this.#outboxes.length})`;
     throw new OperationError("INVALID_ARGUMENT", `queueSelector: ${problem}`, {
       problems: [{ field: "queueSelector", problem }],
     });
   }
 
-  #stickyLane(): QueueLane {
-    const current = this.#lanes[this.#sticky] as QueueLane;
+  #stickyOutbox(): QueueOutbox {
+    const current = this.#outboxes[this.#sticky] as QueueOutbox;
     if (current.closedCount === this.#stickyClosedCount) return current;
-    const count = this.#lanes.length;
+    const count = this.#outboxes.length;
     // The next one whose broker is not slow; if all are, just the next one.
     let next = (this.#sticky + 1) % count;
     for (let step = 1; step <= count; step++) {
       const queue = (this.#sticky + step) % count;
-      if (this.#init.isSlow((this.#lanes[queue] as QueueLane).groupId)) continue;
+      if (this.#init.isSlow((this.#outboxes[queue] as QueueOutbox).groupId)) continue;
       next = queue;
       break;
     }
     this.#sticky = next;
-    const lane = this.#lanes[next] as QueueLane;
-    this.#stickyClosedCount = lane.closedCount;
-    return lane;
+    const outbox = this.#outboxes[next] as QueueOutbox;
+    this.#stickyClosedCount = outbox.closedCount;
+    return outbox;
   }
 }

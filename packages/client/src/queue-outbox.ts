@@ -22,12 +22,12 @@ const UNDER_WAY_MAX = 5;
 const COMPRESS_BYTES_MIN = 4_096;
 const HEAD_BYTES = 16;
 
-export interface LaneOptions {
+export interface OutboxOptions {
   readonly batchBytesMax: number;
   readonly compress: boolean;
 }
 
-export class QueueLane {
+export class QueueOutbox {
   readonly topic: TopicRoute;
   readonly queue: number;
   readonly groupId: number;
@@ -35,13 +35,13 @@ export class QueueLane {
   isListed = false;
   /** Counts the batches that take no more calls. */
   closedCount = 0;
-  readonly #options: LaneOptions;
+  readonly #options: OutboxOptions;
   readonly #batches: OutgoingBatch[] = [];
   #underWay = 0;
   #producerId = freshProducerId();
   #sequence = 1;
 
-  constructor(topic: TopicRoute, queue: number, options: LaneOptions) {
+  constructor(topic: TopicRoute, queue: number, options: OutboxOptions) {
     this.topic = topic;
     this.queue = queue;
     this.groupId = topic.groupIds[queue] as number;
