@@ -1,6 +1,6 @@
 /**
- * Keeps a broker group's topics as the metadata group has them: its leader watches, and puts what is
- * newer into its own log, so that its replicas agree on it.
+ * Keeps a broker group's topics as the metadata group has them: its leader watches, and puts what
+ * is newer into its own log, so that its replicas agree on it.
  *
  * While the metadata group is not reached, this one goes on with what it knows.
  */
@@ -101,7 +101,7 @@ export class MetadataFollower {
         // In the order in which they come: of two, the newer one stays.
         group.execute({ metadata }).catch((error: unknown) => {
           stream.cancel();
-          if (!(error instanceof OperationError)) reject(error as Error);
+          if (!(error instanceof OperationError)) reject(error);
         });
       });
       stream.on("error", (error) => {

@@ -1,5 +1,5 @@
-// Goal: a topic's queues spread over two broker groups, and both know of it; a group that comes later
-// is used for topics that are made after it.
+// Goal: a topic's queues spread over two broker groups, and both know of it; a group that comes
+// later is used for topics that are made after it.
 // Method: two groups of one node each, and a NameServer, over real sockets.
 
 import { NameServer } from "@quorumlog/nameserver";
@@ -30,9 +30,10 @@ test("a topic is spread over both groups, and each serves its own queues", async
   while (!knows()) await new Promise((resolve) => setTimeout(resolve, 10));
 
   const { topicId, queueGroupIds } = topic;
-  expect(queueGroupIds.toSorted()).toEqual([1, 1, 2, 2]);
+  expect(queueGroupIds.toSorted((a, b) => a - b)).toEqual([1, 1, 2, 2]);
   for (const [queue, groupId] of queueGroupIds.entries()) {
-    const [own, other] = groupId === 1 ? [first.channel(1), second.channel(2)] : [second.channel(2), first.channel(1)];
+    const [own, other] =
+      groupId === 1 ? [first.channel(1), second.channel(2)] : [second.channel(2), first.channel(1)];
     const batches = [batchOf({ topicId, queue }, [`in ${queue}`])];
     const refused = await publish(other, { batches });
     expect(refused.results[0]?.error?.code).toBe("WRONG_GROUP");

@@ -1,4 +1,6 @@
-/** Finds the batches that may hold messages of a key: a hash is compared here, the key by who asks. */
+/**
+ * Finds the batches that may hold messages of a key: a hash is compared here, the key by who asks.
+ */
 
 import { type BROKER_SERVICE, type Handlers, keyHash, OperationError } from "@quorumlog/protocol";
 import type { QueueBatches } from "@quorumlog/protocol/messages";

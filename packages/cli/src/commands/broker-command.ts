@@ -20,9 +20,18 @@ export const BROKER: Command = {
     listen: { type: "text", about: "host:port for clients", isRequired: true },
     advertise: { type: "text", about: "host:port that clients are told; default: as it listens" },
     peers: { type: "list", about: "id=host:port of each node of the group", isRequired: true },
-    token: { type: "text", about: "a secret of the cluster, of 16 bytes or more", isRequired: true },
+    token: {
+      type: "text",
+      about: "a secret of the cluster, of 16 bytes or more",
+      isRequired: true,
+    },
     nameServers: { type: "list", about: "host:port of each NameServer", fallback: [] },
-    flush: { type: "text", about: "when a disk is synced", oneOf: ["sync", "async"], fallback: "sync" },
+    flush: {
+      type: "text",
+      about: "when a disk is synced",
+      oneOf: ["sync", "async"],
+      fallback: "sync",
+    },
     ifMissing: {
       type: "text",
       about: "what to do where there is no data yet",
@@ -74,7 +83,8 @@ function peersOf(peers: readonly string[]): Readonly<Record<number, string>> {
   const problems: string[] = [];
   const entries = peers.map((peer) => {
     const [id = "", address = ""] = peer.split("=");
-    if (!/^\d+$/u.test(id) || address === "") problems.push(`--peers: "${peer}" is not id=host:port`);
+    if (!/^\d+$/u.test(id) || address === "")
+      problems.push(`--peers: "${peer}" is not id=host:port`);
     return [Number(id), address] as const;
   });
   if (problems.length > 0) throw new UsageError(problems);

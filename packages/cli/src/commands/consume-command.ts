@@ -37,7 +37,7 @@ export const CONSUME: Command = {
     const countMax = integer(settings, "count") || Number.POSITIVE_INFINITY;
     const idleMs = integer(settings, "idleMs") || Number.POSITIVE_INFINITY;
     let count = 0;
-    for (let lastAt = performance.now(); count < countMax && !signal.aborted; ) {
+    for (let lastAt = performance.now(); count < countMax && !signal.aborted;) {
       const maxMessages = Math.min(1_000, countMax - count);
       const messages = await consumer.poll({ maxMessages, timeoutMs: 500 });
       for (const message of messages) {

@@ -8,7 +8,11 @@ export const NAMESERVER: Command = {
   name: "nameserver",
   about: "runs a NameServer",
   settings: {
-    listen: { type: "text", about: "host:port for brokers and clients", fallback: "127.0.0.1:9876" },
+    listen: {
+      type: "text",
+      about: "host:port for brokers and clients",
+      fallback: "127.0.0.1:9876",
+    },
     clusterId: { type: "text", about: "serves this cluster alone; default: any" },
   },
   async run({ settings, signal }) {

@@ -2,7 +2,7 @@
 
 import { createInterface } from "node:readline";
 import { Producer } from "@quorumlog/client";
-import { CLUSTER_SETTINGS, type Command, list } from "../command.ts";
+import { CLUSTER_SETTINGS, type Command, list, text } from "../command.ts";
 import { UsageError } from "../settings.ts";
 
 export const PRODUCE: Command = {
@@ -25,13 +25,21 @@ export const PRODUCE: Command = {
       signal,
     });
     const { tag, keyField, groupField } = settings;
+    const names = {
+      ...(keyField === undefined ? {} : { key: text(settings, "keyField") }),
+      ...(groupField === undefined ? {} : { group: text(settings, "groupField") }),
+    };
     let count = 0;
     let failure: unknown;
     const sends: Promise<unknown>[] = [];
     for await (const line of createInterface({ input: process.stdin })) {
       if (signal.aborted || failure !== undefined) break;
-      const fields = fieldsOf(line, keyField, groupField);
-      const message = { body: line, ...(tag === undefined ? {} : { tag: String(tag) }), ...fields };
+      const fields = fieldsOf(line, names);
+      const message = {
+        body: line,
+        ...(tag === undefined ? {} : { tag: text(settings, "tag") }),
+        ...fields,
+      };
       const send = producer.send(topic, message).then(
         () => {
           count += 1;
@@ -52,17 +60,29 @@ export const PRODUCE: Command = {
 /** Messages under way. */
 const WINDOW = 10_000;
 
-function fieldsOf(
-  line: string,
-  keyField: unknown,
-  groupField: unknown,
-): { keys?: string[]; messageGroup?: string } {
-  if (keyField === undefined && groupField === undefined) return {};
-  const value = JSON.parse(line) as Readonly<Record<string, unknown>>;
-  const key = keyField === undefined ? undefined : value[String(keyField)];
-  const group = groupField === undefined ? undefined : value[String(groupField)];
+/** What a line of JSON says of its message. */
+interface LineFields {
+  readonly keys?: readonly string[];
+  readonly messageGroup?: string;
+}
+
+/** @throws UsageError */
+function fieldsOf(line: string, names: { key?: string; group?: string }): LineFields {
+  const key = fieldOf(line, names.key);
+  const messageGroup = fieldOf(line, names.group);
   return {
-    ...(key === undefined ? {} : { keys: [String(key)] }),
-    ...(group === undefined ? {} : { messageGroup: String(group) }),
+    ...(key === undefined ? {} : { keys: [key] }),
+    ...(messageGroup === undefined ? {} : { messageGroup }),
   };
+}
+
+function fieldOf(line: string, name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  try {
+    const value = (JSON.parse(line) as Readonly<Record<string, unknown>> | null)?.[name];
+    if (value === undefined || value === null) return undefined;
+    return typeof value === "string" ? value : JSON.stringify(value);
+  } catch {
+    throw new UsageError([`the line "${line.slice(0, 40)}" is no JSON, and --key-field wants it`]);
+  }
 }

@@ -33,7 +33,7 @@ export const CLUSTER_STATUS: Command = {
       nodes.map(async ({ name, address }) => ({ name, address, status: await statusOf(address) })),
     );
     if (settings["json"] === true)
-      for (const { address, status } of statuses) console.log(JSON.stringify({ address, ...status }));
+      for (const { address, status } of statuses) console.log(JSON.stringify({ address, status }));
     else {
       const rows = statuses.map(({ name, address, status }) => statusRow(name, address, status));
       console.log(tableOf(STATUS_HEADS, rows));

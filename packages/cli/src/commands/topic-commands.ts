@@ -3,7 +3,14 @@
 import { ADMIN_SERVICE } from "@quorumlog/protocol";
 import { MessageType } from "@quorumlog/protocol/messages";
 import { ClusterAccess } from "../cluster-access.ts";
-import { CLUSTER_SETTINGS, type Command, type CommandRun, integer, list, text } from "../command.ts";
+import {
+  CLUSTER_SETTINGS,
+  type Command,
+  type CommandRun,
+  integer,
+  list,
+  text,
+} from "../command.ts";
 import { tableOf } from "../table.ts";
 import { UsageError } from "../settings.ts";
 
@@ -11,6 +18,8 @@ const MESSAGE_TYPES: Readonly<Record<string, MessageType>> = {
   normal: MessageType.MESSAGE_TYPE_NORMAL,
   fifo: MessageType.MESSAGE_TYPE_FIFO,
 };
+
+const FIFO: number = MessageType.MESSAGE_TYPE_FIFO;
 
 export const TOPIC_CREATE: Command = {
   name: "topic create",
@@ -57,7 +66,7 @@ export const TOPIC_LIST: Command = {
     const names = new Map(groups.map(({ groupId, name }) => [groupId, name]));
     const rows = topics.map((topic) => [
       topic.name,
-      topic.messageType === Number(MessageType.MESSAGE_TYPE_FIFO) ? "fifo" : "normal",
+      topic.messageType === FIFO ? "fifo" : "normal",
       topic.queueGroupIds.length,
       [...new Set(topic.queueGroupIds)].map((id) => names.get(id) ?? String(id)).join(","),
       `${topic.isReadable ? "r" : "-"}${topic.isWritable ? "w" : "-"}`,
@@ -85,4 +94,3 @@ function nameOf(operands: readonly string[]): string {
   if (name === undefined || operands.length > 1) throw new UsageError(["give one topic's NAME"]);
   return name;
 }
-

@@ -88,7 +88,8 @@ async function look(
       .map(async ({ name, address }) => statusRow(name, address, await statusOf(address))),
   );
   const counts = new Map<string, number>();
-  for (const row of rows) counts.set(String(row[0]), Math.max(Number(row.at(-1)), counts.get(String(row[0])) ?? 0));
+  for (const row of rows)
+    counts.set(String(row[0]), Math.max(Number(row.at(-1)), counts.get(String(row[0])) ?? 0));
   const messages = [...counts.values()].reduce((sum, count) => sum + count, 0);
   return { table: tableOf(STATUS_HEADS, rows), messages };
 }

@@ -43,7 +43,9 @@ export async function demonstrate(
     if (count !== MESSAGE_COUNT / 2) return;
     const { groups } = await access.cluster(signal);
     killed.nodeId = groups.find(({ groupId }) => groupId === GROUP_ID)?.leaderNodeId ?? 0;
-    console.log(`${count} messages are published; node ${killed.nodeId}, the leader, is killed now`);
+    console.log(
+      `${count} messages are published; node ${killed.nodeId}, the leader, is killed now`,
+    );
     await cluster.broker(killed.nodeId).kill();
   });
   console.log(`${acknowledged} messages were acknowledged`);
@@ -83,11 +85,13 @@ async function consumeAll(
   count: number,
 ): Promise<{ readonly consumed: number; readonly isInOrder: boolean }> {
   await using consumer = await PullConsumer.open({ nameServers });
-  await consumer.assign(Array.from({ length: QUEUE_COUNT }, (_, queue) => ({ topic: TOPIC, queue })));
+  await consumer.assign(
+    Array.from({ length: QUEUE_COUNT }, (_, queue) => ({ topic: TOPIC, queue })),
+  );
   const last = new Map<string, number>();
   let isInOrder = true;
   let consumed = 0;
-  for (let heardAt = performance.now(); consumed < count; ) {
+  for (let heardAt = performance.now(); consumed < count;) {
     const messages = await consumer.poll({ maxMessages: WINDOW, timeoutMs: 1_000 });
     if (messages.length > 0) heardAt = performance.now();
     else if (performance.now() - heardAt > IDLE_MS) break;

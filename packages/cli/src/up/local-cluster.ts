@@ -45,7 +45,10 @@ export class LocalCluster {
     this.#plan = plan;
     this.#nameServer = this.#child("nameserver", ["nameserver", "--listen", plan.nameServer]);
     for (const node of plan.nodes)
-      this.#brokers.set(node.nodeId, this.#child(`node ${node.nodeId}`, brokerArgs(node, plan, options)));
+      this.#brokers.set(
+        node.nodeId,
+        this.#child(`node ${node.nodeId}`, brokerArgs(node, plan, options)),
+      );
   }
 
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
