@@ -1,13 +1,19 @@
 /** How a long-running command ends, and speaks to the process that has started it. */
 
-/** Until the signal says so. */
+/** Until the signal says so, or whoever has started this process has ended without a word. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else
-      signal.addEventListener("abort", () => {
-        resolve();
-      });
+    const end = (): void => {
+      process.off("disconnect", end);
+      // Who listens keeps the process alive.
+      if (process.connected) process.disconnect();
+      resolve();
+    };
+    if (signal.aborted) end();
+    else {
+      signal.addEventListener("abort", end);
+      process.on("disconnect", end);
+    }
   });
 }
 

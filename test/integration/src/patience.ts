@@ -1,7 +1,7 @@
 /** Waiting, never without an end: whoever waits says for what, and for how long at most. */
 
 /** What was waited for did not come. */
-class PatienceError extends Error {
+export class PatienceError extends Error {
   override readonly name = "PatienceError";
 }
 

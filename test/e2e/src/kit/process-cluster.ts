@@ -1,0 +1,276 @@
+/**
+ * A cluster of real processes on this machine: NameServers and the nodes of broker groups, each
+ * started by the command line, on ports and in a folder of its own. What a test does to it is done
+ * by signals and by the calls that an operator makes.
+ */
+
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Admin } from "@quorumlog/client";
+import { PatienceError, until } from "@quorumlog/integration/testing";
+import { NODE_SERVICE, OperationError, RpcChannel } from "@quorumlog/protocol";
+import type { NodeStatus } from "@quorumlog/protocol/messages";
+import { ClusterPlan, type NodePlan, type PlanOptions } from "./cluster-plan.ts";
+import { ownFolder, removeFolder } from "./owned-by-process.ts";
+import { QuorumlogProcess } from "./quorumlog-process.ts";
+
+const DEFAULTS: PlanOptions = {
+  groups: 2,
+  nodes: 3,
+  nameServers: 1,
+  brokerSettings: {},
+  nameServerSettings: {},
+};
+const STATUS_MS = 2_000;
+/** What takes less than a second here takes more on a machine that is busy. */
+const PATIENCE_MS = 60_000;
+const MEMBERSHIP_MS = 300_000;
+const METADATA_GROUP_ID = 1;
+
+export class ProcessCluster implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #plan: ClusterPlan;
+  readonly #nameServers: readonly QuorumlogProcess[];
+  readonly #brokers = new Map<number, QuorumlogProcess>();
+  readonly #channels = new Map<number, RpcChannel>();
+  #admin: Promise<Admin> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(folder: string, plan: ClusterPlan) {
+    this.#folder = folder;
+    this.#plan = plan;
+    this.#nameServers = plan.nameServers.map(
+      (_, i) =>
+        new QuorumlogProcess(`NameServer ${i}`, [
+          "nameserver",
+          `--config=${plan.writeNameServer(i)}`,
+        ]),
+    );
+    for (const node of plan.nodes) this.#know(node, "found");
+  }
+
+  /** @returns once every group has a leader, and topics can be spread over all of them. */
+  static async start(options: Partial<PlanOptions> = {}): Promise<ProcessCluster> {
+    const folder = mkdtempSync(join(tmpdir(), "quorumlog-e2e-"));
+    ownFolder(folder);
+    const plan = await ClusterPlan.make(folder, { ...DEFAULTS, ...options });
+    const cluster = new ProcessCluster(folder, plan);
+    try {
+      await Promise.all(cluster.#nameServers.map((nameServer) => nameServer.start()));
+      // Those of a group wait for each other.
+      await Promise.all([...cluster.#brokers.values()].map((broker) => broker.start()));
+      await cluster.#groupsKnown();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** As `host:port`, for clients. */
+  get nameServers(): readonly string[] {
+    return this.#plan.nameServers;
+  }
+
+  get groupIds(): readonly number[] {
+    return [...new Set(this.#plan.nodes.map(({ groupId }) => groupId))];
+  }
+
+  /** Of nodes that were not replaced. */
+  nodeIdsOf(groupId: number): readonly number[] {
+    const nodes = this.#plan.nodesOf(groupId);
+    return nodes.map(({ nodeId }) => nodeId).filter((nodeId) => this.#brokers.has(nodeId));
+  }
+
+  /** For the whole life of the cluster; opened when it is first asked for. */
+  admin(): Promise<Admin> {
+    this.#admin ??= Admin.open({ nameServers: this.nameServers });
+    return this.#admin;
+  }
+
+  nameServer(number = 0): QuorumlogProcess {
+    const process = this.#nameServers[number];
+    if (process === undefined) throw new RangeError(`there is no NameServer ${number}`);
+    return process;
+  }
+
+  node(nodeId: number): QuorumlogProcess {
+    const process = this.#brokers.get(nodeId);
+    if (process === undefined) throw new RangeError(`there is no node ${nodeId}`);
+    return process;
+  }
+
+  /** By default `kill -9`. */
+  kill(nodeId: number, signal?: "SIGKILL" | "SIGTERM"): Promise<void> {
+    return this.node(nodeId).kill(signal);
+  }
+
+  pause(nodeId: number): void {
+    this.node(nodeId).pause();
+  }
+
+  resume(nodeId: number): void {
+    this.node(nodeId).resume();
+  }
+
+  /** With the files that it has; it may be down already. */
+  async restart(nodeId: number): Promise<void> {
+    await this.kill(nodeId);
+    await this.node(nodeId).start();
+  }
+
+  /**
+   * Kills a node for good, and has the group take a new one, of another id and with an empty
+   * folder, in its place.
+   *
+   * @returns the new node's id, once that holds everything and counts.
+   */
+  async replace(nodeId: number): Promise<number> {
+    const former = this.#planOf(nodeId);
+    const { groupId } = former;
+    await this.kill(nodeId);
+    this.#brokers.delete(nodeId);
+    const node = await this.#plan.addNode(groupId);
+    await this.#know(node, "join").start();
+    const admin = await this.admin();
+    await admin.replaceNode({
+      groupId,
+      formerNodeId: nodeId,
+      nodeId: node.nodeId,
+      peerAddress: node.peer,
+      timeoutMs: MEMBERSHIP_MS,
+    });
+    return node.nodeId;
+  }
+
+  /** A further broker group, as large as the others. @returns its id. */
+  async addGroup(): Promise<number> {
+    const groupId = 1 + Math.max(...this.groupIds);
+    const nodes = await this.#plan.addGroup(groupId);
+    await Promise.all(nodes.map((node) => this.#know(node, "found").start()));
+    await this.#groupsKnown();
+    return groupId;
+  }
+
+  /** @returns the node that leads, once a majority of the group says so. */
+  leaderOf(groupId: number): Promise<number> {
+    return this.until(`group ${groupId} has a leader`, async () => {
+      const nodeIds = this.nodeIdsOf(groupId);
+      const statuses = await Promise.all(nodeIds.map((nodeId) => this.statusOf(nodeId)));
+      for (const status of statuses) {
+        if (status?.role !== "leader") continue;
+        const { nodeId, term } = status;
+        const followers = statuses.filter(
+          (each) => each?.term === term && each.leaderNodeId === nodeId,
+        );
+        if (2 * followers.length > nodeIds.length) return nodeId;
+      }
+      return undefined;
+    });
+  }
+
+  /** `kill -9` of the node that leads. @returns it, once another one leads. */
+  async killLeader(groupId: number): Promise<number> {
+    const nodeId = await this.leaderOf(groupId);
+    await this.kill(nodeId);
+    await this.leaderOf(groupId);
+    return nodeId;
+  }
+
+  /** `kill -9` of the leaders of all groups; they are started again once others lead. */
+  async failOver(): Promise<void> {
+    const killed = await Promise.all(this.groupIds.map((groupId) => this.killLeader(groupId)));
+    await Promise.all(killed.map((nodeId) => this.node(nodeId).start()));
+  }
+
+  /** @returns `undefined` if it says nothing: it is down, or stands still. */
+  async statusOf(nodeId: number): Promise<NodeStatus | undefined> {
+    if (!this.node(nodeId).isRunning) return undefined;
+    try {
+      const options = { timeoutMs: STATUS_MS };
+      return await this.#channel(nodeId).call(NODE_SERVICE.getStatus, {}, options);
+    } catch (error) {
+      if (error instanceof OperationError) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Looks again and again, until it sees something.
+   *
+   * @param what - Is waited for, as a sentence.
+   * @throws Error with the last words of every process
+   */
+  async until<T>(
+    what: string,
+    look: () => T | undefined | Promise<T | undefined>,
+    timeoutMs: number = PATIENCE_MS,
+  ): Promise<T> {
+    try {
+      return await until(what, timeoutMs, look);
+    } catch (error) {
+      if (!(error instanceof PatienceError)) throw error;
+      throw new Error(`${error.message}\n${this.describe()}`, { cause: error });
+    }
+  }
+
+  /** Every process, and the last that it has said. */
+  describe(): string {
+    const processes = [...this.#nameServers, ...this.#brokers.values()];
+    return processes.map((process) => process.describe()).join("\n");
+  }
+
+  /** Ends all that was started, and removes its files. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await (await this.#admin)?.close();
+    } finally {
+      for (const channel of this.#channels.values()) channel.close();
+      const processes = [...this.#brokers.values(), ...this.#nameServers];
+      await Promise.all(processes.map((process) => process.kill()));
+      removeFolder(this.#folder);
+    }
+  }
+
+  #know(node: NodePlan, ifMissing: "found" | "join"): QuorumlogProcess {
+    const config = `--config=${this.#plan.writeBroker(node, ifMissing)}`;
+    const name = `node ${node.nodeId} of group ${node.groupId}`;
+    const process = new QuorumlogProcess(name, ["broker", config]);
+    this.#brokers.set(node.nodeId, process);
+    return process;
+  }
+
+  #planOf(nodeId: number): NodePlan {
+    const plan = this.#plan.nodes.find((node) => node.nodeId === nodeId);
+    if (plan === undefined) throw new RangeError(`there is no node ${nodeId}`);
+    return plan;
+  }
+
+  /** Each group's name is metadata, so topics can be spread over it: each is a version more. */
+  async #groupsKnown(): Promise<void> {
+    await Promise.all(this.groupIds.map((groupId) => this.leaderOf(groupId)));
+    await this.until("every group is known to the metadata group", async () => {
+      const status = await this.statusOf(await this.leaderOf(METADATA_GROUP_ID));
+      return (status?.metadataVersion ?? 0) >= this.groupIds.length ? true : undefined;
+    });
+  }
+
+  #channel(nodeId: number): RpcChannel {
+    let channel = this.#channels.get(nodeId);
+    if (channel === undefined) {
+      channel = new RpcChannel({ address: this.#planOf(nodeId).client });
+      this.#channels.set(nodeId, channel);
+    }
+    return channel;
+  }
+}
