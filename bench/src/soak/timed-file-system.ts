@@ -85,5 +85,6 @@ export function timedFileSystem(note: (pause: Pause) => void): FileSystem {
       nodeFileSystem.syncDirectoryLater(path, timedDone("sync directory", path, done));
     },
     freeBytes: (path) => timed("look at", path, () => nodeFileSystem.freeBytes(path)),
+    totalBytes: (path) => timed("look at", path, () => nodeFileSystem.totalBytes(path)),
   };
 }

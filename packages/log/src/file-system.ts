@@ -68,6 +68,9 @@ export interface FileSystem {
   /** Bytes that may yet be written to the disk of `path`. */
   freeBytes(path: string): number;
 
+  /** Of the disk of `path`, used or not. */
+  totalBytes(path: string): number;
+
   /** @returns `undefined`, with who holds it, if another process that is alive holds the lock. */
   lock(path: string): DirectoryLock | { readonly heldBy: string };
 }

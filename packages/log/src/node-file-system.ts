@@ -187,6 +187,11 @@ export const nodeFileSystem: FileSystem = {
     return bavail * bsize;
   },
 
+  totalBytes(path: string): number {
+    const { blocks, bsize } = statfsSync(path);
+    return blocks * bsize;
+  },
+
   lock(path: string): DirectoryLock | { readonly heldBy: string } {
     return lockDirectory(path);
   },

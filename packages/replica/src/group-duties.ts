@@ -7,6 +7,9 @@ import { findMember } from "@quorumlog/raft";
 import type { CommandDraft } from "./container.ts";
 import type { Environment } from "./environment.ts";
 import {
+  type Crowd,
+  crowdedTarget,
+  crowdOf,
   isMarkerDue,
   MARKER_DRAFT,
   type RetentionPolicy,
@@ -29,6 +32,8 @@ export interface GroupDutiesInit {
   readonly preferredLeaders: readonly number[];
   /** Room on the disk. */
   readonly freeBytes: () => number;
+  /** Of the disk, used or not. */
+  readonly totalBytes: () => number;
   readonly onEvent: ReplicaEventListener;
   /** Calls back once it is settled, however that ended. */
   readonly submit: (draft: CommandDraft, onSettled: () => void) => void;
@@ -50,6 +55,10 @@ export class GroupDuties {
   readonly #care: LeadershipCare;
   readonly #suspicion = new SuspicionWatch();
   #own: HealthReport;
+  /** Of this node's disk, when it was last looked at. */
+  #crowd: Crowd = { excessBytes: 0, totalBytes: 0 };
+  /** Whether the log may be trimmed for a disk's sake: once, until its files are gone. */
+  #mayMakeRoom = false;
   #isProposing = false;
   /** Of the log, when it was last looked at whether anything is due. */
   #seenBytes = -1;
@@ -66,6 +75,7 @@ export class GroupDuties {
     this.#init = init;
     this.#health = new NodeHealth({
       reserveBytes: tuning.diskReserveBytes,
+      fullPercent: tuning.diskFullPercent,
       slowMs: tuning.slowDiskMs,
     });
     this.#care = new LeadershipCare(preferredLeaders);
@@ -76,14 +86,24 @@ export class GroupDuties {
 
   /** Whose disk has too little room for more; this node's own id, if it is its own. */
   fullDisk(): number | undefined {
-    const { replica, nodeId } = this.#init;
     // A burst between two looks may pass any mark: so what it writes counts, too.
     if (!this.#own.isFull && !this.#hasRoom()) this.#look();
-    if (this.#own.isFull || !this.#hasRoom()) return nodeId;
-    const { healthReports } = replica.peers;
-    const { configuration } = replica.keeper;
-    for (const [peer, { isFull }] of healthReports)
-      if (isFull && findMember(configuration, peer) !== undefined) return peer;
+    if (this.#own.isFull || !this.#hasRoom()) return this.#init.nodeId;
+    return this.#memberWith(({ isFull }) => isFull);
+  }
+
+  /** The same for what may use the room that is kept free. */
+  exhaustedDisk(): number | undefined {
+    if (!this.#health.hadReserveFor(this.#newBytes())) this.#look();
+    if (!this.#health.hadReserveFor(this.#newBytes())) return this.#init.nodeId;
+    return this.#memberWith(({ isExhausted }) => isExhausted);
+  }
+
+  #memberWith(isSo: (report: HealthReport) => boolean): number | undefined {
+    const { healthReports } = this.#init.replica.peers;
+    const { configuration } = this.#init.replica.keeper;
+    for (const [peer, report] of healthReports)
+      if (isSo(report) && findMember(configuration, peer) !== undefined) return peer;
     return undefined;
   }
 
@@ -107,7 +127,7 @@ export class GroupDuties {
     // One at a time, and none that would find no room: it is due still when that has changed.
     const isPossible = isDue && !replica.keeper.isWritingSnapshot && this.fullDisk() === undefined;
     const heldIndex = this.#heldIndex();
-    const target = trimTarget(state, retention, { now, heldIndex });
+    const target = trimTarget(state, retention, { now, heldIndex }) ?? this.#roomTarget(heldIndex);
     if (!isPossible && target === undefined) return;
     this.#isProposing = true;
     // One that fails is of no consequence: it is due again, here or on the next leader.
@@ -116,6 +136,18 @@ export class GroupDuties {
       // A trim may be due behind a marker, and more to trim behind a trim.
       this.#seenBytes = -1;
     });
+  }
+
+  /** For a disk of the group that is more used than the retention allows. */
+  #roomTarget(heldIndex: number): number | undefined {
+    if (!this.#mayMakeRoom) return undefined;
+    this.#mayMakeRoom = false;
+    const isOthers = this.#memberWith(({ isCrowded }) => isCrowded) !== undefined;
+    const { excessBytes, totalBytes } = this.#crowd;
+    // How much it is for another one is not known: then it is a stretch at a time.
+    if (excessBytes <= 0 && !isOthers) return undefined;
+    const crowd = { excessBytes: Math.max(1, excessBytes), totalBytes };
+    return crowdedTarget(this.#init.replica.keeper.state, crowd, heldIndex);
   }
 
   /**
@@ -166,6 +198,7 @@ export class GroupDuties {
       this.#lookLater();
       this.#init.replica.guarded(() => {
         this.#look();
+        this.#mayMakeRoom = true;
         this.#lookAtClock();
         this.#init.replica.peers.tellHealth(this.#own);
         this.#takeCare();
@@ -186,14 +219,20 @@ export class GroupDuties {
   }
 
   #check(): HealthReport {
-    const { replica, environment, freeBytes } = this.#init;
+    const { replica, environment, retention } = this.#init;
+    const space = { freeBytes: this.#init.freeBytes(), totalBytes: this.#init.totalBytes() };
     const { hasBaseSnapshot, snapshotBytes, state, isCatchingUp } = replica.keeper;
     this.#lookedBytes = state.logBytes;
     const lagMs = replica.disk.lagMs();
     const isSuspect = replica.status().loss?.isSuspect === true;
     this.#lookAtBase(hasBaseSnapshot);
+    // What was trimmed and is not gone yet will make room by itself.
+    const isTrimmed = replica.log.base().index >= state.startIndex;
+    const excessBytes = isTrimmed ? crowdOf(retention, space).excessBytes : 0;
+    this.#crowd = { excessBytes, totalBytes: space.totalBytes };
     return this.#health.check(environment.now(), {
-      freeBytes: freeBytes(),
+      ...space,
+      excessBytes,
       lagMs,
       snapshotBytes,
       hasBaseSnapshot,
@@ -205,9 +244,12 @@ export class GroupDuties {
 
   /** Even for what was appended since the last look, and waits to be. */
   #hasRoom(): boolean {
+    return this.#health.hadRoomFor(this.#newBytes());
+  }
+
+  #newBytes(): number {
     const { keeper, proposals } = this.#init.replica;
-    const newBytes = keeper.state.logBytes - this.#lookedBytes + proposals.pendingBytes;
-    return this.#health.hadRoomFor(newBytes);
+    return keeper.state.logBytes - this.#lookedBytes + proposals.pendingBytes;
   }
 
   /** Says once what is wrong with the time, and once more when something else is. */

@@ -24,7 +24,7 @@ export { MemoryTable } from "./memory-table.ts";
 export { LogSession, type SessionAppendOptions } from "./log-session.ts";
 export { ReplicaError, type ReplicaErrorCode, type Outcome } from "./replica-error.ts";
 export { ReplicaOptionsError, type ReplicaTuning } from "./replica-options.ts";
-export type { CallOptions, GroupStatus } from "./replicated-group.ts";
+export type { CallOptions, GroupStatus, WriteOptions } from "./replicated-group.ts";
 export type { LogCondition } from "./log-care.ts";
 export type { Durability } from "./append-call.ts";
 export type { AsyncFlushOptions, Flush } from "./flush-mode.ts";

@@ -13,6 +13,8 @@ export interface Retention {
   readonly bytes: number | undefined;
   /** The age of a stretch, by the log's time; `undefined`: no limit. */
   readonly milliseconds: number | undefined;
+  /** Of the disk, used by whatever it is; `undefined`: no limit. */
+  readonly diskPercent?: number | undefined;
 }
 
 /** `undefined` keeps everything; `compact`, only what the newest snapshot does not cover. */
@@ -20,6 +22,12 @@ export type RetentionPolicy = Retention | "compact" | undefined;
 
 /** How finely a log is trimmed by age. */
 const MARKERS_PER_AGE = 8;
+/**
+ * A disk that is too full costs no log the newest of its content, of so many bytes or this part of
+ * the disk: others may have filled it.
+ */
+const CROWDED_KEPT_BYTES = 1024 * 1024 * 1024;
+const CROWDED_KEPT_SHARE = 0.05;
 
 export const MARKER_DRAFT: CommandDraft = draftOf(COMMAND_KIND.snapshotMarker, 0);
 
@@ -57,6 +65,46 @@ export function trimTarget(
   const target = newestToForget({ ...limits, state, candidates }, policy);
   if (target === undefined || target.index <= state.startIndex) return undefined;
   return target.offset;
+}
+
+/** How full a disk is, in bytes. */
+export interface Crowd {
+  /** Beyond what the retention allows to be used. */
+  readonly excessBytes: number;
+  /** Of the disk. */
+  readonly totalBytes: number;
+}
+
+/** What a policy says is too much on a disk; 0 if it is not. */
+export function crowdOf(
+  policy: RetentionPolicy,
+  { freeBytes, totalBytes }: { readonly freeBytes: number; readonly totalBytes: number },
+): Crowd {
+  const percent = typeof policy === "object" ? policy.diskPercent : undefined;
+  if (percent === undefined || !Number.isFinite(totalBytes)) return { excessBytes: 0, totalBytes };
+  const excessBytes = Math.max(0, (totalBytes * (100 - percent)) / 100 - freeBytes);
+  return { excessBytes, totalBytes };
+}
+
+/**
+ * Up to which offset the log should be trimmed for the sake of a disk, whatever its age: by as much
+ * as is too much, and by at least one stretch.
+ *
+ * @param heldIndex - As in {@link trimTarget}.
+ */
+export function crowdedTarget(
+  state: GroupState,
+  { excessBytes, totalBytes }: Crowd,
+  heldIndex: number,
+): number | undefined {
+  const keptBytes = Math.min(CROWDED_KEPT_BYTES, totalBytes * CROWDED_KEPT_SHARE);
+  const start = state.markers.find(({ index }) => index === state.startIndex)?.logBytes ?? 0;
+  const candidates = state.markers.filter(({ index, logBytes }) => {
+    if (index <= state.startIndex || index > heldIndex) return false;
+    return state.logBytes - logBytes >= keptBytes;
+  });
+  const enough = candidates.find(({ logBytes }) => logBytes - start >= excessBytes);
+  return (enough ?? candidates.at(-1))?.offset;
 }
 
 function newestToForget(

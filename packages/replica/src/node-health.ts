@@ -7,6 +7,10 @@
 export interface HealthReport {
   /** Its disk has less room than it has to keep free. */
   readonly isFull: boolean;
+  /** Of what it has to keep free, half is gone, too. */
+  readonly isExhausted: boolean;
+  /** More of its disk is used than the retention allows. */
+  readonly isCrowded: boolean;
   /** Its disk took far too long, not long ago. */
   readonly isSlow: boolean;
   /** Its log, or the snapshot that this begins behind, is damaged: it cannot bring up others. */
@@ -20,6 +24,10 @@ export interface HealthReport {
 /** What a node sees of itself. */
 export interface HealthSigns {
   readonly freeBytes: number;
+  /** Of the disk, used or not. */
+  readonly totalBytes: number;
+  /** What the retention leaves of the disk is passed by so much; 0 or less: it is not. */
+  readonly excessBytes: number;
   /** How long the oldest write of its disk has been under way. */
   readonly lagMs: number;
   /** Of its newest snapshot: the next one is about as large, and is there before that one goes. */
@@ -34,6 +42,8 @@ export interface HealthSigns {
 export interface HealthLimits {
   /** Of room on the disk, besides that for a snapshot. */
   readonly reserveBytes: number;
+  /** Of the disk: with more of it used it counts as full, unless there is {@link PLENTY_BYTES}. */
+  readonly fullPercent: number;
   /** A write that is not done after so long is slow. */
   readonly slowMs: number;
 }
@@ -42,11 +52,17 @@ export interface HealthLimits {
 const RELIEF = 1.25;
 /** How long a disk has to be quick again before it counts as such. */
 const RECOVERY_MS = 60_000;
+/** Of a large disk a small part is room enough, whatever else is on it. */
+const PLENTY_BYTES = 16 * 1024 * 1024 * 1024;
+/** Of the reserve: what is left to trims and the like, when everything else is refused. */
+const LAST_SHARE = 0.5;
 
 export class NodeHealth {
   readonly #limits: HealthLimits;
   #isFull = false;
   #roomBytes = 0;
+  /** The same, for what may use the reserve. */
+  #reserveRoomBytes = 0;
   #slowUntil = Number.NEGATIVE_INFINITY;
 
   constructor(limits: HealthLimits) {
@@ -54,20 +70,36 @@ export class NodeHealth {
   }
 
   check(now: number, signs: HealthSigns): HealthReport {
-    const { slowMs } = this.#limits;
-    const reserveBytes = this.#limits.reserveBytes + signs.snapshotBytes;
-    const bytesNeeded = this.#isFull ? reserveBytes * RELIEF : reserveBytes;
-    this.#isFull = signs.freeBytes < bytesNeeded;
-    this.#roomBytes = signs.freeBytes - bytesNeeded;
+    const { slowMs, fullPercent, reserveBytes } = this.#limits;
+    const { freeBytes, totalBytes, snapshotBytes } = signs;
+    const share = Math.min((totalBytes * (100 - fullPercent)) / 100, PLENTY_BYTES);
+    const bytesKept = Math.max(reserveBytes + snapshotBytes, share);
+    const bytesNeeded = this.#isFull ? bytesKept * RELIEF : bytesKept;
+    this.#isFull = freeBytes < bytesNeeded;
+    this.#roomBytes = freeBytes - bytesNeeded;
+    this.#reserveRoomBytes = freeBytes - reserveBytes * LAST_SHARE;
     if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
     const isDamaged = signs.isLogDamaged || !signs.hasBaseSnapshot;
     const { isSuspect, isCatchingUp } = signs;
     const isSlow = now < this.#slowUntil;
-    return { isFull: this.#isFull, isSlow, isDamaged, isSuspect, isCatchingUp };
+    return {
+      isFull: this.#isFull,
+      isExhausted: this.#reserveRoomBytes < 0,
+      isCrowded: signs.excessBytes > 0,
+      isSlow,
+      isDamaged,
+      isSuspect,
+      isCatchingUp,
+    };
   }
 
   /** Whether so many bytes, written since the last check, have left the reserve alone. */
   hadRoomFor(bytes: number): boolean {
     return bytes <= this.#roomBytes;
+  }
+
+  /** The same of what may use the reserve: whether half of that is left alone. */
+  hadReserveFor(bytes: number): boolean {
+    return bytes <= this.#reserveRoomBytes;
   }
 }

@@ -49,6 +49,8 @@ const HEALTH_SLOW = 2;
 const HEALTH_DAMAGED = 4;
 const HEALTH_SUSPECT = 8;
 const HEALTH_CATCHING_UP = 16;
+const HEALTH_EXHAUSTED = 32;
+const HEALTH_CROWDED = 64;
 const INTRODUCTION_QUESTION = 1;
 const INTRODUCTION_FOUNDING = 2;
 const INTRODUCTION_BYTES_MAX = 65_536;
@@ -113,10 +115,11 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
   }
   if (envelope.kind === "health") {
-    const { isFull, isSlow, isDamaged, isSuspect, isCatchingUp } = envelope.report;
+    const { isFull, isSlow, isDamaged, isSuspect, isCatchingUp, ...disk } = envelope.report;
     let index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
     index += (isDamaged ? HEALTH_DAMAGED : 0) + (isSuspect ? HEALTH_SUSPECT : 0);
     index += isCatchingUp ? HEALTH_CATCHING_UP : 0;
+    index += (disk.isExhausted ? HEALTH_EXHAUSTED : 0) + (disk.isCrowded ? HEALTH_CROWDED : 0);
     return sealed(KIND.health, { index, term: envelope.wallTime, offset: 0 }, NO_BYTES);
   }
   if (envelope.kind === "entriesRequest") {
@@ -177,6 +180,8 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
       const [isFull, isSlow] = [has(HEALTH_FULL), has(HEALTH_SLOW)];
       const report = {
         isFull,
+        isExhausted: has(HEALTH_EXHAUSTED),
+        isCrowded: has(HEALTH_CROWDED),
         isSlow,
         isDamaged: has(HEALTH_DAMAGED),
         isSuspect: has(HEALTH_SUSPECT),

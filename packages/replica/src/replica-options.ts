@@ -41,6 +41,11 @@ export interface ReplicaTuning {
    * `[0, 1 TiB]`, none or at least a segment; default four.
    */
   readonly diskReserveBytes: number;
+  /**
+   * Of the disk, in percent: with more of it used appends are refused, too, unless 16 GiB are free.
+   * In `[1, 100]`, 100: however much is used. Default 90; 100 if `diskReserveBytes` is 0.
+   */
+  readonly diskFullPercent: number;
   /** A leader hands over when its disk takes longer, in ms. In `[50, 60000]`, default 1000. */
   readonly slowDiskMs: number;
   /** How long a call may take unless it says so itself, in ms. In `[10, 2^31)`, default 10000. */
@@ -76,6 +81,7 @@ const BOUNDS: { readonly [K in keyof ReplicaTuning]: Bounds } = {
   scrubBytesPerSecond: { min: 0, max: TIB, fallback: 4 * MIB },
   scrubEveryMs: { min: 100, max: 2 ** 31 - 1, fallback: 86_400_000 },
   diskReserveBytes: { min: 0, max: TIB, fallback: 256 * MIB },
+  diskFullPercent: { min: 1, max: 100, fallback: 90 },
   slowDiskMs: { min: 50, max: 60_000, fallback: 1_000 },
   timeoutMs: { min: TICK_MS, max: 2 ** 31 - 1, fallback: 10_000 },
 };
@@ -103,6 +109,7 @@ export function parseTuning(input: Readonly<Record<string, unknown>> = {}): Repl
     containerBytesMax: Math.min(BOUNDS.containerBytesMax.fallback, Math.floor(segmentBytes / 4)),
     callBytesMax: Math.min(BOUNDS.callBytesMax.fallback, Math.floor(segmentBytes / 4)),
     diskReserveBytes: 4 * segmentBytes,
+    diskFullPercent: input["diskReserveBytes"] === 0 ? 100 : BOUNDS.diskFullPercent.fallback,
   };
   for (const key of Object.keys(BOUNDS) as (keyof ReplicaTuning)[]) {
     const { min, max, fallback } = BOUNDS[key];
@@ -140,6 +147,8 @@ function relationProblems(parsed: ReplicaTuning): string[] {
 export type RetentionLimits = {
   readonly bytes?: number;
   readonly milliseconds?: number;
+  /** With more of a node's disk used the oldest goes first, whatever its age. */
+  readonly diskPercent?: number;
 };
 
 /** The same of a state machine's log: see `MachineOptions`. */
@@ -164,7 +173,7 @@ export function parseRetention(
   { segmentBytes, snapshotEveryBytes }: ReplicaTuning,
 ): Retention | undefined {
   if (input === undefined) return undefined;
-  const { bytes, milliseconds, ...rest } = input;
+  const { bytes, milliseconds, diskPercent, ...rest } = input;
   const problems = Object.keys(rest).map((key) => `retention.${key}: unknown option`);
   const read = (name: string, value: unknown): number | undefined => {
     if (value === undefined) return undefined;
@@ -175,6 +184,7 @@ export function parseRetention(
   const retention = {
     bytes: read("bytes", bytes),
     milliseconds: read("milliseconds", milliseconds),
+    diskPercent: read("diskPercent", diskPercent),
   };
   // Segments are freed as a whole, and up to a marker: with less, far more would be kept than said.
   if ((retention.bytes ?? Number.POSITIVE_INFINITY) < segmentBytes)
@@ -185,6 +195,8 @@ export function parseRetention(
     problems.push(
       `retention.milliseconds: less than ${RETENTION_MS_MIN}, how often it is looked at`,
     );
+  if ((retention.diskPercent ?? 1) > 99)
+    problems.push("retention.diskPercent: more than 99, and a disk is never fuller than that");
   if (problems.length > 0) throw new ReplicaOptionsError(problems);
   return retention;
 }

@@ -3,12 +3,8 @@
 import { nodeFileSystem } from "@quorumlog/log";
 import { type Configuration, isVoter, type ProgressView } from "@quorumlog/raft";
 import type { AppendedAt } from "./append-call.ts";
-import {
-  type CommandDraft,
-  COMMAND_HEADER_BYTES,
-  COMMAND_KIND,
-  commandBytes,
-} from "./container.ts";
+import { sessionDraft } from "./command-drafts.ts";
+import { type CommandDraft, COMMAND_KIND } from "./container.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
 import { GroupDuties } from "./group-duties.ts";
 import { GroupWaits } from "./group-waits.ts";
@@ -72,6 +68,15 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** Of a call that writes. */
+export interface WriteOptions extends CallOptions {
+  /**
+   * Whether it is carried out on a full disk, too, out of the room that is kept free there: for
+   * what is small, and lets everything else go on. Half of that room is left alone. Default false.
+   */
+  readonly usesReserve?: boolean;
+}
+
 /** Besides the largest entry: `appendBytesMax` of the core, and headers. */
 const FRAME_SPARE_BYTES = 2 * 1024 * 1024;
 /** What a timer can take. */
@@ -119,6 +124,7 @@ export class ReplicatedGroup {
         retention,
         preferredLeaders: init.preferredLeaders,
         freeBytes: () => fileSystem.freeBytes(init.directory),
+        totalBytes: () => fileSystem.totalBytes(init.directory),
         onEvent: init.onEvent,
         submit: (draft, onSettled) => {
           this.submitCommand(draft, {}).then(onSettled, onSettled);
@@ -312,7 +318,7 @@ export class ReplicatedGroup {
   }
 
   /** Puts a call on its way, which is settled in time; or refuses it, and nothing was begun. */
-  protected submit<T>(call: PromisedCall<T>, options: CallOptions): void {
+  protected submit<T>(call: PromisedCall<T>, options: WriteOptions): void {
     try {
       this.#submit(call, options);
     } catch (error) {
@@ -335,9 +341,9 @@ export class ReplicatedGroup {
   }
 
   /** @throws ReplicaError */
-  #submit<T>(call: PromisedCall<T>, options: CallOptions): void {
+  #submit<T>(call: PromisedCall<T>, options: WriteOptions): void {
     this.demandOpen();
-    if (call.draft.kind === COMMAND_KIND.records) this.#demandRoom();
+    if (call.draft.kind === COMMAND_KIND.records) this.#demandRoom(options.usesReserve === true);
     const { signal } = options;
     demandNotAborted(signal);
     const timeoutMs = this.#timeoutOf(options);
@@ -392,8 +398,8 @@ export class ReplicatedGroup {
   }
 
   /** Far from the end of any disk: trims, sessions and membership still need some. */
-  #demandRoom(): void {
-    const nodeId = this.#duties.fullDisk();
+  #demandRoom(usesReserve: boolean): void {
+    const nodeId = usesReserve ? this.#duties.exhaustedDisk() : this.#duties.fullDisk();
     if (nodeId === undefined) return;
     const message = `the disk of node ${nodeId} has too little room: trim, or make some`;
     throw flowControl("DISK_FULL", message, { retryAfterMs: 1_000 });
@@ -465,23 +471,6 @@ export class ReplicatedGroup {
     const timeoutMs = this.#init.tuning.electionMs;
     await this.waits.until(look, { why, timeoutMs, signal: undefined }).catch(() => undefined);
   }
-}
-
-/** A command of records; `offset` is the expected one, or -1. */
-export function recordsDraft(
-  records: readonly Uint8Array[],
-  { sessionId, sequence }: { readonly sessionId: number; readonly sequence: number },
-  offset: number,
-): CommandDraft {
-  const bytes = commandBytes(records);
-  // The list is the caller's, who may use it again at once; the bytes are lent.
-  const own = records.slice();
-  return { kind: COMMAND_KIND.records, sessionId, sequence, offset, records: own, bytes };
-}
-
-/** A command about a session. */
-export function sessionDraft(kind: number, sessionId: number, sequence: number): CommandDraft {
-  return { kind, sessionId, sequence, offset: 0, records: [], bytes: COMMAND_HEADER_BYTES };
 }
 
 /** What is in the log has to be sent: an entry, and the smaller ones that are sent with it. */

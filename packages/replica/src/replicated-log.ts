@@ -9,6 +9,7 @@ import {
   reachedBy,
 } from "./append-call.ts";
 import { demandAppended, demandInteger, demandRecords } from "./append-outcome.ts";
+import { recordsDraft, sessionDraft } from "./command-drafts.ts";
 import { COMMAND_KIND } from "./container.ts";
 import type { FlushMode } from "./flush-mode.ts";
 import type { Retention } from "./leader-duties.ts";
@@ -18,23 +19,19 @@ import { demandNodeOptions } from "./node-option-problems.ts";
 import { PromisedCall } from "./promised-call.ts";
 import type { LogRecord, ReadResult } from "./record-reader.ts";
 import { parseRetention, parseTuning, type RetentionLimits } from "./replica-options.ts";
-import {
-  type CallOptions,
-  recordsDraft,
-  ReplicatedGroup,
-  sessionDraft,
-} from "./replicated-group.ts";
+import { type CallOptions, ReplicatedGroup, type WriteOptions } from "./replicated-group.ts";
 import { type ReadOptions, RetainedLog, type TailOptions } from "./retained-log.ts";
 
 export interface LogOptions extends NodeOptions {
   /**
    * What may be forgotten; default nothing. `bytes`: at least a segment, and `snapshotEveryBytes`;
-   * `milliseconds`: at least 1000.
+   * `milliseconds`: at least 1000; `diskPercent`: of a disk's use, in `[1, 99]`, and of a disk that
+   * others fill 1 GiB of the log is left, or a twentieth of the disk.
    */
   readonly retention?: RetentionLimits;
 }
 
-export interface AppendOptions extends CallOptions {
+export interface AppendOptions extends WriteOptions {
   /** Default `quorum`. */
   readonly durability?: Durability;
   /** Append only if the first record gets this offset, if nobody else came first. With `quorum`. */

@@ -9,6 +9,7 @@ import {
   type Reached,
   reachedBy,
 } from "./append-call.ts";
+import { recordsDraft } from "./command-drafts.ts";
 import type { FlushMode } from "./flush-mode.ts";
 import type { RetentionPolicy } from "./leader-duties.ts";
 import type { Machine } from "./machine.ts";
@@ -18,21 +19,23 @@ import { type NodeOptions, type NodeParts, openNodeParts } from "./node-options.
 import type { LogRecord, ReadResult } from "./record-reader.ts";
 import { ReplicaError } from "./replica-error.ts";
 import { type MachineRetention, parseMachineRetention, parseTuning } from "./replica-options.ts";
-import { type CallOptions, recordsDraft, ReplicatedGroup } from "./replicated-group.ts";
+import { type CallOptions, ReplicatedGroup, type WriteOptions } from "./replicated-group.ts";
 import { type ReadOptions, RetainedLog, type TailOptions } from "./retained-log.ts";
 
 export interface MachineOptions extends NodeOptions {
   /**
    * How much of the log is kept. `compact`: what the newest snapshots do not cover. `keep`:
    * everything, until `trim`. Limits: what is beyond either is forgotten; `bytes`: at least a
-   * segment, and `snapshotEveryBytes`; `milliseconds`: at least 1000. Unless it is `compact`, the
+   * segment, and `snapshotEveryBytes`; `milliseconds`: at least 1000; `diskPercent`: of a disk's
+   * use, in `[1, 99]`, and of a disk that others fill 1 GiB of the log is left, or a twentieth of
+   * the disk. Unless it is `compact`, the
    * log is content of its own: it can be read, and a new node gets all of it. The same on all
    * nodes; default `compact`.
    */
   readonly retention?: MachineRetention;
 }
 
-export interface ExecuteOptions extends CallOptions {
+export interface ExecuteOptions extends WriteOptions {
   /** Makes a repetition safe: the same session and number give the same answer. */
   readonly session?: { readonly sessionId: number; readonly sequence: number };
 }

@@ -7,7 +7,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { COMMAND_KIND } from "../src/container.ts";
 import { EntryApplier } from "../src/entry-applier.ts";
-import { sessionDraft } from "../src/replicated-group.ts";
+import { sessionDraft } from "../src/command-drafts.ts";
 import { voting } from "./kit/configurations.ts";
 import { KeptGroup } from "./kit/kept-group.ts";
 import { MemoryCheckpoint } from "./kit/memory-checkpoint.ts";

@@ -14,6 +14,8 @@ const HEALTHY = {
   isDamaged: false,
   isSuspect: false,
   isCatchingUp: false,
+  isExhausted: false,
+  isCrowded: false,
 };
 
 class Bench {

@@ -6,6 +6,8 @@ import { type HealthReport, NodeHealth } from "../src/node-health.ts";
 
 const WELL: HealthReport = {
   isFull: false,
+  isExhausted: false,
+  isCrowded: false,
   isSlow: false,
   isDamaged: false,
   isSuspect: false,
@@ -119,9 +121,11 @@ describe("a leader", () => {
 });
 
 describe("a node", () => {
-  const limits = { reserveBytes: 1_000, slowMs: 500 };
+  const limits = { reserveBytes: 1_000, fullPercent: 90, slowMs: 500 };
   const signs = {
     freeBytes: 2_000,
+    totalBytes: 10_000,
+    excessBytes: 0,
     lagMs: 0,
     snapshotBytes: 0,
     hasBaseSnapshot: true,
@@ -138,6 +142,33 @@ describe("a node", () => {
     });
 
     expect(full).toEqual([false, true, true, true, false, false]);
+  });
+
+  test("is full, too, when more of its disk is used than it may, unless that is plenty", () => {
+    const gib = 1024 * 1024 * 1024;
+    const full = [
+      [9_999, 100_000],
+      [10_000, 100_000],
+      [17 * gib, 1_000 * gib],
+      [15 * gib, 1_000 * gib],
+    ].map(([freeBytes = 0, totalBytes = 0]) => {
+      return new NodeHealth(limits).check(0, { ...signs, freeBytes, totalBytes }).isFull;
+    });
+
+    expect(full).toEqual([true, false, false, true]);
+  });
+
+  test("leaves half of its reserve to whoever may use that", () => {
+    const health = new NodeHealth(limits);
+
+    expect(health.check(0, { ...signs, freeBytes: 700 })).toMatchObject({
+      isFull: true,
+      isExhausted: false,
+    });
+    expect(health.hadRoomFor(0)).toBe(false);
+    expect(health.hadReserveFor(200)).toBe(true);
+    expect(health.hadReserveFor(201)).toBe(false);
+    expect(health.check(0, { ...signs, freeBytes: 499 }).isExhausted).toBe(true);
   });
 
   test("keeps room for its next snapshot besides, and knows how much it had", () => {

@@ -75,6 +75,8 @@ test("a life that another one took the place of is forgotten, though the node is
   const { peers, link } = directory();
   peers.onHealth(3, {
     isFull: true,
+    isExhausted: false,
+    isCrowded: false,
     isSlow: false,
     isDamaged: false,
     isSuspect: false,

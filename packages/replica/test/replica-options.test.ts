@@ -48,7 +48,10 @@ test("problems are told all at once", () => {
 });
 
 test("no reserve at all is a choice", () => {
-  expect(parseTuning({ diskReserveBytes: 0 }).diskReserveBytes).toBe(0);
+  expect(parseTuning({ diskReserveBytes: 0 })).toMatchObject({
+    diskReserveBytes: 0,
+    diskFullPercent: 100,
+  });
 });
 
 test.each([
@@ -56,6 +59,7 @@ test.each([
   [{ bytes: Number.NaN }, [/^retention.bytes: NaN/u]],
   [{ bytes: 32 * MIB }, [/^retention.bytes: less than segmentBytes/u, /snapshotEveryBytes/u]],
   [{ milliseconds: 999 }, [/^retention.milliseconds: less than 1000/u]],
+  [{ diskPercent: 100 }, [/^retention.diskPercent: more than 99/u]],
   [{ days: 3 }, [/^retention.days: unknown option/u]],
 ])("a retention of %o is refused", (retention, expected) => {
   const problems = problemsOf(() => parseRetention(retention, parseTuning()));

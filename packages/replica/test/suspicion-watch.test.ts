@@ -9,6 +9,8 @@ import { type SuspicionView, SuspicionWatch } from "../src/suspicion-watch.ts";
 
 const WELL: HealthReport = {
   isFull: false,
+  isExhausted: false,
+  isCrowded: false,
   isSlow: false,
   isDamaged: false,
   isSuspect: false,
@@ -68,7 +70,9 @@ test("one voter alone, and either half of a joint configuration, can be stuck", 
 test.each([
   WELL,
   SUSPECT,
-  { isFull: true, isSlow: true, isDamaged: true, isSuspect: true, isCatchingUp: true },
+  { ...SUSPECT, isFull: true, isSlow: true, isDamaged: true, isCatchingUp: true },
+  { ...WELL, isExhausted: true },
+  { ...WELL, isCrowded: true },
   { ...WELL, isCatchingUp: true },
   { ...WELL, isDamaged: true },
   { ...WELL, isSlow: true },

@@ -74,6 +74,10 @@ export class FaultyFileSystem implements FileSystem {
     return this.#inner.freeBytes(path);
   }
 
+  totalBytes(path: string): number {
+    return this.#inner.totalBytes(path);
+  }
+
   lock(path: string): DirectoryLock | { readonly heldBy: string } {
     return this.#inner.lock(path);
   }

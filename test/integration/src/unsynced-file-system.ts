@@ -153,6 +153,10 @@ export class UnsyncedFileSystem implements FileSystem {
     return nodeFileSystem.freeBytes(path);
   }
 
+  totalBytes(path: string): number {
+    return nodeFileSystem.totalBytes(path);
+  }
+
   lock(path: string): DirectoryLock | { readonly heldBy: string } {
     return nodeFileSystem.lock(path);
   }

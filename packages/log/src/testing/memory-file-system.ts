@@ -249,6 +249,10 @@ export class MemoryFileSystem implements FileSystem {
     return Math.max(0, this.#capacityBytes - used);
   }
 
+  totalBytes(): number {
+    return this.#capacityBytes;
+  }
+
   lock(path: string): DirectoryLock | { readonly heldBy: string } {
     if (this.#locks.has(path)) return { heldBy: "another process" };
     const life = this.#life;

@@ -19,4 +19,4 @@ export { decodeFounded } from "../founded-transport.ts";
 export { RecordReader } from "../record-reader.ts";
 export type { Replica } from "../replica.ts";
 export { parseTuning } from "../replica-options.ts";
-export { recordsDraft, sessionDraft } from "../replicated-group.ts";
+export { recordsDraft, sessionDraft } from "../command-drafts.ts";

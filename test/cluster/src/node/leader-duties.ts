@@ -35,6 +35,7 @@ export class LeaderDuties {
       ...rest,
       preferredLeaders: [],
       freeBytes: () => disk.freeBytes(),
+      totalBytes: () => disk.totalBytes(),
       onEvent: () => undefined,
       submit: (draft, onSettled) => {
         this.#submit(draft, onSettled);
