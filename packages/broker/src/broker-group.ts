@@ -23,6 +23,8 @@ export interface SubmitOptions {
   readonly durability?: Durability;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Whether it is taken on a full disk, too; default false. */
+  readonly usesReserve?: boolean;
 }
 
 export class BrokerGroup {
@@ -65,9 +67,14 @@ export class BrokerGroup {
     }
   }
 
-  /** @throws OperationError: it was not carried out, or what it says itself */
+  /**
+   * On a full disk, too: consumers go on by such commands, and room is made by them.
+   *
+   * @throws OperationError: it was not carried out, or what it says itself
+   */
   async execute(command: Command.$Properties, options: SubmitOptions = {}): Promise<CommandAnswer> {
-    const { answers } = await this.submit([commandRecord(command)], options);
+    const record = commandRecord(command);
+    const { answers } = await this.submit([record], { usesReserve: true, ...options });
     return parseCommandAnswer(answers[0] ?? new Uint8Array());
   }
 

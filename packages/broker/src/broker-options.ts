@@ -1,9 +1,40 @@
-/** How a broker's node is told who and where it is. */
+/** How a broker's node is told who and where it is: checked once, every problem in one error. */
 
-import type { RpcTls } from "@quorumlog/protocol";
-import type { MachineOptions, ReplicaEventListener } from "@quorumlog/replica";
+import { type FieldProblem, OperationError, type RpcTls } from "@quorumlog/protocol";
+import {
+  demandNodeOptions,
+  type MachineOptions,
+  type ReplicaEventListener,
+  ReplicaOptionsError,
+} from "@quorumlog/replica";
 
-export interface BrokerOptions {
+/** Numbers; all have defaults. */
+export interface BrokerLimits {
+  /** Queues of a topic that is created without saying how many. In `[1, 1024]`, default 4. */
+  readonly defaultQueueCount: number;
+  /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
+  readonly messageBytesMax: number;
+}
+
+/**
+ * How long messages are kept: what is beyond any limit goes, oldest first, whole segments at a
+ * time. What is left out has its default; `keep` keeps everything.
+ */
+export type BrokerRetention = "keep" | BrokerRetentionLimits;
+
+export interface BrokerRetentionLimits {
+  /** By the log's time. At least 1000; default 72 hours. */
+  readonly milliseconds?: number;
+  /** Of the group's log. At least a segment, and `snapshotEveryBytes`; default no limit. */
+  readonly bytes?: number;
+  /**
+   * Of a node's disk, used by whatever it is: beyond it the oldest messages go before their time.
+   * In `[1, 99]`, default 75. The newest GiB stays, or a twentieth of the disk if that is less.
+   */
+  readonly diskPercent?: number;
+}
+
+export interface BrokerOptions extends Partial<BrokerLimits> {
   /** Where clients reach this node, as `host:port`; port 0 takes a free one. */
   readonly listen: string;
   readonly tls?: RpcTls;
@@ -15,11 +46,125 @@ export interface BrokerOptions {
   readonly groupId?: number;
   /** Of the broker group; default `broker-a`. */
   readonly groupName?: string;
+  /** Of the group's messages; the same on all of its nodes. */
+  readonly retention?: BrokerRetention;
   /** The group's nodes, this one's disk, and how they talk to each other. */
-  readonly replica: Omit<MachineOptions, "checkpoint" | "groupId" | "onEvent">;
+  readonly replica: Omit<MachineOptions, "checkpoint" | "groupId" | "onEvent" | "retention">;
   /** The index of queues could not be written: it is in memory, and made again after a restart. */
   readonly onIndexFailure?: (error: Error) => void;
   readonly onEvent?: ReplicaEventListener;
   /** A defect has shown: the process should log it and end. */
   readonly onDefect: (error: unknown) => void;
+}
+
+/** What was said, with nothing left open. */
+export interface BrokerSettings extends BrokerLimits {
+  readonly groupId: number;
+  readonly groupName: string;
+  readonly nameServers: readonly string[];
+  /** Of the replica, whatever the group is. */
+  readonly replica: Omit<MachineOptions, "checkpoint" | "onEvent">;
+}
+
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GROUP_ID_MAX = 65_535;
+const METADATA_GROUP_ID = 1;
+const RETENTION: Required<Pick<BrokerRetentionLimits, "milliseconds" | "diskPercent">> = {
+  milliseconds: 72 * 3_600_000,
+  diskPercent: 75,
+};
+
+const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
+  defaultQueueCount: { min: 1, max: 1_024, fallback: 4 },
+  messageBytesMax: { min: KIB, max: 4 * MIB, fallback: 4 * MIB },
+};
+
+/** Besides the limits; what `replica` holds is known there. */
+const NAMES: ReadonlySet<string> = new Set<keyof BrokerOptions>([
+  "listen",
+  "tls",
+  "advertise",
+  "nameServers",
+  "groupId",
+  "groupName",
+  "retention",
+  "replica",
+  "onIndexFailure",
+  "onEvent",
+  "onDefect",
+]);
+
+/** @throws OperationError `INVALID_ARGUMENT`, with all that does not fit */
+export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
+  const problems: FieldProblem[] = Object.keys(options)
+    .filter((field) => !NAMES.has(field) && !Object.hasOwn(BOUNDS, field))
+    .map((field) => ({ field, problem: "unknown option" }));
+  const { groupId = METADATA_GROUP_ID, groupName = "broker-a", nameServers = [] } = options;
+  const integer = (field: string, value: unknown, { min, max, fallback }: Bounds): number => {
+    if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max)
+      return Number(value);
+    problems.push({ field, problem: `${said(value)} is not an integer in [${min}, ${max}]` });
+    return fallback;
+  };
+  const limit = (field: keyof BrokerLimits): number =>
+    integer(field, options[field] ?? BOUNDS[field].fallback, BOUNDS[field]);
+  integer("groupId", groupId, { min: 1, max: GROUP_ID_MAX, fallback: METADATA_GROUP_ID });
+  for (const field of ["listen", "advertise"] as const)
+    if (options[field] !== undefined && !isAddress(options[field]))
+      problems.push({ field, problem: `${said(options[field])} is not host:port` });
+  if ((options.listen as unknown) === undefined)
+    problems.push({ field: "listen", problem: "missing" });
+  const stranger = nameServers.find((address) => !isAddress(address));
+  if (stranger !== undefined)
+    problems.push({ field: "nameServers", problem: `${said(stranger)} is not host:port` });
+  const replica = { ...options.replica, groupId, retention: retentionOf(options.retention) };
+  problems.push(...replicaProblems(replica));
+  const settings: BrokerSettings = {
+    groupId,
+    groupName,
+    nameServers,
+    replica,
+    defaultQueueCount: limit("defaultQueueCount"),
+    messageBytesMax: limit("messageBytesMax"),
+  };
+  if (problems.length === 0) return Object.freeze(settings);
+  const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ");
+  throw new OperationError("INVALID_ARGUMENT", text, { problems });
+}
+
+function retentionOf(given: BrokerRetention = {}): MachineOptions["retention"] & {} {
+  // Whatever else it is, the replica says what it may be.
+  if (typeof (given as unknown) !== "object" || given === "keep") return given;
+  return { ...RETENTION, ...given };
+}
+
+function replicaProblems(options: BrokerSettings["replica"]): FieldProblem[] {
+  try {
+    demandNodeOptions(options, "machine");
+    // A log that is cut to what a snapshot does not cover is no content of queues.
+    if ((options.retention as unknown) !== "compact") return [];
+    return [{ field: "retention", problem: '"compact" would lose messages' }];
+  } catch (error) {
+    if (!(error instanceof ReplicaOptionsError)) throw error;
+    return error.problems.map((text) => {
+      const end = text.indexOf(": ");
+      return { field: text.slice(0, end), problem: text.slice(end + 2) };
+    });
+  }
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === "string" && /^.+:\d{1,5}$/u.test(value);
+}
+
+function said(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  return typeof value === "number" ? `${value}` : `a value of type ${typeof value}`;
 }

@@ -21,7 +21,7 @@ import { type ReplicaEvent, ReplicatedStateMachine } from "@quorumlog/replica";
 import { LmdbTables } from "@quorumlog/tables";
 import { QueueIndex } from "./queue-index/queue-index.ts";
 import { BrokerGroup } from "./broker-group.ts";
-import type { BrokerOptions } from "./broker-options.ts";
+import { type BrokerOptions, type BrokerSettings, parseBrokerOptions } from "./broker-options.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { AdminService } from "./rpc/admin-service.ts";
 import { CoordinatorService } from "./rpc/coordinator-service.ts";
@@ -71,10 +71,10 @@ export class Broker {
 
   /** @throws OperationError, and the errors of `ReplicatedStateMachine.open` */
   static async open(options: BrokerOptions): Promise<Broker> {
-    const { groupId = METADATA_GROUP_ID, groupName = "broker-a" } = options;
+    const settings = parseBrokerOptions(options);
+    const { groupId, groupName, nameServers, replica: node } = settings;
     const tables = new LmdbTables(TABLE_NAMES);
     const listeners: Partial<Listeners> = {};
-    const { replica: node } = options;
     const index = new QueueIndex({
       fileSystem: node.fileSystem ?? nodeFileSystem,
       directory: join(node.directory, "queue-index"),
@@ -97,7 +97,7 @@ export class Broker {
       listeners.broker?.onRole();
     };
     const replica = await ReplicatedStateMachine.open(
-      { retention: "keep", ...node, groupId, checkpoint: tables, onEvent },
+      { ...node, checkpoint: tables, onEvent },
       machine,
     );
     try {
@@ -109,7 +109,7 @@ export class Broker {
         onDefect: options.onDefect,
       });
       const fetches = new FetchService(group);
-      const admin = new AdminService(group);
+      const admin = new AdminService(group, settings);
       const coordinator = new CoordinatorService(group, () => performance.now());
       server.handle(BROKER_SERVICE, {
         publish: publishHandler(group),
@@ -122,8 +122,8 @@ export class Broker {
       server.handle(ADMIN_SERVICE, admin.handlers());
       server.handle(NODE_SERVICE, nodeHandlers(group, node.clusterId));
       await server.open();
-      const registration = register(options, { group, port: server.port });
-      const { nameServers = [], onDefect } = options;
+      const registration = register(options, settings, { group, port: server.port });
+      const { onDefect } = options;
       const { clusterId } = node;
       const follower = new MetadataFollower({ group, clusterId, nameServers, onDefect });
       const services = { server, coordinator, registration, follower };
@@ -220,7 +220,8 @@ export class Broker {
 }
 
 function register(
-  { advertise, listen, nameServers = [], replica }: BrokerOptions,
+  { advertise, listen }: BrokerOptions,
+  { nameServers, replica }: BrokerSettings,
   { group, port }: { readonly group: BrokerGroup; readonly port: number },
 ): BrokerRegistration {
   const host = listen.slice(0, listen.lastIndexOf(":"));

@@ -1,2 +1,7 @@
 export { Broker } from "./broker.ts";
-export type { BrokerOptions } from "./broker-options.ts";
+export type {
+  BrokerLimits,
+  BrokerOptions,
+  BrokerRetention,
+  BrokerRetentionLimits,
+} from "./broker-options.ts";

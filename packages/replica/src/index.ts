@@ -35,4 +35,5 @@ export type { ReplicaEvent, ReplicaEventListener } from "./replica-event.ts";
 export { type Environment, nodeEnvironment } from "./environment.ts";
 
 // What a package beside this one stands on.
+export { demandNodeOptions } from "./node-option-problems.ts";
 export { PieceSource } from "./piece-source.ts";

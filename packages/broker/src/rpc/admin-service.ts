@@ -16,19 +16,20 @@ import {
 } from "@quorumlog/protocol/messages";
 import type { ClusterMetadata } from "@quorumlog/nameserver";
 import type { BrokerGroup } from "../broker-group.ts";
+import type { BrokerLimits } from "../broker-options.ts";
 import { METADATA_GROUP_ID } from "../state/broker-machine.ts";
 import { demandDone } from "./offsets-service.ts";
-
-const QUEUE_COUNT = 4;
 
 type WatchCall = ServerWritableStream<WatchMetadataRequest, Metadata.$Properties>;
 
 export class AdminService {
   readonly #group: BrokerGroup;
+  readonly #defaultQueueCount: number;
   readonly #watchers = new Set<MetadataWatcher>();
 
-  constructor(group: BrokerGroup) {
+  constructor(group: BrokerGroup, settings: Pick<BrokerLimits, "defaultQueueCount">) {
     this.#group = group;
+    this.#defaultQueueCount = settings.defaultQueueCount;
   }
 
   handlers(): Handlers<typeof ADMIN_SERVICE> {
@@ -38,7 +39,7 @@ export class AdminService {
           this.#topic({
             createTopic: {
               name: request.name,
-              queueCount: request.queueCount === 0 ? QUEUE_COUNT : request.queueCount,
+              queueCount: request.queueCount === 0 ? this.#defaultQueueCount : request.queueCount,
               messageType: request.messageType || MessageType.MESSAGE_TYPE_NORMAL,
               groupIds: request.groupIds,
               isIdempotent: request.isIdempotent,

@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RpcChannel } from "@quorumlog/protocol";
-import { nodeEnvironment } from "@quorumlog/replica";
+import type { FileSystem } from "@quorumlog/log";
+import { nodeEnvironment, type ReplicaTuning } from "@quorumlog/replica";
 import { Prng } from "@quorumlog/std";
 import type { Transport } from "@quorumlog/transport";
 import { MemoryNetwork } from "@quorumlog/transport/testing";
 import { onTestFinished } from "vitest";
-import { Broker } from "../../src/index.ts";
+import { Broker, type BrokerOptions } from "../../src/index.ts";
 
 interface Node {
   readonly broker: Broker;
@@ -22,7 +23,14 @@ export interface BrokerNodesOptions {
   /** The others follow. */
   readonly firstNodeId?: number;
   readonly nameServers?: readonly string[];
+  readonly tuning?: Partial<ReplicaTuning>;
+  /** Each node's own; default the machine's. */
+  readonly fileSystemOf?: (nodeId: number) => FileSystem;
+  readonly more?: Partial<BrokerOptions>;
+  readonly flush?: BrokerOptions["replica"]["flush"];
 }
+
+const MIB = 1024 * 1024;
 
 export class BrokerNodes {
   readonly #folder = mkdtempSync(join(tmpdir(), "quorumlog-broker-"));
@@ -51,7 +59,7 @@ export class BrokerNodes {
 
   async open(nodeId: number): Promise<void> {
     const transport = this.#network.transport({ nodeId, incarnation: 1 });
-    const { groupId = 1, nameServers = [] } = this.#options;
+    const { groupId = 1, nameServers = [], fileSystemOf, tuning, flush, more } = this.#options;
     const broker = await Broker.open({
       listen: "127.0.0.1:0",
       groupId,
@@ -64,8 +72,11 @@ export class BrokerNodes {
         peers: Object.fromEntries(this.#ids.map((id) => [id, `node-${id}:1`])),
         transport,
         ifMissing: "found",
-        tuning: { segmentBytes: 1024 * 1024 },
+        tuning: { segmentBytes: MIB, ...tuning },
+        ...(fileSystemOf === undefined ? {} : { fileSystem: fileSystemOf(nodeId) }),
+        ...(flush === undefined ? {} : { flush }),
       },
+      ...more,
       onDefect: (error) => {
         throw error;
       },

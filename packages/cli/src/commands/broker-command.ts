@@ -59,10 +59,10 @@ export const BROKER: Command = {
         ifMissing: text(settings, "ifMissing") as "found",
         flush: text(settings, "flush") as Flush,
         recoverFromPeers: true,
-        retention: {
-          milliseconds,
-          ...(retentionBytes === undefined ? {} : { bytes: Number(retentionBytes) }),
-        },
+      },
+      retention: {
+        milliseconds,
+        ...(retentionBytes === undefined ? {} : { bytes: Number(retentionBytes) }),
       },
       onEvent: tellEvent,
       onDefect: (error) => {
