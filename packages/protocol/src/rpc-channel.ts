@@ -9,6 +9,7 @@ import {
 } from "@grpc/grpc-js";
 import { fromGrpcFailure, OperationError } from "./operation-error.ts";
 import type { Method } from "./rpc.ts";
+import { WINDOW_BYTES } from "./rpc-window.ts";
 
 export interface ChannelTls {
   /** PEM: who is trusted; default the system's authorities. */
@@ -53,6 +54,9 @@ export class RpcChannel {
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
       // Calls to one address share a connection with nobody else.
       "grpc.use_local_subchannel_pool": 1,
+      "grpc-node.flow_control_window": WINDOW_BYTES,
+      // Statistics of every message and connection, that nobody here asks for.
+      "grpc.enable_channelz": 0,
     });
   }
 

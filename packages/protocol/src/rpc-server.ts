@@ -18,6 +18,7 @@ import { InvariantViolation } from "@quorumlog/std";
 import { grpcFailure, OperationError } from "./operation-error.ts";
 import { PortDescription } from "./port-description.ts";
 import type { Method } from "./rpc.ts";
+import { widenConnections, widenStreams } from "./rpc-window.ts";
 
 export interface RpcTls {
   /** PEM. */
@@ -90,7 +91,10 @@ export class RpcServer {
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
       "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
       "grpc.http2.min_ping_interval_without_data_ms": 1_000,
+      // Statistics of every message and connection, that nobody here asks for.
+      "grpc.enable_channelz": 0,
     });
+    widenStreams(this.#server);
   }
 
   /** Of the address that it listens on. */
@@ -128,6 +132,7 @@ export class RpcServer {
         else reject(cannotListen(listen, error));
       });
     });
+    widenConnections(this.#server);
   }
 
   /** Ends the streams that are still there after a while. Idempotent. */

@@ -1,0 +1,37 @@
+/**
+ * How much of a stream may be on its way before its reader has taken it: HTTP/2's flow control.
+ *
+ * The protocol's default of 64 KB stands still for a round trip within every container of batches.
+ * grpc-js lets a channel choose (`grpc-node.flow_control_window`), but not a server: here the HTTP/2
+ * servers that it makes are told. A test sees that a client is told of it, so a version of grpc-js
+ * that has them elsewhere is noticed.
+ */
+
+import type { Http2Server, ServerHttp2Session } from "node:http2";
+import type { Server } from "@grpc/grpc-js";
+
+/** In bytes, of one stream and of one connection. */
+export const WINDOW_BYTES = 8 * 1024 * 1024;
+
+interface ServerParts {
+  readonly commonServerOptions?: { settings?: { initialWindowSize?: number } };
+  readonly http2Servers?: ReadonlyMap<Http2Server, unknown>;
+}
+
+/** Before the server listens. */
+export function widenStreams(server: Server): void {
+  const { commonServerOptions } = server as unknown as ServerParts;
+  if (commonServerOptions === undefined) return;
+  commonServerOptions.settings = {
+    ...commonServerOptions.settings,
+    initialWindowSize: WINDOW_BYTES,
+  };
+}
+
+/** Once it listens. */
+export function widenConnections(server: Server): void {
+  for (const http2Server of (server as unknown as ServerParts).http2Servers?.keys() ?? [])
+    http2Server.on("session", (session: ServerHttp2Session) => {
+      session.setLocalWindowSize(WINDOW_BYTES);
+    });
+}
