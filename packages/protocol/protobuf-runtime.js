@@ -29,6 +29,26 @@ class NumberReader extends protobuf.BufferReader {
   }
 }
 
+/**
+ * Of what came from outside: two bytes can stand for a field, and a field becomes an object, so
+ * that a message of a few megabytes would take gigabytes.
+ */
+export class RequestReader extends NumberReader {
+  #fieldsLeft;
+
+  /** @param fieldsMax - In the message and in all messages within it. */
+  constructor(bytes, fieldsMax) {
+    super(bytes);
+    this.#fieldsLeft = fieldsMax;
+  }
+
+  tag() {
+    this.#fieldsLeft -= 1;
+    if (this.#fieldsLeft < 0) throw RangeError("it has too many fields");
+    return super.tag();
+  }
+}
+
 const util = Object.create(protobuf.util, { Long: { value: undefined } });
 
 // Generated code imports it so.

@@ -184,6 +184,31 @@ export function operationError(detail: ErrorDetail.$Properties): OperationError 
   });
 }
 
+/**
+ * What ends a call goes out as headers, which are bounded: a message may quote what it is about, and
+ * that may be long.
+ */
+const TRAILER_TEXT_MAX = 2_000;
+const TRAILER_PROBLEMS_MAX = 20;
+const TRAILER_PROBLEM_TEXT_MAX = 120;
+
+/** By way of its bytes, in which half of a surrogate pair, as a cut may leave one, is a mark. */
+function short(text: string, lengthMax: number): string {
+  const cut = Buffer.from(text.slice(0, lengthMax)).toString();
+  return text.length <= lengthMax ? cut : `${cut}...`;
+}
+
+function shortDetail(error: OperationError): ErrorDetail.$Properties {
+  return {
+    ...errorDetail(error),
+    message: short(error.message, TRAILER_TEXT_MAX),
+    problems: error.problems.slice(0, TRAILER_PROBLEMS_MAX).map(({ field, problem }) => ({
+      field: short(field, TRAILER_PROBLEM_TEXT_MAX),
+      problem: short(problem, TRAILER_PROBLEM_TEXT_MAX),
+    })),
+  };
+}
+
 /** How a unary call, or a whole stream, ends with it. */
 export interface GrpcFailure {
   readonly code: status;
@@ -193,8 +218,9 @@ export interface GrpcFailure {
 
 export function grpcFailure(error: OperationError): GrpcFailure {
   const metadata = new GrpcMetadata();
-  metadata.set(TRAILER, Buffer.from(ErrorDetail.encode(errorDetail(error)).finish()));
-  return { code: ERROR_TRAITS[error.code].grpcStatus, details: error.message, metadata };
+  const detail = shortDetail(error);
+  metadata.set(TRAILER, Buffer.from(ErrorDetail.encode(detail).finish()));
+  return { code: ERROR_TRAITS[error.code].grpcStatus, details: detail.message ?? "", metadata };
 }
 
 /** Of a call that has failed, by an answer of ours or on its way. */

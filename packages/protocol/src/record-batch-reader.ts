@@ -5,9 +5,6 @@ import type { EncodedMessage } from "./message.ts";
 import { COMPRESSION, RecordBatch, recordsProblem } from "./record-batch.ts";
 import { readRecord, RecordError } from "./record-codec.ts";
 
-/** What a batch may become when it is unpacked: a few hundred bytes could become a great deal. */
-const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
-
 /** A message and which one of its batch it is. */
 export interface BatchMessage extends EncodedMessage {
   readonly number: number;
@@ -44,8 +41,6 @@ export function* batchMessages(bytes: Buffer, from = 0): Generator<BatchMessage,
 function unpacked(batch: RecordBatch): Buffer {
   if (batch.compression === COMPRESSION.none) return batch.records();
   const { recordsBytes } = batch;
-  if (recordsBytes > RECORDS_BYTES_MAX)
-    throw new RecordError(`${recordsBytes} bytes of records are more than ${RECORDS_BYTES_MAX}`);
   const records = inflated(batch.records(), recordsBytes);
   if (records.length !== recordsBytes)
     throw new RecordError(`its records have ${records.length} bytes, and not ${recordsBytes}`);

@@ -27,6 +27,7 @@
  */
 
 import { crc32 } from "node:zlib";
+import { MESSAGE_LIMITS } from "./message.ts";
 
 export const BATCH_HEADER_BYTES = 56;
 export const BATCH_VERSION = 1;
@@ -60,6 +61,8 @@ export const BATCH_FIELD = {
 } as const;
 
 const RECORD_LENGTH_BYTES = 4;
+/** What a batch may become when it is unpacked: a few hundred bytes could become a great deal. */
+const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
 const BATCH_BYTES_MIN = BATCH_HEADER_BYTES + RECORD_LENGTH_BYTES;
 /** Of a record behind its length: flags, and how much later it was born. */
 const RECORD_FIXED_BYTES = 5;
@@ -82,6 +85,14 @@ export class RecordBatch {
    */
   static check(bytes: Buffer): RecordBatch | string {
     return headerProblem(bytes) ?? checksumProblem(bytes) ?? bodyProblem(bytes) ?? new this(bytes);
+  }
+
+  /**
+   * Of bytes out of the log, which `check` has let pass before they went there; whatever else is
+   * there is told apart as far as the fixed part goes.
+   */
+  static logged(bytes: Buffer): RecordBatch | string {
+    return headerProblem(bytes) ?? keysProblem(bytes) ?? new this(bytes);
   }
 
   /** Of bytes that `check` has let pass before they were stored. */
@@ -187,6 +198,14 @@ function headerProblem(bytes: Buffer): string | undefined {
   return undefined;
 }
 
+/** The hashes lie before the records, and those within the bytes. */
+function keysProblem(bytes: Buffer): string | undefined {
+  const headerBytes = bytes.readUInt32LE(BATCH_FIELD.headerBytes);
+  if (headerBytes > bytes.length) return `its records begin at ${headerBytes}, behind its end`;
+  const keysEnd = BATCH_HEADER_BYTES + 4 * bytes.readUInt16LE(BATCH_FIELD.keyCount);
+  return keysEnd <= headerBytes ? undefined : "its keys do not fit its header";
+}
+
 function checksumProblem(bytes: Buffer): string | undefined {
   const checksum = crc32(bytes.subarray(BATCH_FIELD.length));
   return checksum === bytes.readUInt32LE(BATCH_FIELD.checksum)
@@ -199,21 +218,33 @@ function bodyProblem(bytes: Buffer): string | undefined {
   const count = bytes.readUInt32LE(BATCH_FIELD.recordCount);
   const headerBytes = bytes.readUInt32LE(BATCH_FIELD.headerBytes);
   const tagCount = bytes.readUInt8(BATCH_FIELD.tagCount);
-  if (headerBytes > bytes.length) return `its records begin at ${headerBytes}, behind its end`;
+  const problem = keysProblem(bytes);
+  if (problem !== undefined) return problem;
   let at = BATCH_HEADER_BYTES + 4 * bytes.readUInt16LE(BATCH_FIELD.keyCount);
   for (let tag = 0; tag < tagCount; tag++) {
     if (at >= headerBytes) return "its tags do not fit its header";
-    at += 1 + bytes.readUInt8(at);
+    const length = bytes.readUInt8(at);
+    if (length < 1 || length > MESSAGE_LIMITS.tagBytesMax)
+      return `tag ${tag} has ${length} bytes, not [1, ${MESSAGE_LIMITS.tagBytesMax}]`;
+    at += 1 + length;
   }
   if (tagCount > 0) at += count;
   if (at !== headerBytes) return `its header has ${at} bytes, and says it has ${headerBytes}`;
   if (tagCount > 0 && bytes.subarray(headerBytes - count, headerBytes).some((n) => n > tagCount))
     return "a record has a tag that is not in the header";
-  if (bytes.readUInt8(BATCH_FIELD.compression) !== COMPRESSION.none) return undefined;
   const recordsBytes = bytes.readUInt32LE(BATCH_FIELD.recordsBytes);
+  if (bytes.readUInt8(BATCH_FIELD.compression) !== COMPRESSION.none)
+    return unpackedProblem(recordsBytes, count);
   if (recordsBytes !== bytes.length - headerBytes)
     return `its records have ${bytes.length - headerBytes} bytes, and not ${recordsBytes}`;
   return recordsProblem(bytes, headerBytes, count);
+}
+
+/** What can be told of records without unpacking them. */
+function unpackedProblem(recordsBytes: number, count: number): string | undefined {
+  const bytesMin = count * (RECORD_LENGTH_BYTES + RECORD_FIXED_BYTES);
+  if (recordsBytes >= bytesMin && recordsBytes <= RECORDS_BYTES_MAX) return undefined;
+  return `${recordsBytes} bytes of ${count} records are not in [${bytesMin}, ${RECORDS_BYTES_MAX}]`;
 }
 
 /** Of records as they are: so many as was said, and they end where the bytes end. */
@@ -224,7 +255,7 @@ export function recordsProblem(bytes: Buffer, from: number, count: number): stri
       return `it has ${record} records, and not ${count}`;
     const length = bytes.readUInt32LE(at);
     if (length < RECORD_FIXED_BYTES || length > MESSAGE_BYTES_MAX)
-      return `record ${record} cannot have ${length} bytes`;
+      return `record ${record} cannot have ${length} bytes, of ${MESSAGE_BYTES_MAX} at most`;
     at += RECORD_LENGTH_BYTES + length;
   }
   return at === bytes.length ? undefined : `${count} records end at ${at}, not at ${bytes.length}`;

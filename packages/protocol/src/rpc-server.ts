@@ -10,6 +10,8 @@ import {
   ServerCredentials,
   type ServerDuplexStream,
   type ServerErrorResponse,
+  ServerInterceptingCall,
+  type ServerInterceptor,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
@@ -17,7 +19,7 @@ import {
 import { InvariantViolation } from "@quorumlog/std";
 import { grpcFailure, OperationError } from "./operation-error.ts";
 import { PortDescription } from "./port-description.ts";
-import type { Method } from "./rpc.ts";
+import { MalformedRequest, type Method } from "./rpc.ts";
 import { widenConnections, widenStreams } from "./rpc-window.ts";
 
 export interface RpcTls {
@@ -93,6 +95,7 @@ export class RpcServer {
       "grpc.http2.min_ping_interval_without_data_ms": 1_000,
       // Statistics of every message and connection, that nobody here asks for.
       "grpc.enable_channelz": 0,
+      interceptors: [refusingMalformed],
     });
     widenStreams(this.#server);
   }
@@ -193,6 +196,27 @@ export class RpcServer {
     const kind = error instanceof InvariantViolation ? "a broken invariant" : "a defect";
     return grpcFailure(new OperationError("FAILED", `${kind} ended the call`, { cause: error }));
   }
+}
+
+/** Bytes that are no request end their call before its handler has them. */
+const refusingMalformed: ServerInterceptor = (method, call) =>
+  new ServerInterceptingCall(call, {
+    start: (next) => {
+      next({
+        onReceiveMessage: (message: unknown, pass) => {
+          if (message instanceof MalformedRequest)
+            call.sendStatus(grpcFailure(malformed(method.path, message)));
+          else pass(message);
+        },
+      });
+    },
+  });
+
+function malformed(path: string, { problem }: MalformedRequest): OperationError {
+  const problems = [{ field: "request", problem }];
+  return new OperationError("INVALID_ARGUMENT", `these bytes are no ${path}: ${problem}`, {
+    problems,
+  });
 }
 
 /** Ends a stream with an operating error. */

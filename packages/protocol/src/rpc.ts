@@ -1,11 +1,21 @@
 /** Services as grpc-js takes them, on a server and for a client's calls, of generated codecs. */
 
-import type { Writer } from "protobufjs/minimal.js";
+import type { Reader, Writer } from "protobufjs/minimal.js";
+import { RequestReader } from "../protobuf-runtime.js";
 
 /** A generated class: it takes plain objects, and gives instances that have every field. */
 export interface Codec<Sent, Received> {
   encode(message: Sent): Writer;
-  decode(bytes: Uint8Array): Received;
+  decode(bytes: Uint8Array | Reader): Received;
+}
+
+/** What came in place of a request: bytes that are none. */
+export class MalformedRequest {
+  readonly problem: string;
+
+  constructor(problem: string) {
+    this.problem = problem;
+  }
 }
 
 export interface Method<Request, Received, Reply, Answer> {
@@ -17,6 +27,9 @@ export interface Method<Request, Received, Reply, Answer> {
   readonly responseSerialize: (reply: Reply) => Buffer;
   readonly responseDeserialize: (bytes: Buffer) => Answer;
 }
+
+/** More than any request within the limits of its service has. */
+const FIELDS_MAX = 500_000;
 
 interface Kind {
   readonly requestStream: boolean;
@@ -37,7 +50,7 @@ export function methodsOf(service: string): MethodMaker {
     path: `/${service}/${name}`,
     ...kind,
     requestSerialize: (message) => bytesOf(request.encode(message)),
-    requestDeserialize: (bytes) => request.decode(bytes),
+    requestDeserialize: (bytes) => requestOf(request, bytes),
     responseSerialize: (message) => bytesOf(reply.encode(message)),
     responseDeserialize: (bytes) => reply.decode(bytes),
   });
@@ -49,6 +62,19 @@ type MethodMaker = <Request, Received, Reply, Answer>(
   request: Codec<Request, Received>,
   reply: Codec<Reply, Answer>,
 ) => Method<Request, Received, Reply, Answer>;
+
+/**
+ * The port looks whether it is a request before any handler has it: see `RpcServer`. Thrown here,
+ * it would end the call as a defect of the server.
+ */
+function requestOf<Received>(codec: Codec<never, Received>, bytes: Buffer): Received {
+  try {
+    return codec.decode(new RequestReader(bytes, FIELDS_MAX));
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return new MalformedRequest(problem) as Received;
+  }
+}
 
 /** In Node.js a writer's bytes are a buffer. */
 function bytesOf(writer: Writer): Buffer {
