@@ -2,7 +2,8 @@
  * A stretch of the log as the index knows it: rows in memory, or in a file that is read in parts.
  */
 
-import type { FileSystem } from "@quorumlog/log";
+import type { FileSystem, OpenFile } from "@quorumlog/log";
+import { OperationError } from "@quorumlog/protocol";
 import { type QueueKey, queueKey, queueOf, topicIdOf } from "../state/queue-key.ts";
 import type { IndexRow, RowView } from "./index-row.ts";
 import { firstWhere } from "./index-row.ts";
@@ -19,9 +20,12 @@ import {
   type SpanHead,
 } from "./span-file.ts";
 
-/** A part of the index's files is not what was written there. */
-class IndexDamage extends Error {
-  override readonly name = "IndexDamage";
+/** What spans stand on. */
+export interface SpanGround {
+  readonly fileSystem: FileSystem;
+  readonly cache: RowCache;
+  /** A file is not what was written there. It is removed: a restart makes it again. */
+  readonly onDamage: (error: Error) => void;
 }
 
 interface Memory {
@@ -40,29 +44,22 @@ export class IndexSpan {
   #rowCount = 0;
   #memory: Memory | undefined;
   #sealed: Sealed | undefined;
-  readonly #fileSystem: FileSystem;
-  readonly #cache: RowCache;
+  readonly #ground: SpanGround;
 
-  private constructor(init: {
-    readonly firstLogOffset: number;
-    readonly fileSystem: FileSystem;
-    readonly cache: RowCache;
-  }) {
-    this.firstLogOffset = init.firstLogOffset;
-    this.#endLogOffset = init.firstLogOffset;
-    this.#fileSystem = init.fileSystem;
-    this.#cache = init.cache;
+  private constructor(firstLogOffset: number, ground: SpanGround) {
+    this.firstLogOffset = firstLogOffset;
+    this.#endLogOffset = firstLogOffset;
+    this.#ground = ground;
   }
 
-  static begin(firstLogOffset: number, fileSystem: FileSystem, cache: RowCache): IndexSpan {
-    const span = new IndexSpan({ firstLogOffset, fileSystem, cache });
+  static begin(firstLogOffset: number, ground: SpanGround): IndexSpan {
+    const span = new IndexSpan(firstLogOffset, ground);
     span.#memory = { queues: new Map(), keys: [] };
     return span;
   }
 
-  static sealed(head: SpanHead, fileSystem: FileSystem, cache: RowCache): IndexSpan {
-    const { firstLogOffset } = head;
-    const span = new IndexSpan({ firstLogOffset, fileSystem, cache });
+  static sealed(head: SpanHead, ground: SpanGround): IndexSpan {
+    const span = new IndexSpan(head.firstLogOffset, ground);
     span.onSealed(head);
     return span;
   }
@@ -131,17 +128,15 @@ export class IndexSpan {
     return { baseOffset: entry.firstBaseOffset, storeTimestamp: entry.firstTimestamp };
   }
 
-  /** @throws IndexDamage */
+  /** @throws OperationError `FAILED` if its file is damaged */
   rows(key: QueueKey): RowView | undefined {
     if (this.#memory !== undefined) return this.#memory.queues.get(key);
     const { head, entries } = this.#sealed as Sealed;
     const entry = entries.get(key);
     if (entry === undefined) return undefined;
-    return this.#cache.get(`${head.path}#${key}`, () => {
-      const rows = this.#read((file) => readRows(file, entry));
-      if (rows === undefined) throw new IndexDamage(`rows of ${head.path} are damaged`);
-      return rows;
-    });
+    return this.#ground.cache.get(`${head.path}#${key}`, () =>
+      this.#read((file) => readRows(file, entry)),
+    );
   }
 
   /** Of the keys of a batch's messages. */
@@ -156,7 +151,7 @@ export class IndexSpan {
   /**
    * Batches that may hold a message of a key, in no particular order.
    *
-   * @throws IndexDamage
+   * @throws OperationError `FAILED` if its file is damaged
    */
   withKey(topicId: number, hash: number): { readonly key: QueueKey; readonly row: IndexRow }[] {
     const found = this.#keyEntries(topicId, hash);
@@ -171,7 +166,6 @@ export class IndexSpan {
     if (this.#memory !== undefined) return this.#memory.keys;
     const { head } = this.#sealed as Sealed;
     const bytes = this.#read((file) => readKeys(file, head));
-    if (bytes === undefined) throw new IndexDamage(`keys of ${head.path} are damaged`);
     return Array.from({ length: head.keyCount }, (_, i) => ({
       topicId: bytes.readUInt32LE(KEY_BYTES * i),
       hash: bytes.readUInt32LE(KEY_BYTES * i + 4),
@@ -186,7 +180,6 @@ export class IndexSpan {
     const { head } = this.#sealed as Sealed;
     if (head.keyCount === 0) return [];
     const bytes = this.#read((file) => readKeys(file, head));
-    if (bytes === undefined) throw new IndexDamage(`keys of ${head.path} are damaged`);
     const word = (at: number, number: number): number =>
       bytes.readUInt32LE(KEY_BYTES * at + 4 * number);
     const isFrom = (at: number): boolean =>
@@ -199,12 +192,30 @@ export class IndexSpan {
     return entries;
   }
 
-  #read<T>(read: (file: ReturnType<FileSystem["open"]>) => T): T {
-    const file = this.#fileSystem.open((this.#sealed as Sealed).head.path, "read");
+  /** @throws OperationError `FAILED` if there is nothing whole to read */
+  #read<T>(read: (file: OpenFile) => T | undefined): T {
+    const { path } = (this.#sealed as Sealed).head;
+    const { fileSystem } = this.#ground;
     try {
-      return read(file);
-    } finally {
-      file.close();
+      const file = fileSystem.open(path, "read");
+      try {
+        const found = read(file);
+        if (found !== undefined) return found;
+      } finally {
+        file.close();
+      }
+      fileSystem.remove(path);
+    } catch (error) {
+      throw this.#damaged(error);
     }
+    throw this.#damaged(undefined);
+  }
+
+  #damaged(cause: unknown): OperationError {
+    const { path } = (this.#sealed as Sealed).head;
+    const why = `${path} is damaged: it is made again from the log when this node is started anew`;
+    const error = new OperationError("FAILED", why, { outcome: "not-applied", cause });
+    this.#ground.onDamage(error);
+    return error;
   }
 }

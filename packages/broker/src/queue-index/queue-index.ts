@@ -15,7 +15,7 @@ import { assert } from "@quorumlog/std";
 import type { QueueKey } from "../state/queue-key.ts";
 import { IndexJournal, journalName, type JournalRow, readJournal } from "./index-journal.ts";
 import { firstWhere, type IndexRow, type RowView } from "./index-row.ts";
-import { IndexSpan } from "./index-span.ts";
+import { IndexSpan, type SpanGround } from "./index-span.ts";
 import { QueueSpans } from "./queue-spans.ts";
 import { readStart, writeStart } from "./index-start.ts";
 import { RowCache } from "./row-cache.ts";
@@ -40,6 +40,7 @@ const SPAN_NAME = /^span-(\d{16})\.(index|journal)$/u;
 export class QueueIndex {
   readonly #init: QueueIndexInit;
   readonly #cache: RowCache;
+  readonly #ground: SpanGround;
   #spans: IndexSpan[] = [];
   #queues = new QueueSpans();
   /** Of the newest span. */
@@ -57,7 +58,9 @@ export class QueueIndex {
   constructor(init: QueueIndexInit) {
     this.#init = init;
     this.#cache = new RowCache(init.cacheBytesMax ?? CACHE_BYTES_MAX);
-    init.fileSystem.makeDirectory(init.directory);
+    const { fileSystem, onFailure } = init;
+    this.#ground = { fileSystem, cache: this.#cache, onDamage: onFailure };
+    fileSystem.makeDirectory(init.directory);
     this.#load();
   }
 
@@ -232,8 +235,7 @@ export class QueueIndex {
   }
 
   #begin(firstLogOffset: number): void {
-    const { fileSystem } = this.#init;
-    this.#spans.push(IndexSpan.begin(firstLogOffset, fileSystem, this.#cache));
+    this.#spans.push(IndexSpan.begin(firstLogOffset, this.#ground));
     this.#journal = this.#openJournal(firstLogOffset, 0);
   }
 
@@ -320,12 +322,12 @@ export class QueueIndex {
       if (isSealed) {
         const head = readSpanHead(file);
         if (head?.firstLogOffset !== firstLogOffset) return false;
-        this.#spans.push(IndexSpan.sealed(head, fileSystem, this.#cache));
+        this.#spans.push(IndexSpan.sealed(head, this.#ground));
         return true;
       }
       const { rows, through } = readJournal(file, firstLogOffset);
       if (through === firstLogOffset) return false;
-      const span = IndexSpan.begin(firstLogOffset, fileSystem, this.#cache);
+      const span = IndexSpan.begin(firstLogOffset, this.#ground);
       for (const row of rows) span.add(row);
       span.coverTo(through);
       this.#spans.push(span);

@@ -27,8 +27,6 @@ const HEADER_BYTES = 32;
 const ENTRY_BYTES = 32;
 export const KEY_BYTES = 16;
 const TAIL_BYTES = 4;
-/** More than any span has: what says more is damaged. */
-const QUEUES_MAX = 10_000_000;
 
 export interface SpanEntry {
   readonly key: QueueKey;
@@ -185,7 +183,7 @@ export function readSpanHead(file: OpenFile): SpanHead | undefined {
   const header = readAt(file, 0, HEADER_BYTES);
   if (header?.readUInt32LE(4) !== MAGIC) return undefined;
   const queueCount = header.readUInt32LE(24);
-  if (queueCount > QUEUES_MAX) return undefined;
+  if (HEADER_BYTES + ENTRY_BYTES * queueCount > file.size()) return undefined;
   const directory = readAt(file, HEADER_BYTES, ENTRY_BYTES * queueCount);
   if (directory === undefined) return undefined;
   if (crc32(directory, crc32(header.subarray(4))) !== header.readUInt32LE(0)) return undefined;
