@@ -19,7 +19,7 @@ import {
 import type { CoordinatorMessage, JoinRequest, MemberMessage } from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
 import { METADATA_GROUP_ID } from "../state/broker-machine.ts";
-import { SESSION_TIMEOUT_MS } from "../state/consumer-groups.ts";
+import { joinProblem, SESSION_TIMEOUT_MS } from "../state/consumer-groups.ts";
 import { GroupSessions } from "./group-sessions.ts";
 import { demandDone } from "./offsets-service.ts";
 
@@ -76,12 +76,15 @@ export class CoordinatorService {
 
   #onStream(call: JoinCall): void {
     let join: JoinRequest | undefined;
+    let isRefused = false;
     call.on("data", (message: MemberMessage) => {
       if (join !== undefined) {
         this.#onMessage(join, call, message);
         return;
       }
+      if (isRefused) return;
       if (!message.join) {
+        isRefused = true;
         endWith(call, new OperationError("INVALID_ARGUMENT", "join: the first message has none"));
         return;
       }
@@ -106,9 +109,16 @@ export class CoordinatorService {
     this.#demandCoordinator();
     const sessionTimeoutMs = join.sessionTimeoutMs || SESSION_TIMEOUT_MS.fallback;
     const command = { group: name, memberId, mode, strategy, subscriptions, sessionTimeoutMs };
+    const problem = joinProblem(command);
+    if (problem !== undefined) throw new OperationError("INVALID_ARGUMENT", problem);
     // Before it is in the log: whatever becomes of this stream, somebody minds the member.
     this.#sessionsOf(name).expect(memberId, this.#now());
-    demandDone(await this.#group.execute({ joinGroup: command }));
+    try {
+      demandDone(await this.#group.execute({ joinGroup: command }));
+    } catch (error) {
+      this.#forgetUnknown(name);
+      throw error;
+    }
     this.#demandCoordinator();
     const group = this.#group.machine.consumerGroups.get(name);
     if (group === undefined || call.cancelled) return;
@@ -160,6 +170,11 @@ export class CoordinatorService {
       this.#sessions.set(name, sessions);
     }
     return sessions;
+  }
+
+  /** Of a group that has no member: whoever was refused leaves nothing behind. */
+  #forgetUnknown(name: string): void {
+    if (this.#group.machine.consumerGroups.get(name) === undefined) this.#sessions.delete(name);
   }
 
   #demandCoordinator(): void {

@@ -9,7 +9,7 @@
  */
 
 import { RecordBatch } from "@quorumlog/protocol";
-import type { CommandAnswer, DeleteTopicCommand } from "@quorumlog/protocol/messages";
+import type { CommandAnswer, DeleteTopicCommand, Metadata } from "@quorumlog/protocol/messages";
 import type { Machine, RecordBatch as LogBatch, StatePosition } from "@quorumlog/replica";
 import { unreachable } from "@quorumlog/std";
 import type { Tables } from "@quorumlog/tables";
@@ -171,7 +171,8 @@ export class BrokerMachine implements Machine {
    * The leader has looked through it; whatever else is in the log is of a defect, and is answered.
    */
   #publish(bytes: Buffer, at: At): Uint8Array {
-    const batch = RecordBatch.trusted(bytes);
+    const batch = RecordBatch.logged(bytes);
+    if (typeof batch === "string") return refusedAnswer("INVALID_BATCH");
     const { topicId, queue, recordCount, producerId } = batch;
     const refusal = this.refusalOf(batch);
     if (refusal !== undefined) return refusedAnswer(refusal);
@@ -200,6 +201,8 @@ export class BrokerMachine implements Machine {
     const command = parseCommand(bytes);
     if (command === undefined)
       return commandAnswer(refused("INVALID_ARGUMENT", "the command is none that is known here"));
+    if (!isTakenBy(this.#init.groupId, command.kind))
+      return commandAnswer(refused("WRONG_GROUP", `this group takes no ${command.kind}`));
     const { version } = this.metadata;
     const answer = this.#answer(command, at.timestamp);
     if (this.metadata.version !== version) this.consumerGroups.onTopics();
@@ -219,8 +222,7 @@ export class BrokerMachine implements Machine {
       case "registerGroup":
         return registerGroup(this.metadata, command.value);
       case "metadata":
-        this.#forgetTopics(this.metadata.follow(command.value));
-        return { version: this.metadata.version };
+        return this.#follow(command.value);
       case "claim":
         return this.offsets.claim(command.value);
       case "commitOffsets":
@@ -232,6 +234,13 @@ export class BrokerMachine implements Machine {
       default:
         return unreachable(command);
     }
+  }
+
+  #follow(metadata: Metadata): CommandAnswer.$Properties {
+    const gone = this.metadata.follow(metadata);
+    if (typeof gone === "string") return refused("INVALID_ARGUMENT", gone);
+    this.#forgetTopics(gone);
+    return { version: this.metadata.version };
   }
 
   #deleteTopic(command: DeleteTopicCommand): CommandAnswer.$Properties {
@@ -248,6 +257,12 @@ export class BrokerMachine implements Machine {
     this.index.forgetTopics((key) => gone.has(topicIdOf(key)));
     for (const key of this.#stored) if (gone.has(topicIdOf(key))) this.#stored.delete(key);
   }
+}
+
+/** What the metadata group decides, the others are told; how far consumers are is every group's. */
+function isTakenBy(groupId: number, kind: BrokerCommand["kind"]): boolean {
+  if (kind === "claim" || kind === "commitOffsets") return true;
+  return (groupId === METADATA_GROUP_ID) === (kind !== "metadata");
 }
 
 function answerTo(

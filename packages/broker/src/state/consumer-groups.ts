@@ -28,6 +28,10 @@ const MEMBERS_MAX = 1_000;
 const GROUPS_MAX = 10_000;
 const SUBSCRIPTIONS_MAX = 1_000;
 const MEMBER_ID_BYTES_MAX = 255;
+/** Of all tag expressions of a group. */
+const EXPRESSIONS_LENGTH_MAX = 1024 * 1024;
+/** Queues of all members together: a group is one row, which is read and written as a whole. */
+const ASSIGNED_MAX = 100_000;
 export const SESSION_TIMEOUT_MS = { min: 6_000, max: 300_000, fallback: 10_000 } as const;
 
 export interface ConsumerGroupsInit {
@@ -65,6 +69,10 @@ export class ConsumerGroups {
     // Whoever is alone may change its mind.
     const difference = others.length === 0 ? undefined : differenceOf(group, command);
     if (difference !== undefined) return refused("SUBSCRIPTION_MISMATCH", difference);
+    const memberCount = others.length + 1;
+    const assigned = assignedCount(mode, memberCount, this.#queuesOf(subscriptions).length);
+    if (assigned > ASSIGNED_MAX)
+      return refused("TOO_MANY", `${memberCount} members would have ${assigned} queues`);
     const known = group.members.find((member) => member.memberId === memberId);
     group.mode = mode;
     group.strategy = strategy;
@@ -96,10 +104,7 @@ export class ConsumerGroups {
     const members = group.members.map(({ memberId }) => memberId ?? "");
     const queues = this.#queuesOf(group.subscriptions);
     const former = assignmentOf(group);
-    const next =
-      group.mode === ConsumeMode.CONSUME_MODE_BROADCASTING
-        ? new Map(members.map((member) => [member, queues]))
-        : assignQueues(group.strategy, members, queues, former);
+    const next = nextAssignment(group, members, queues, former);
     if (isEqual(former, next) && this.#init.table.get(name) !== undefined) {
       this.#init.table.set(name, group);
       return;
@@ -129,6 +134,28 @@ export class ConsumerGroups {
   }
 }
 
+function assignedCount(mode: ConsumeMode, memberCount: number, queueCount: number): number {
+  return mode === ConsumeMode.CONSUME_MODE_BROADCASTING ? memberCount * queueCount : queueCount;
+}
+
+function nextAssignment(
+  { mode, strategy }: ConsumerGroup,
+  members: readonly string[],
+  queues: readonly QueueKey[],
+  former: Assignment,
+): Assignment {
+  // Topics have grown so much: whatever has come is nobody's, as there is no room to say whose.
+  if (assignedCount(mode, members.length, queues.length) > ASSIGNED_MAX) {
+    const there = new Set(queues);
+    return new Map(
+      members.map((member) => [member, (former.get(member) ?? []).filter((key) => there.has(key))]),
+    );
+  }
+  return mode === ConsumeMode.CONSUME_MODE_BROADCASTING
+    ? new Map(members.map((member) => [member, queues]))
+    : assignQueues(strategy, members, queues, former);
+}
+
 function assignmentOf({ members }: ConsumerGroup): Assignment {
   return new Map(
     members.map(({ memberId, queues }) => [
@@ -146,7 +173,8 @@ function isEqual(a: Assignment, b: Assignment): boolean {
   });
 }
 
-function joinProblem(command: JoinGroupCommand): string | undefined {
+/** @returns what is wrong with it, naming the field. */
+export function joinProblem(command: JoinGroupCommand): string | undefined {
   const { group, memberId, mode, strategy, subscriptions, sessionTimeoutMs } = command;
   const nameProblem = groupNameProblem(group);
   if (nameProblem !== undefined) return `group: ${nameProblem}`;
@@ -168,7 +196,11 @@ function subscriptionsProblem(
   if (length < 1 || length > SUBSCRIPTIONS_MAX)
     return `subscriptions: ${length} are not in [1, ${SUBSCRIPTIONS_MAX}]`;
   const topics = new Set<string>();
+  let expressionsLength = 0;
   for (const { topic, tagExpression } of subscriptions) {
+    expressionsLength += tagExpression?.length ?? 0;
+    if (expressionsLength > EXPRESSIONS_LENGTH_MAX)
+      return `subscriptions: tags: more than ${EXPRESSIONS_LENGTH_MAX} characters in all`;
     const problem = topicNameProblem(topic ?? "");
     if (problem !== undefined) return `subscriptions: topic: ${problem}`;
     if (topics.has(topic ?? "")) return `subscriptions: topic "${topic}" is there twice`;

@@ -11,10 +11,18 @@ import type {
   ClaimCommand,
   CommandAnswer,
   CommitOffsetsCommand,
+  QueueOffset,
   QueueRef,
 } from "@quorumlog/protocol/messages";
 import type { Table } from "@quorumlog/tables";
-import { parseQueueRowKey, queueKey, queueOf, queueRowKey, topicIdOf } from "./queue-key.ts";
+import {
+  parseQueueRowKey,
+  queueKey,
+  queueOf,
+  queueRowKey,
+  QUEUES_PER_TOPIC,
+  topicIdOf,
+} from "./queue-key.ts";
 import { refused } from "./topic-commands.ts";
 
 /** Of a queue and a consumer group. */
@@ -60,7 +68,7 @@ export class ConsumerOffsets {
 
   claim(command: ClaimCommand): CommandAnswer.$Properties {
     const { group, epoch, queues } = command;
-    const problem = commandProblem(group, queues.length);
+    const problem = commandProblem(command, queues);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
     const claimed = queues.map((queue) => {
       const known = this.get(group, queue);
@@ -77,7 +85,7 @@ export class ConsumerOffsets {
   /** @param at - The log's time. */
   commit(command: CommitOffsetsCommand, at: number): CommandAnswer.$Properties {
     const { group, epoch, offsets } = command;
-    const problem = commandProblem(group, offsets.length);
+    const problem = commandProblem(command, offsets);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
     const errors = offsets.map((queue) => {
       const known = this.get(group, queue);
@@ -98,11 +106,21 @@ function rowKeyOf(group: string, { topicId, queue }: QueueRef.$Properties): stri
   return `${group}/${queueRowKey(queueKey(topicId ?? 0, queue ?? 0))}`;
 }
 
-function commandProblem(group: string, queueCount: number): string | undefined {
+/** @returns what is wrong: a number that is none would stay there, above all that is true. */
+function commandProblem(
+  { group, epoch }: Pick<ClaimCommand, "epoch" | "group">,
+  queues: readonly QueueOffset.$Properties[],
+): string | undefined {
   const problem = groupNameProblem(group);
   if (problem !== undefined) return `group: ${problem}`;
-  if (queueCount <= QUEUES_PER_COMMAND_MAX) return undefined;
-  return `queues: ${queueCount} are more than ${QUEUES_PER_COMMAND_MAX}`;
+  if (!Number.isSafeInteger(epoch)) return `epoch: ${epoch} is not below 2^53`;
+  if (queues.length > QUEUES_PER_COMMAND_MAX)
+    return `queues: ${queues.length} are more than ${QUEUES_PER_COMMAND_MAX}`;
+  for (const { queue, offset } of queues) {
+    if ((queue ?? 0) >= QUEUES_PER_TOPIC) return `queue: ${queue} is not below ${QUEUES_PER_TOPIC}`;
+    if (!Number.isSafeInteger(offset ?? 0)) return `offset: ${offset} is not below 2^53`;
+  }
+  return undefined;
 }
 
 function staleEpoch(epoch: number, newest: number): ReturnType<typeof errorDetail> {

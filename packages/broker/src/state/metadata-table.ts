@@ -13,8 +13,9 @@ import {
   Topic,
 } from "@quorumlog/protocol/messages";
 import type { ClusterMetadata } from "@quorumlog/nameserver";
-import type { Table, Tables } from "@quorumlog/tables";
+import type { Codec, Table, Tables } from "@quorumlog/tables";
 import { configurationCodec, groupCodec, topicCodec } from "./message-codec.ts";
+import { METADATA_BYTES_MAX, metadataProblem } from "./metadata-limits.ts";
 import { numbersCodec } from "./row-codec.ts";
 
 const COUNTS_ROW = "counts";
@@ -29,6 +30,8 @@ export class MetadataTable {
   readonly #topicsById = new Map<number, Topic>();
   #version = 0;
   #lastTopicId = 0;
+  /** Of topics and configuration, encoded. */
+  #bytes = 0;
 
   static readonly tableNames: readonly string[] = ["configuration", "counts", "groups", "topics"];
 
@@ -45,6 +48,27 @@ export class MetadataTable {
 
   get topicCount(): number {
     return this.#topics.size;
+  }
+
+  get configurationCount(): number {
+    return this.#configurationRows.size;
+  }
+
+  hasConfiguration(namespace: string, key: string): boolean {
+    return this.#configurationRows.get(configurationKey(namespace, key)) !== undefined;
+  }
+
+  /** @returns why there is no room for a topic, or another one in its place. */
+  topicRoomProblem(topic: Topic): string | undefined {
+    const former = this.#topics.get(topic.name);
+    return this.#roomProblem(sizeOf(topicCodec, topic) - sizeOf(topicCodec, former));
+  }
+
+  /** @returns why there is no room for an entry, or another one in its place. */
+  configurationRoomProblem(entry: ConfigurationValue): string | undefined {
+    const former = this.#configurationRows.get(configurationKey(entry.namespace, entry.key));
+    const added = sizeOf(configurationCodec, entry) - sizeOf(configurationCodec, former);
+    return this.#roomProblem(added);
   }
 
   topic(name: string): Topic | undefined {
@@ -66,9 +90,12 @@ export class MetadataTable {
   }
 
   /** An id that no topic ever had. */
-  takeTopicId(): number {
+  get nextTopicId(): number {
+    return this.#lastTopicId + 1;
+  }
+
+  takeTopicId(): void {
     this.#lastTopicId += 1;
-    return this.#lastTopicId;
   }
 
   putTopic(topic: Topic): void {
@@ -90,25 +117,29 @@ export class MetadataTable {
   /** Without a value: removes it. */
   putConfiguration(namespace: string, key: string, value: string | undefined): void {
     this.#bump();
-    const rowKey = JSON.stringify([namespace, key]);
-    if (value === undefined) this.#configurationRows.delete(rowKey);
-    else this.#configurationRows.set(rowKey, new ConfigurationValue({ namespace, key, value }));
+    const rowKey = configurationKey(namespace, key);
+    if (value === undefined) this.#deleteConfiguration(rowKey);
+    else this.#setConfiguration(rowKey, new ConfigurationValue({ namespace, key, value }));
   }
 
   /**
    * Becomes what the metadata group has, if that is newer.
    *
-   * @returns the ids of topics that are no more.
+   * @returns the ids of topics that are no more; or what the metadata group cannot have said, and
+   *   then nothing has changed.
    */
-  follow(metadata: Metadata): number[] {
+  follow(metadata: Metadata): number[] | string {
     if (metadata.version <= this.#version) return [];
     const topics = metadata.topics.map((topic) => new Topic(topic));
+    const configuration = metadata.configuration.map((each) => new ConfigurationValue(each));
+    const problem = metadataProblem(metadata.version, topics, configuration);
+    if (problem !== undefined) return problem;
     const ids = new Set(topics.map(({ topicId }) => topicId));
     const gone = [...this.#topics.values()].filter(({ topicId }) => !ids.has(topicId));
     for (const { name } of gone) this.#dropTopic(name);
     for (const topic of topics)
       if (this.#topics.get(topic.name)?.version !== topic.version) this.#setTopic(topic);
-    this.#followConfiguration(metadata.configuration.map((each) => new ConfigurationValue(each)));
+    this.#followConfiguration(configuration);
     this.#version = metadata.version;
     this.#saveCounts();
     return gone.map(({ topicId }) => topicId);
@@ -124,6 +155,9 @@ export class MetadataTable {
   load(): void {
     this.#topics.clear();
     this.#topicsById.clear();
+    this.#bytes = 0;
+    for (const [, value] of this.#configurationRows.entries())
+      this.#bytes += sizeOf(configurationCodec, value);
     for (const [, topic] of this.#topicRows.entries()) this.#know(topic);
     const [version = 0, lastTopicId = 0] = this.#countRows.get(COUNTS_ROW) ?? [];
     this.#version = version;
@@ -132,13 +166,30 @@ export class MetadataTable {
 
   #followConfiguration(values: readonly ConfigurationValue[]): void {
     const keyed = new Map(
-      values.map((value) => [JSON.stringify([value.namespace, value.key]), value]),
+      values.map((value) => [configurationKey(value.namespace, value.key), value]),
     );
     for (const [rowKey] of this.#configurationRows.entries())
-      if (!keyed.has(rowKey)) this.#configurationRows.delete(rowKey);
+      if (!keyed.has(rowKey)) this.#deleteConfiguration(rowKey);
     for (const [rowKey, value] of keyed)
       if (this.#configurationRows.get(rowKey)?.value !== value.value)
-        this.#configurationRows.set(rowKey, value);
+        this.#setConfiguration(rowKey, value);
+  }
+
+  #setConfiguration(rowKey: string, value: ConfigurationValue): void {
+    this.#deleteConfiguration(rowKey);
+    this.#configurationRows.set(rowKey, value);
+    this.#bytes += sizeOf(configurationCodec, value);
+  }
+
+  #deleteConfiguration(rowKey: string): void {
+    this.#bytes -= sizeOf(configurationCodec, this.#configurationRows.get(rowKey));
+    this.#configurationRows.delete(rowKey);
+  }
+
+  #roomProblem(addedBytes: number): string | undefined {
+    const bytes = this.#bytes + addedBytes;
+    if (addedBytes <= 0 || bytes <= METADATA_BYTES_MAX) return undefined;
+    return `topics and configuration would have ${bytes} bytes, above ${METADATA_BYTES_MAX}`;
   }
 
   #bump(): void {
@@ -153,6 +204,7 @@ export class MetadataTable {
   #setTopic(topic: Topic): void {
     const former = this.#topics.get(topic.name);
     if (former !== undefined) this.#topicsById.delete(former.topicId);
+    this.#bytes -= sizeOf(topicCodec, former);
     this.#topicRows.set(topic.name, topic);
     this.#know(topic);
   }
@@ -163,10 +215,21 @@ export class MetadataTable {
     this.#topics.delete(name);
     this.#topicsById.delete(topic.topicId);
     this.#topicRows.delete(name);
+    this.#bytes -= sizeOf(topicCodec, topic);
   }
 
   #know(topic: Topic): void {
     this.#topics.set(topic.name, topic);
     this.#topicsById.set(topic.topicId, topic);
+    this.#bytes += sizeOf(topicCodec, topic);
   }
+}
+
+/** A character that neither of them has comes between, so that a row's key stays short. */
+function configurationKey(namespace: string, key: string): string {
+  return `${namespace}\0${key}`;
+}
+
+function sizeOf<Value>(codec: Codec<Value>, value: Value | undefined): number {
+  return value === undefined ? 0 : codec.encode(value).byteLength;
 }

@@ -7,11 +7,15 @@
  * there are too many: it then gets an error, never a second copy.
  */
 
+import { sequenceAfter } from "@quorumlog/protocol";
 import type { Table } from "@quorumlog/tables";
 import { type QueueKey, queueRowKey } from "./queue-key.ts";
 
 /** Of batches of a producer in a queue. */
 const REMEMBERED = 5;
+/** Numbers are 1 to 2^32 - 1. */
+const LAP = 2 ** 32 - 1;
+const HALF_LAP = 2 ** 31;
 
 export interface ProducerBatch {
   readonly producerId: number;
@@ -54,9 +58,10 @@ export class ProducerSequences {
     if (known === undefined || epoch > known.epoch)
       return sequence === 1 ? NEXT : { kind: "unknownProducer" };
     if (epoch < known.epoch) return { kind: "staleEpoch" };
-    if (sequence === known.last + 1) return NEXT;
-    if (sequence > known.last) return { kind: "gap" };
-    const baseOffset = known.recent.at(sequence - known.last - 1);
+    if (sequence === sequenceAfter(known.last)) return NEXT;
+    const age = ageOf(sequence, known.last);
+    if (age < 0) return { kind: "gap" };
+    const baseOffset = known.recent.at(-1 - age);
     return baseOffset === undefined ? { kind: "tooOld" } : { kind: "duplicate", baseOffset };
   }
 
@@ -107,6 +112,16 @@ export class ProducerSequences {
     this.#changed.delete(rowKey);
     this.#table.delete(rowKey);
   }
+}
+
+/**
+ * How many batches there have been since: numbers go round past 0, so that a few billions of them
+ * are a lap, and not a gap.
+ */
+function ageOf(sequence: number, last: number): number {
+  const age = last - sequence;
+  if (age < -HALF_LAP) return age + LAP;
+  return age > HALF_LAP ? age - LAP : age;
 }
 
 function rowKeyOf(key: QueueKey, producerId: number): string {

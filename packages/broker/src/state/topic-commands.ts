@@ -11,6 +11,7 @@ import {
 import {
   type AlterTopicCommand,
   type CommandAnswer,
+  ConfigurationValue,
   type CreateTopicCommand,
   type DeleteTopicCommand,
   MessageType,
@@ -18,13 +19,17 @@ import {
   type RegisterGroupCommand,
   Topic,
 } from "@quorumlog/protocol/messages";
+import {
+  CONFIGURATION_COUNT_MAX,
+  configurationProblem,
+  QUEUE_COUNT_MAX,
+  TOPIC_COUNT_MAX,
+} from "./metadata-limits.ts";
 import type { MetadataTable } from "./metadata-table.ts";
 
-const TOPIC_COUNT_MAX = 100_000;
-const QUEUE_COUNT_MAX = 1_024;
+/** As a NameServer takes them. */
+const GROUP_COUNT_MAX = 1_024;
 const GROUP_ID_MAX = 65_535;
-const CONFIGURATION_BYTES_MAX = 65_536;
-const CONFIGURATION_NAME_BYTES_MAX = 255;
 
 type Answer = CommandAnswer.$Properties;
 
@@ -51,13 +56,18 @@ export function createTopic(table: MetadataTable, command: CreateTopicCommand): 
   }
   if (table.topicCount >= TOPIC_COUNT_MAX)
     return refused("TOO_MANY", `there are ${TOPIC_COUNT_MAX} topics`);
+  if (command.groupIds.length > GROUP_COUNT_MAX)
+    return refused(
+      "INVALID_ARGUMENT",
+      `groupIds: ${command.groupIds.length} are more than ${GROUP_COUNT_MAX}`,
+    );
   const known = table.groups().map(({ groupId }) => groupId);
   const groupIds = command.groupIds.length === 0 ? known : command.groupIds;
   const unknown = groupIds.find((groupId) => !known.includes(groupId));
   if (unknown !== undefined)
     return refused("INVALID_ARGUMENT", `groupIds: there is no broker group ${unknown}`);
   if (groupIds.length === 0) return refused("NOT_READY", "no broker group has registered yet");
-  const topicId = table.takeTopicId();
+  const topicId = table.nextTopicId;
   const topic = new Topic({
     name,
     topicId,
@@ -70,6 +80,9 @@ export function createTopic(table: MetadataTable, command: CreateTopicCommand): 
       (_, queue) => groupIds[(topicId + queue) % groupIds.length] as number,
     ),
   });
+  const problemOfRoom = table.topicRoomProblem(topic);
+  if (problemOfRoom !== undefined) return refused("TOO_MANY", problemOfRoom);
+  table.takeTopicId();
   table.putTopic(topic);
   return { topic, version: table.version };
 }
@@ -86,9 +99,12 @@ export function alterTopic(table: MetadataTable, command: AlterTopicCommand): An
     const problem = queueCountProblem(former, queueCount);
     if (problem !== undefined) return refused("QUEUE_COUNT_REFUSED", problem);
     const known = table.groups().map(({ groupId }) => groupId);
+    if (known.length === 0) return refused("NOT_READY", "no broker group has registered yet");
     topic.queueGroupIds = [...former.queueGroupIds];
     for (let queue = count; queue < queueCount; queue++)
       topic.queueGroupIds.push(known[(former.topicId + queue) % known.length] as number);
+    const problemOfRoom = table.topicRoomProblem(topic);
+    if (problemOfRoom !== undefined) return refused("TOO_MANY", problemOfRoom);
   }
   table.putTopic(topic);
   return { topic, version: table.version };
@@ -119,15 +135,15 @@ export function deleteTopic(
 
 export function putConfiguration(table: MetadataTable, command: PutConfigurationCommand): Answer {
   const { namespace, key } = command;
-  for (const [field, text] of Object.entries({ namespace, key })) {
-    const bytes = Buffer.byteLength(text);
-    if (bytes >= 1 && bytes <= CONFIGURATION_NAME_BYTES_MAX) continue;
-    const problem = `${bytes} bytes are not in [1, ${CONFIGURATION_NAME_BYTES_MAX}]`;
-    return refused("INVALID_ARGUMENT", `${field}: ${problem}`);
-  }
   const value = command.value ?? undefined;
-  if (value !== undefined && Buffer.byteLength(value) > CONFIGURATION_BYTES_MAX)
-    return refused("INVALID_ARGUMENT", `value: more than ${CONFIGURATION_BYTES_MAX} bytes`);
+  const problem = configurationProblem({ namespace, key, value });
+  if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
+  const isMore = value !== undefined && !table.hasConfiguration(namespace, key);
+  if (isMore && table.configurationCount >= CONFIGURATION_COUNT_MAX)
+    return refused("TOO_MANY", `there are ${CONFIGURATION_COUNT_MAX} values of configuration`);
+  const entry = new ConfigurationValue({ namespace, key, value: value ?? "" });
+  const problemOfRoom = table.configurationRoomProblem(entry);
+  if (problemOfRoom !== undefined) return refused("TOO_MANY", problemOfRoom);
   table.putConfiguration(namespace, key, value);
   return { version: table.version };
 }
@@ -142,6 +158,8 @@ export function registerGroup(table: MetadataTable, command: RegisterGroupComman
   if (groups.some((group) => group.name === name && group.groupId !== groupId))
     return refused("INVALID_ARGUMENT", `name: another broker group is called "${name}"`);
   const former = groups.find((group) => group.groupId === groupId);
+  if (former === undefined && groups.length >= GROUP_COUNT_MAX)
+    return refused("TOO_MANY", `there are ${GROUP_COUNT_MAX} broker groups`);
   if (former?.name !== name) table.putGroup(command);
   return { version: table.version };
 }

@@ -1,0 +1,53 @@
+/** A broker's state machine by itself: no node, no log, and an index on a file system in memory. */
+
+import { MemoryFileSystem } from "@quorumlog/log/testing";
+import { CommandAnswer } from "@quorumlog/protocol/messages";
+import type { Command } from "@quorumlog/protocol/messages";
+import { Prng } from "@quorumlog/std";
+import { MemoryTables } from "@quorumlog/tables";
+import { QueueIndex } from "../../src/queue-index/queue-index.ts";
+import { BrokerMachine, TABLE_NAMES } from "../../src/state/broker-machine.ts";
+import { commandRecord } from "../../src/state/command-record.ts";
+import { parsePublishAnswer } from "../../src/state/publish-answer.ts";
+
+export class TestMachine {
+  readonly machine: BrokerMachine;
+  #offset = 0;
+
+  constructor(groupId = 1) {
+    const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+    this.machine = new BrokerMachine({
+      groupId,
+      tables: new MemoryTables(TABLE_NAMES),
+      index: new QueueIndex({
+        fileSystem,
+        directory: "/index",
+        onFailure: (error) => {
+          throw error;
+        },
+      }),
+      onStored: () => undefined,
+      onAssigned: () => undefined,
+      onMetadata: () => undefined,
+    });
+  }
+
+  /** One record, and what it came to. */
+  apply(record: Uint8Array): Uint8Array {
+    const [answer] = this.machine.apply({
+      offset: this.#offset,
+      records: [record],
+      timestamp: 1_700_000_000_000 + this.#offset,
+    });
+    this.#offset += 1;
+    return answer as Uint8Array;
+  }
+
+  execute(command: Command.$Properties): CommandAnswer {
+    return CommandAnswer.decode(this.apply(commandRecord(command)));
+  }
+
+  publish(batch: Uint8Array): ReturnType<typeof parsePublishAnswer> {
+    return parsePublishAnswer(this.apply(batch));
+  }
+}
