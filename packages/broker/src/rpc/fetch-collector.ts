@@ -19,6 +19,8 @@ export interface Collected {
   readonly queues: readonly QueueBatches.$Properties[];
   /** Whether there is anything to tell: a batch, an error, or an offset that has moved. */
   readonly hasNews: boolean;
+  /** Of its batches. */
+  readonly bytes: number;
 }
 
 type Position = QueuePosition.$Properties;
@@ -39,20 +41,24 @@ export class FetchCollector {
 
   collect(request: FetchRequest): Collected {
     const { positions } = request;
-    let left = Math.min(request.bytesMax === 0 ? FETCH_BYTES : request.bytesMax, FETCH_BYTES_MAX);
+    const bytesMax = Math.min(
+      request.bytesMax === 0 ? FETCH_BYTES : request.bytesMax,
+      FETCH_BYTES_MAX,
+    );
     const queues: QueueBatches.$Properties[] = [];
     let hasBatches = false;
+    let bytes = 0;
     this.#turn += 1;
     for (let i = 0; i < positions.length; i++) {
       const position = positions[(i + this.#turn) % positions.length] as Position;
-      if (hasBatches && left <= 0) break;
-      const found = this.#collectQueue(position, Math.max(1, left));
+      if (hasBatches && bytes >= bytesMax) break;
+      const found = this.#collectQueue(position, Math.max(1, bytesMax - bytes));
       if (found === undefined) continue;
       queues.push(found);
-      for (const { batch } of found.batches ?? []) left -= batch?.byteLength ?? 0;
+      for (const { batch } of found.batches ?? []) bytes += batch?.byteLength ?? 0;
       hasBatches ||= (found.batches?.length ?? 0) > 0;
     }
-    return { queues, hasNews: queues.length > 0 };
+    return { queues, hasNews: queues.length > 0, bytes };
   }
 
   /** @returns `undefined` if there is nothing new. */

@@ -17,6 +17,10 @@ const TAGS_MAX = 100;
 const WAIT_MS_MAX = 60_000;
 /** Of one stream. */
 const WAITING_MAX = 1_024;
+/** Of a stream's answers that its client has not read: beyond, it gets none, and is not read. */
+const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
+/** About, of an answer beside its batches. */
+const ANSWER_BYTES = 256;
 
 /** A fetch that found nothing yet. */
 interface ParkedFetch {
@@ -60,9 +64,9 @@ export class FetchService {
 
   /** @internal */
   fetch(stream: FetchStream, request: FetchRequest): void {
-    const { queues, hasNews } = this.#collector.collect(request);
+    const { queues, hasNews, bytes } = this.#collector.collect(request);
     if (hasNews || request.waitMs === 0) {
-      stream.answer({ requestId: request.requestId, queues: [...queues] });
+      stream.answer({ requestId: request.requestId, queues: [...queues] }, bytes);
       return;
     }
     const keys = FetchCollector.keysOf(request);
@@ -93,7 +97,7 @@ export class FetchService {
     for (const fetch of fetches) {
       if (!fetch.stream.parked.has(fetch)) continue;
       this.#unpark(fetch);
-      this.fetch(fetch.stream, fetch.request);
+      fetch.stream.fetch(fetch.request);
     }
   }
 
@@ -112,7 +116,9 @@ class FetchStream {
   readonly parked: Set<ParkedFetch> = new Set();
   readonly #service: FetchService;
   readonly #call: FetchCall;
-  #isFull = false;
+  /** What would be answered now, if its client read. */
+  readonly #deferred: FetchRequest[] = [];
+  #unreadBytes = 0;
   #isOver = false;
 
   constructor(service: FetchService, call: FetchCall) {
@@ -129,10 +135,6 @@ class FetchStream {
     call.on("data", (request: FetchRequest) => {
       this.#onRequest(request);
     });
-    call.on("drain", () => {
-      this.#isFull = false;
-      call.resume();
-    });
     call.on("end", () => {
       onOver();
       call.end();
@@ -141,17 +143,43 @@ class FetchStream {
     call.on("error", onOver);
   }
 
-  answer(reply: FetchReply.$Properties): void {
+  get #isFull(): boolean {
+    return this.#unreadBytes >= UNREAD_BYTES_MAX;
+  }
+
+  /** Now, or once the client has read what it was sent before. */
+  fetch(request: FetchRequest): void {
+    if (this.#isFull) this.#deferred.push(request);
+    else this.#service.fetch(this, request);
+  }
+
+  /** @param batchBytes - Of the batches in it. */
+  answer(reply: FetchReply.$Properties, batchBytes = 0): void {
     if (this.#isOver) return;
-    this.#isFull = !this.#call.write(reply);
+    const bytes = ANSWER_BYTES + batchBytes;
+    this.#unreadBytes += bytes;
+    this.#call.write(reply, () => {
+      this.#onSent(bytes);
+    });
     // Whoever does not read its answers is not read from.
     if (this.#isFull) this.#call.pause();
+  }
+
+  #onSent(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    if (this.#isOver) return;
+    while (!this.#isFull) {
+      const next = this.#deferred.shift();
+      if (next === undefined) break;
+      this.#service.fetch(this, next);
+    }
+    if (!this.#isFull) this.#call.resume();
   }
 
   #onRequest(request: FetchRequest): void {
     const problem = this.#problemOf(request);
     try {
-      if (problem === undefined) this.#service.fetch(this, request);
+      if (problem === undefined) this.fetch(request);
       else this.answer({ requestId: request.requestId, error: errorDetail(problem) });
     } catch (error) {
       endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
@@ -165,7 +193,7 @@ class FetchStream {
       return invalid("positions", `${count} are not in [1, ${POSITIONS_MAX}]`);
     if (positions.some(({ tags }) => (tags?.length ?? 0) > TAGS_MAX))
       return invalid("tags", `more than ${TAGS_MAX}`);
-    if (this.parked.size >= WAITING_MAX)
+    if (this.parked.size + this.#deferred.length >= WAITING_MAX)
       return new OperationError("TOO_MANY", `${WAITING_MAX} fetches of this stream wait already`);
     return undefined;
   }
