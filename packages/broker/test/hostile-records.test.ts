@@ -2,12 +2,12 @@
 // replica of the group, and again after each restart.
 // Method: the state machine by itself; the records that once did, or come close.
 
-import { AssignmentStrategy, ConsumeMode } from "@quorumlog/protocol/messages";
+import { AssignmentStrategy, ConsumeMode, MessageType } from "@quorumlog/protocol/messages";
 import { expect, test } from "vitest";
 import { batchOf } from "./kit/calls.ts";
 import { TestMachine } from "./kit/machines.ts";
 
-const NORMAL = 1;
+const NORMAL = MessageType.MESSAGE_TYPE_NORMAL;
 const TABLE_KEY_BYTES_MAX = 1_024;
 
 function withTopic(queueCount = 4): TestMachine {

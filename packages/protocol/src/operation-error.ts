@@ -185,8 +185,8 @@ export function operationError(detail: ErrorDetail.$Properties): OperationError 
 }
 
 /**
- * What ends a call goes out as headers, which are bounded: a message may quote what it is about, and
- * that may be long.
+ * What ends a call goes out as headers, which are bounded: a message may quote what it is about,
+ * and that may be long.
  */
 const TRAILER_TEXT_MAX = 2_000;
 const TRAILER_PROBLEMS_MAX = 20;
