@@ -13,7 +13,7 @@ import { NODE_SERVICE, OperationError, RpcChannel } from "@quorumlog/protocol";
 import type { NodeStatus } from "@quorumlog/protocol/messages";
 import { ClusterPlan, type NodePlan, type PlanOptions } from "./cluster-plan.ts";
 import { ownFolder, removeFolder } from "./owned-by-process.ts";
-import { QuorumlogProcess } from "./quorumlog-process.ts";
+import { OwnedProcess, QUORUMLOG } from "./owned-process.ts";
 
 const DEFAULTS: PlanOptions = {
   groups: 2,
@@ -31,8 +31,8 @@ const METADATA_GROUP_ID = 1;
 export class ProcessCluster implements AsyncDisposable {
   readonly #folder: string;
   readonly #plan: ClusterPlan;
-  readonly #nameServers: readonly QuorumlogProcess[];
-  readonly #brokers = new Map<number, QuorumlogProcess>();
+  readonly #nameServers: readonly OwnedProcess[];
+  readonly #brokers = new Map<number, OwnedProcess>();
   readonly #channels = new Map<number, RpcChannel>();
   #admin: Promise<Admin> | undefined;
   #stopping: Promise<void> | undefined;
@@ -40,12 +40,8 @@ export class ProcessCluster implements AsyncDisposable {
   private constructor(folder: string, plan: ClusterPlan) {
     this.#folder = folder;
     this.#plan = plan;
-    this.#nameServers = plan.nameServers.map(
-      (_, i) =>
-        new QuorumlogProcess(`NameServer ${i}`, [
-          "nameserver",
-          `--config=${plan.writeNameServer(i)}`,
-        ]),
+    this.#nameServers = plan.nameServers.map((_, i) =>
+      quorumlog(`NameServer ${i}`, "nameserver", plan.writeNameServer(i)),
     );
     for (const node of plan.nodes) this.#know(node, "found");
   }
@@ -89,13 +85,13 @@ export class ProcessCluster implements AsyncDisposable {
     return this.#admin;
   }
 
-  nameServer(number = 0): QuorumlogProcess {
+  nameServer(number = 0): OwnedProcess {
     const process = this.#nameServers[number];
     if (process === undefined) throw new RangeError(`there is no NameServer ${number}`);
     return process;
   }
 
-  node(nodeId: number): QuorumlogProcess {
+  node(nodeId: number): OwnedProcess {
     const process = this.#brokers.get(nodeId);
     if (process === undefined) throw new RangeError(`there is no node ${nodeId}`);
     return process;
@@ -242,10 +238,9 @@ export class ProcessCluster implements AsyncDisposable {
     }
   }
 
-  #know(node: NodePlan, ifMissing: "found" | "join"): QuorumlogProcess {
-    const config = `--config=${this.#plan.writeBroker(node, ifMissing)}`;
+  #know(node: NodePlan, ifMissing: "found" | "join"): OwnedProcess {
     const name = `node ${node.nodeId} of group ${node.groupId}`;
-    const process = new QuorumlogProcess(name, ["broker", config]);
+    const process = quorumlog(name, "broker", this.#plan.writeBroker(node, ifMissing));
     this.#brokers.set(node.nodeId, process);
     return process;
   }
@@ -273,4 +268,8 @@ export class ProcessCluster implements AsyncDisposable {
     }
     return channel;
   }
+}
+
+function quorumlog(name: string, command: string, config: string): OwnedProcess {
+  return new OwnedProcess({ name, main: QUORUMLOG, args: [command, `--config=${config}`] });
 }

@@ -1,4 +1,4 @@
-/** One `quorumlog` command as a process of its own, with what it has printed of late. */
+/** One process of the test's own, from its start to its end, with what it has printed of late. */
 
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -7,24 +7,37 @@ import { fileURLToPath } from "node:url";
 import { within } from "@quorumlog/integration/testing";
 import { ownChild } from "./owned-by-process.ts";
 
-/** Built code, also when a test runs the sources. */
-const MAIN = fileURLToPath(new URL("../../../../packages/cli/dist/main.js", import.meta.url));
+export interface OwnedProcessInit {
+  /** As it is called in messages. */
+  readonly name: string;
+  /** The module that it runs: built code, also when a test runs the sources. */
+  readonly main: URL;
+  readonly args: readonly string[];
+  /** What it tells after its first message, which says that it is ready. */
+  readonly onMessage?: (message: unknown) => void;
+}
+
+/** Of the command line. */
+export const QUORUMLOG: URL = new URL("../../../../packages/cli/dist/main.js", import.meta.url);
+
 const READY_MS = 60_000;
 const END_MS = 30_000;
 const LINES_MAX = 200;
 const LINES_SHOWN = 15;
 
-export class QuorumlogProcess {
-  readonly name: string;
-  readonly #args: readonly string[];
+export class OwnedProcess {
+  readonly #init: OwnedProcessInit;
   readonly #lines: string[] = [];
   #child: ChildProcess | undefined;
   #end = "was not started";
 
   /** Nothing runs yet. */
-  constructor(name: string, args: readonly string[]) {
-    this.name = name;
-    this.#args = args;
+  constructor(init: OwnedProcessInit) {
+    this.#init = init;
+  }
+
+  get name(): string {
+    return this.#init.name;
   }
 
   get isRunning(): boolean {
@@ -38,8 +51,10 @@ export class QuorumlogProcess {
   /** @returns once it says that it is ready. @throws Error if it ends before, or takes too long. */
   async start(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`);
-    if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: "npm run build" makes it`);
-    const child = fork(MAIN, [...this.#args], {
+    const { main, args } = this.#init;
+    const path = fileURLToPath(main);
+    if (!existsSync(path)) throw new Error(`${path} is missing: "npm run build" makes it`);
+    const child = fork(path, [...args], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       execArgv: [],
       env: environment(),
@@ -51,6 +66,7 @@ export class QuorumlogProcess {
     const ready = new Promise<void>((resolve, reject) => {
       child.once("message", () => {
         resolve();
+        child.on("message", (message) => this.#init.onMessage?.(message));
       });
       child.once("error", reject);
       child.once("exit", (code, signal) => {
@@ -76,6 +92,11 @@ export class QuorumlogProcess {
     });
     child.kill(signal);
     await within(`${this.name} ends by ${signal}`, END_MS, gone);
+  }
+
+  /** What it does not take any more is lost: its end is told otherwise. */
+  tell(message: Readonly<Record<string, unknown>>): void {
+    this.#child?.send(message, () => undefined);
   }
 
   /** It stands still as on a machine that is stalled: its connections stay. */
