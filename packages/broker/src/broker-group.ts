@@ -33,6 +33,7 @@ export class BrokerGroup {
   readonly replica: ReplicatedStateMachine;
   readonly machine: BrokerMachine;
   #isLeader = false;
+  #hasBegun = false;
 
   constructor(init: {
     readonly groupId: number;
@@ -52,9 +53,22 @@ export class BrokerGroup {
     return this.#isLeader;
   }
 
+  /** It leads, and that is in the log: leases are counted from there on. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   /** Something has happened to the replica. */
   look(): void {
     this.#isLeader = this.replica.status().role === "leader";
+    if (!this.#isLeader) this.#hasBegun = false;
+  }
+
+  /** Puts into the log that this node leads. @throws OperationError if it does so no more */
+  async begin(): Promise<void> {
+    await this.execute({ beginReign: {} });
+    this.look();
+    this.#hasBegun = this.#isLeader;
   }
 
   /** @throws OperationError with what became of them */

@@ -185,7 +185,7 @@ export class Broker {
 
   /** Once everything that was acknowledged before is applied here. */
   async #lead(): Promise<void> {
-    await this.group.readBarrier();
+    await this.group.begin();
     if (!this.#isLeader) return;
     this.#coordinator.onRole(true);
     const { groupId, name } = this.group;

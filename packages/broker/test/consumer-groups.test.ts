@@ -2,7 +2,7 @@
 // go.
 // Method: members as streams over real sockets, to a group of one node.
 
-import { COORDINATOR_SERVICE, OFFSETS_SERVICE, type RpcChannel } from "@quorumlog/protocol";
+import { COORDINATOR_SERVICE, type RpcChannel } from "@quorumlog/protocol";
 import {
   AssignmentStrategy,
   ConsumeMode,
@@ -113,23 +113,58 @@ test("a member that subscribes to something else is refused, and told the differ
   expect(other.failures[0]?.message).toContain('"orders" "*", and this member "x || y"');
 });
 
-test("behind a claim of a newer epoch, an older one commits no more", async () => {
+test("another strategy, order or mode is refused, and the difference told", async () => {
   const channel = await started();
-  const queues = [{ topicId: 1, queue: 0 }];
-  const claim = (epoch: number): Promise<unknown> =>
-    channel.call(OFFSETS_SERVICE.claim, { group: "readers", memberId: "a", epoch, queues });
-  const commit = async (epoch: number, offset: number): Promise<string> => {
-    const offsets = [{ topicId: 1, queue: 0, offset }];
-    const request = { group: "readers", memberId: "a", epoch, offsets };
-    const { errors } = await channel.call(OFFSETS_SERVICE.commit, request);
-    return errors[0]?.code ?? "";
+  const first = new Member(channel, "a");
+  await first.until((member) => member.told.length === 1);
+  const refusal = async (request: JoinRequest.$Properties): Promise<string> => {
+    const other = new Member(channel, "b", request);
+    await other.until((member) => member.failures.length === 1);
+    return other.failures[0]?.message ?? "";
   };
 
-  await claim(1);
-  expect(await commit(1, 5)).toBe("");
-  await claim(2);
-  expect(await commit(1, 9)).toBe("STALE_EPOCH");
+  expect(
+    await refusal({ strategy: AssignmentStrategy.ASSIGNMENT_STRATEGY_CONSISTENT_HASH }),
+  ).toContain("assigned by strategy sticky, and not strategy consistent hash");
+  expect(await refusal({ isOrderly: true })).toContain("consumes concurrently, and not orderly");
+  expect(await refusal({ mode: ConsumeMode.CONSUME_MODE_BROADCASTING })).toContain(
+    "consumes clustering, and not broadcasting",
+  );
+});
 
-  const { offsets } = await channel.call(OFFSETS_SERVICE.getOffsets, { group: "readers" });
-  expect(offsets[0]).toMatchObject({ committedOffset: 5, queue: 0 });
+test("of two consumers with one member id, the later one stays", async () => {
+  const channel = await started();
+  const first = new Member(channel, "a", { sessionId: 1 });
+  await first.until((member) => member.queues().length === 4);
+
+  const second = new Member(channel, "a", { sessionId: 2 });
+
+  await second.until((member) => member.queues().length === 4);
+  await first.until((member) => member.failures.length === 1);
+  expect(first.failures[0]?.message).toContain('another consumer has joined as "a"');
+});
+
+test("groups are listed and described; one that has members is not deleted", async () => {
+  const channel = await started();
+  const first = new Member(channel, "a");
+  await first.until((member) => member.queues().length === 4);
+  const { groups } = await channel.call(COORDINATOR_SERVICE.listGroups, {});
+  const described = await channel.call(COORDINATOR_SERVICE.describeGroup, { group: "readers" });
+  const refused = channel.call(COORDINATOR_SERVICE.deleteGroup, { group: "readers" });
+
+  expect(groups).toMatchObject([{ group: "readers", memberCount: 1 }]);
+  expect(described.members[0]?.queues?.map(({ queue }) => queue)).toEqual([0, 1, 2, 3]);
+  expect(described.members[0]).toMatchObject({ memberId: "a", isConnected: true });
+  await expect(refused).rejects.toMatchObject({ code: "GROUP_IN_USE" });
+
+  first.leave();
+  await expect
+    .poll(async () => (await channel.call(COORDINATOR_SERVICE.listGroups, {})).groups[0])
+    .toMatchObject({ memberCount: 0 });
+  const { epoch } = await channel.call(COORDINATOR_SERVICE.deleteGroup, { group: "readers" });
+  const again = new Member(channel, "a");
+  await again.until((member) => member.told.length === 1);
+
+  // Whatever the former group has claimed is older than what this one claims.
+  expect(again.told[0]?.epoch).toBeGreaterThan(epoch);
 });

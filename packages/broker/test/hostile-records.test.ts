@@ -96,25 +96,29 @@ test("a command of another kind of group is refused", () => {
 
 test("a consumer group that would not fit into its row is refused", () => {
   const machine = withTopic();
-  const topics = Array.from({ length: 20 }, (_, i) => `topic-${i}`);
+  const topics = Array.from({ length: 98 }, (_, i) => `topic-${i}`);
   for (const name of topics)
     machine.execute({ createTopic: { name, messageType: NORMAL, queueCount: 1_024 } });
-  const join = (memberId: string): string =>
+  const join = (memberId: string, mode: ConsumeMode, topicCount: number): string =>
     machine.execute({
       joinGroup: {
-        group: "all",
+        group: `all-${mode}`,
         memberId,
-        mode: ConsumeMode.CONSUME_MODE_BROADCASTING,
+        mode,
         strategy: AssignmentStrategy.ASSIGNMENT_STRATEGY_STICKY,
-        subscriptions: topics.map((topic) => ({ topic, tagExpression: "*" })),
+        subscriptions: topics.slice(0, topicCount).map((topic) => ({ topic, tagExpression: "*" })),
         sessionTimeoutMs: 10_000,
       },
     }).error?.code ?? "";
 
-  const codes = Array.from({ length: 6 }, (_, i) => join(`member ${i}`));
-  machine.execute({ createTopic: { name: "one-more", messageType: NORMAL, queueCount: 1_024 } });
+  for (const mode of [ConsumeMode.CONSUME_MODE_CLUSTERING, ConsumeMode.CONSUME_MODE_BROADCASTING]) {
+    const codes = [98, 97].map((count, i) => join(`member ${i}`, mode, count));
+    // However many have all queues, they are not repeated for each.
+    const others = Array.from({ length: 20 }, (_, i) => join(`other ${i}`, mode, 97));
 
-  expect(codes).toEqual(["", "", "", "", "TOO_MANY", "TOO_MANY"]);
+    expect(codes).toEqual(["TOO_MANY", ""]);
+    expect(new Set(others)).toEqual(new Set([""]));
+  }
 });
 
 test("an epoch or an offset that is no number is refused, and fences nobody", () => {
@@ -124,15 +128,13 @@ test("an epoch or an offset that is no number is refused, and fences nobody", ()
     machine.execute({ claim: { group: "g", memberId: "m", epoch, queues: [queue] } });
 
   expect(claim(2 ** 60).error?.code).toBe("INVALID_ARGUMENT");
-  expect(
-    machine.execute({
-      commitOffsets: {
-        group: "g",
-        memberId: "m",
-        epoch: 1,
-        offsets: [{ ...queue, offset: 2 ** 60 }],
-      },
-    }).error?.code,
-  ).toBe("INVALID_ARGUMENT");
+  const commit = (epoch: number): string[] => {
+    const offsets = [{ ...queue, offset: 2 ** 60 }];
+    const commits = [{ group: "g", memberId: "m", epoch, offsets }];
+    const [answer] = machine.execute({ commitBatch: { commits } }).commits;
+    return [answer?.error?.code ?? "", answer?.errors?.[0]?.code ?? ""];
+  };
+  expect(commit(2 ** 60)).toEqual(["INVALID_ARGUMENT", ""]);
+  expect(commit(1)).toEqual(["", "OFFSET_OUT_OF_RANGE"]);
   expect(claim(1).claimed[0]?.error).toBeFalsy();
 });

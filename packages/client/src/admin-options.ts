@@ -2,6 +2,7 @@
 
 import { MESSAGE_LIMITS, topicNameProblem } from "@quorumlog/protocol";
 import { CLUSTER_CHECKS, type ClusterOptions } from "./cluster-link.ts";
+import type { ResetOffsets } from "./group-admin.ts";
 import { consumerGroup } from "./group-offsets.ts";
 import type { FindOptions } from "./message-finder.ts";
 import {
@@ -65,6 +66,7 @@ const flag: Check = (value) =>
 const peerAddress = textThat((text) =>
   /^.+:\d{1,5}$/u.test(text) ? undefined : `${said(text)} is not host:port`,
 );
+const queue = integerIn(0, 65_535);
 const time = integerIn(0, Number.MAX_SAFE_INTEGER);
 
 export const topicName: Check = textThat(topicNameProblem);
@@ -130,6 +132,18 @@ export const FIND_CHECKS: Checks<FindOptions> = {
   from: time,
   to: time,
   maxMessages: integerIn(1, 1_000),
+};
+
+export const RESET_CHECKS: Checks<ResetOffsets> = {
+  group: consumerGroup,
+  topic: topicName,
+  // Looked at by itself.
+  place: () => undefined,
+  queues: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((each) => queue(each) === undefined)
+      ? undefined
+      : "not a list of numbers of queues",
+  isDryRun: flag,
 };
 
 export const GROUP_CHECKS: Checks<{ group: string }> = { group: consumerGroup };

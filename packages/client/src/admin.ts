@@ -1,12 +1,6 @@
 /** Looks at a cluster and changes it: topics, configuration, nodes, stored messages, offsets. */
 
-import {
-  ADMIN_SERVICE,
-  NODE_SERVICE,
-  OFFSETS_SERVICE,
-  OperationError,
-  parseMessageId,
-} from "@quorumlog/protocol";
+import { ADMIN_SERVICE, NODE_SERVICE, OperationError, parseMessageId } from "@quorumlog/protocol";
 import {
   type GroupView,
   MessageType,
@@ -29,6 +23,7 @@ import {
   NODE_CHECKS,
   REPLACE_NODE_CHECKS,
   type ReplaceNodeOptions,
+  RESET_CHECKS,
   topicName,
   WAIT_CHECKS,
 } from "./admin-options.ts";
@@ -40,12 +35,17 @@ import {
   type TopicRoute,
 } from "./cluster-route.ts";
 import type { ConsumedMessage } from "./consumed-message.ts";
-import { FetchedQueue } from "./fetched-queue.ts";
-import { Fetcher, type QueuePlace } from "./fetcher.ts";
+import {
+  type ConsumerGroupDescription,
+  type ConsumerGroupSummary,
+  GroupAdmin,
+  type GroupQueueOffset,
+  type OffsetMove,
+  type ResetOffsets,
+} from "./group-admin.ts";
 import { METADATA_GROUP_ID } from "./group-membership.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import { type FindOptions, MessageFinder } from "./message-finder.ts";
-import { resetOffsets } from "./offset-reset.ts";
 import { demandOptions, invalid } from "./option-problems.ts";
 import { demandPlace } from "./pull-consumer-options.ts";
 import type { WaitOptions } from "./waiting.ts";
@@ -57,19 +57,6 @@ export interface ClusterView {
   readonly configuration: readonly ConfigurationEntry[];
 }
 
-/** How far a consumer group is in one queue. */
-export interface GroupQueueOffset {
-  readonly topic: string;
-  readonly queue: number;
-  /** `undefined`: nothing was committed yet. */
-  readonly committedOffset: number | undefined;
-  readonly endOffset: number;
-  /** How many messages there are behind the committed offset. */
-  readonly lag: number;
-  /** Milliseconds since 1970, by the log's time. */
-  readonly committedAt: number | undefined;
-}
-
 const ROUTE_MS = 2_000;
 /** A node that is new receives everything that is retained. */
 const MEMBERSHIP_MS = 3_600_000;
@@ -77,11 +64,13 @@ const MEMBERSHIP_MS = 3_600_000;
 export class Admin implements AsyncDisposable {
   readonly #link: ClusterLink;
   readonly #finder: MessageFinder;
+  readonly #groups: GroupAdmin;
   readonly #seekers = new Map<number, LeaderSeeker>();
 
   private constructor(link: ClusterLink) {
     this.#link = link;
     this.#finder = new MessageFinder(link);
+    this.#groups = new GroupAdmin({ link, topic: (name) => this.#topic(name) });
   }
 
   /** @throws OperationError `INVALID_ARGUMENT` with all that does not fit, `TIMEOUT`, `ABORTED` */
@@ -245,57 +234,59 @@ export class Admin implements AsyncDisposable {
     return this.#finder.byTime(this.#topic(topic), options);
   }
 
+  /** All consumer groups that have, or had, members or offsets, in the order of their names. */
+  async listConsumerGroups(options: WaitOptions = {}): Promise<ConsumerGroupSummary[]> {
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    return this.#groups.list(options);
+  }
+
+  /**
+   * Members and what each of them has, and how far the group is in each queue.
+   *
+   * @throws OperationError `UNKNOWN_GROUP`
+   */
+  async describeConsumerGroup(
+    group: string,
+    options: WaitOptions = {},
+  ): Promise<ConsumerGroupDescription> {
+    demandArguments({ group }, GROUP_CHECKS);
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    return this.#groups.describe(group, options);
+  }
+
   /** How far a consumer group is, in all queues that it has ever had. */
   async groupOffsets(group: string, options: WaitOptions = {}): Promise<GroupQueueOffset[]> {
     demandArguments({ group }, GROUP_CHECKS);
     demandOptions<WaitOptions>(options, WAIT_CHECKS);
-    const { route } = this.#link.routes;
-    const replies = await Promise.all(
-      [...route.groups.keys()].map((groupId) => {
-        const target = this.#leader(groupId, options, true);
-        return this.#link.callLeader(target, OFFSETS_SERVICE.getOffsets, { group, queues: [] });
-      }),
-    );
-    return replies
-      .flatMap(({ offsets }) => offsets)
-      .map(({ topicId, queue, committedOffset, committedAtMs, endOffset }) => {
-        const committed = committedOffset ?? -1;
-        return {
-          topic: route.topicOfId(topicId ?? 0)?.name ?? `#${topicId ?? 0}`,
-          queue: queue ?? 0,
-          committedOffset: committed < 0 ? undefined : committed,
-          endOffset: endOffset ?? 0,
-          lag: (endOffset ?? 0) - Math.max(0, committed),
-          committedAt: committed < 0 ? undefined : (committedAtMs ?? 0),
-        };
-      })
-      .toSorted((a, b) => (a.topic === b.topic ? a.queue - b.queue : a.topic < b.topic ? -1 : 1));
+    return this.#groups.offsets(group, options);
   }
 
   /**
-   * Moves a group that has no members to a place in each queue of a topic.
+   * Moves a consumer group to a place in queues of a topic, also while it consumes: whatever its
+   * members commit from the former place on is refused, and they go on from the new one. May be
+   * repeated.
    *
-   * @throws OperationError `MEMBERSHIP_REFUSED` while it has members
+   * @returns from where to where, also of a dry run.
+   * @throws OperationError `UNKNOWN_TOPIC`, `UNKNOWN_QUEUE`; `OFFSET_OUT_OF_RANGE` with the range
+   * of
+   *   the queue that it is about
    */
-  async resetOffsets(
-    { group, topic: name, place }: { group: string; topic: string; place: QueuePlace },
-    options: WaitOptions = {},
-  ): Promise<void> {
-    demandArguments({ group }, GROUP_CHECKS);
-    demandPlace(place);
+  async resetOffsets(order: ResetOffsets, options: WaitOptions = {}): Promise<OffsetMove[]> {
+    demandOptions<ResetOffsets>(order, RESET_CHECKS, ["group", "topic", "place"]);
+    demandPlace(order.place);
     demandOptions<WaitOptions>(options, WAIT_CHECKS);
-    const topic = this.#topic(name);
-    const fetcher = new Fetcher({ link: this.#link, bytesMax: 1, onOutOfRange: "fail" });
-    try {
-      const queues = topic.groupIds.map((_, queue) => new FetchedQueue(topic, queue, []));
-      const offsets = await Promise.all(
-        queues.map((queue) => fetcher.offsetOf(queue, place, options)),
-      );
-      const places = new Map(queues.map((queue, i) => [queue, offsets[i] as number]));
-      await resetOffsets({ link: this.#link, group, topic }, places, options);
-    } finally {
-      await fetcher.close();
-    }
+    return this.#groups.reset(order, options);
+  }
+
+  /**
+   * Forgets a consumer group without members, and how far it was.
+   *
+   * @throws OperationError `UNKNOWN_GROUP`; `GROUP_IN_USE` that names members
+   */
+  async deleteConsumerGroup(group: string, options: WaitOptions = {}): Promise<void> {
+    demandArguments({ group }, GROUP_CHECKS);
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    await this.#groups.delete(group, options);
   }
 
   /** Idempotent. */

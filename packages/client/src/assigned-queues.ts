@@ -4,7 +4,7 @@
  *
  * One assignment is adopted at a time. What is lost is stopped first, and as far as it is finished
  * committed; then the coordinator is told; then what is new is claimed, which fences whoever had
- * it.
+ * it. A queue whose offset was reset is lost and gained at once.
  */
 
 import { OperationError, parseTagExpression } from "@quorumlog/protocol";
@@ -14,9 +14,10 @@ import { FetchedQueue } from "./fetched-queue.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { ClaimedOffset, GroupOffsets } from "./group-offsets.ts";
 import type { MessageWorkers } from "./message-workers.ts";
+import { isFence, ProgressCommits } from "./progress-commits.ts";
 import type { PushConsumerEvent, PushConsumerSettings } from "./push-consumer-options.ts";
-import { QueueProgress } from "./queue-progress.ts";
-import { pause } from "./waiting.ts";
+import { type Claimed, QueueProgress } from "./queue-progress.ts";
+import { pause, type WaitOptions } from "./waiting.ts";
 
 export interface AssignedQueuesInit {
   readonly settings: PushConsumerSettings;
@@ -25,34 +26,54 @@ export interface AssignedQueuesInit {
   readonly workers: MessageWorkers;
   /** None of a consumer that commits nothing. */
   readonly offsets: GroupOffsets | undefined;
+  /** 0: queues are not leased. */
+  readonly leaseMs: number;
   readonly onEvent: (event: PushConsumerEvent) => void;
   /** What was assigned before is given up here. */
   readonly onAdopted: (epoch: number) => void;
 }
 
-type Assignment = Pick<CoordinatorMessage, "epoch" | "queues">;
+type Assignment = Pick<CoordinatorMessage, "epoch" | "queues" | "resetEpoch">;
 
 const RETRY_MS = 200;
 const TOPICS_MS = 5_000;
 /** How long a listener may still be at work with what is somebody else's by now. */
 const RELEASE_MS_MAX = 2_000;
+/** Of the last commit, with nobody to ask any more. */
+const LAST_COMMIT_MS = { min: 1_000, max: 10_000 };
 
 export class AssignedQueues {
   readonly #init: AssignedQueuesInit;
+  readonly #commits: ProgressCommits | undefined;
   readonly #stop = new AbortController();
   readonly #queues = new Map<string, QueueProgress>();
   #epoch = 0;
+  /** The last one that was told of. */
+  #assignment: Assignment | undefined;
   #wanted: Assignment | undefined;
   #adopting: Promise<void> | undefined;
-  #committing: Promise<void> | undefined;
+  #committing: Promise<OperationError | undefined> | undefined;
 
   constructor(init: AssignedQueuesInit) {
     this.#init = init;
+    const { offsets, leaseMs, onEvent } = init;
+    if (offsets === undefined) return;
+    this.#commits = new ProgressCommits({
+      offsets,
+      leaseMs,
+      onFailed: (error) => {
+        onEvent({ type: "commit-failed", error });
+      },
+      onFenced: () => {
+        this.#claimAnew();
+      },
+    });
   }
 
   /** The newest one counts. */
   assign(assignment: Assignment): void {
     if (this.#stop.signal.aborted) return;
+    this.#assignment = assignment;
     this.#wanted = assignment;
     this.#adopting ??= this.#adoptAll().finally(() => {
       this.#adopting = undefined;
@@ -61,12 +82,22 @@ export class AssignedQueues {
 
   /** Others may have them by now. */
   loseAll(): void {
-    this.assign({ epoch: this.#epoch, queues: [] });
+    this.assign({ epoch: this.#epoch, queues: [], resetEpoch: 0 });
   }
 
-  /** Notes in the log of the cluster how far the queues are finished. */
-  commit(): Promise<void> {
-    this.#committing ??= this.#commit([...this.#queues.values()]).finally(() => {
+  /** Its owner has given it to another one since, or has reset it. */
+  onFenced(progress: QueueProgress): void {
+    progress.isFenced = true;
+    this.#claimAnew();
+  }
+
+  /**
+   * Notes in the log of the cluster how far the queues are finished, and renews leases.
+   *
+   * @returns why that was not done for all of them.
+   */
+  commit(wait: WaitOptions = {}): Promise<OperationError | undefined> {
+    this.#committing ??= this.#commit(wait).finally(() => {
       this.#committing = undefined;
     });
     return this.#committing;
@@ -78,7 +109,10 @@ export class AssignedQueues {
     await this.#adopting;
     for (const { lost } of this.#queues.values()) lost.abort();
     await this.#committing;
-    await this.commit();
+    const { min, max } = LAST_COMMIT_MS;
+    const timeoutMs = Math.max(min, Math.min(max, this.#init.settings.closeTimeoutMs));
+    await this.#commits?.release([...this.#queues.values()], this.#epoch, { timeoutMs });
+    this.#queues.clear();
   }
 
   async #adoptAll(): Promise<void> {
@@ -89,7 +123,7 @@ export class AssignedQueues {
         await this.#adopt(assignment);
       } catch (error) {
         if (this.#isStopped()) return;
-        this.#init.onEvent({ type: "refused", error: error as Error });
+        if (!isWait(error)) this.#init.onEvent({ type: "refused", error: error as Error });
         if (!(error instanceof OperationError)) return;
         // Unless there is a newer one by then.
         this.#wanted ??= assignment;
@@ -98,9 +132,12 @@ export class AssignedQueues {
     }
   }
 
-  async #adopt({ epoch, queues }: Assignment): Promise<void> {
+  async #adopt({ epoch, queues, resetEpoch }: Assignment): Promise<void> {
     const assigned = new Set(queues.map((each) => nameOf(each.topicId ?? 0, each.queue ?? 0)));
-    const lost = [...this.#queues].filter(([name]) => !assigned.has(name));
+    const reset = [...this.#queues.values()].filter((each) => each.epoch < resetEpoch);
+    const lost = [...this.#queues].filter(([name, progress]) => {
+      return !assigned.has(name) || progress.isFenced || progress.epoch < resetEpoch;
+    });
     await this.#release(lost.map(([, progress]) => progress));
     const isNew = epoch > this.#epoch;
     this.#epoch = epoch;
@@ -109,6 +146,8 @@ export class AssignedQueues {
       queues.filter((each) => !this.#queues.has(nameOf(each.topicId ?? 0, each.queue ?? 0))),
     );
     if (gained.length > 0) await this.#claim(gained, epoch);
+    if (reset.length > 0)
+      this.#init.onEvent({ type: "reset", queues: reset.map(({ queue }) => queue.source) });
     if (lost.length === 0 && gained.length === 0 && !isNew) return;
     const sources = [...this.#queues.values()].map(({ queue: { source } }) => source);
     this.#init.onEvent({ type: "assigned", epoch, queues: sources });
@@ -124,7 +163,9 @@ export class AssignedQueues {
     }
     const patienceMs = Math.min(RELEASE_MS_MAX, settings.sessionTimeoutMs / 3);
     await Promise.all(lost.map((progress) => progress.idle(patienceMs)));
-    await this.#commit(lost);
+    // A renewal on its way would lease them again.
+    await this.#committing;
+    await this.#commits?.release(lost, this.#epoch, { timeoutMs: RELEASE_MS_MAX });
     for (const { queue } of lost)
       this.#queues.delete(nameOf(queue.source.topicId, queue.source.queue));
   }
@@ -152,52 +193,49 @@ export class AssignedQueues {
   }
 
   async #claim(queues: readonly FetchedQueue[], epoch: number): Promise<void> {
-    const { offsets, settings } = this.#init;
+    const { offsets, leaseMs } = this.#init;
     const { signal } = this.#stop;
-    const leaseMs = settings.order === "orderly" ? settings.sessionTimeoutMs : 0;
+    const leasedUntil = leaseMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + leaseMs;
     const claims: ClaimedOffset<FetchedQueue>[] =
       offsets === undefined
         ? queues.map((queue) => ({ queue, committedOffset: -1, fencingToken: 0, error: undefined }))
         : await offsets.claim(queues, epoch, { signal, leaseMs });
     let refusal: OperationError | undefined;
     await Promise.all(
-      claims.map(async ({ queue, committedOffset, fencingToken, error }) => {
-        if (error !== undefined) refusal = error;
-        else await this.#begin(queue, { committed: committedOffset, fencingToken });
+      claims.map(async ({ queue, committedOffset: committed, fencingToken, error }) => {
+        // With a newer epoch it is another member's, and a newer assignment is on its way.
+        if (error === undefined)
+          await this.#begin(queue, { committed, fencingToken, epoch, leasedUntil });
+        else if (!isFence(error)) refusal = error;
       }),
     );
-    // With a newer epoch it is another member's, and a newer assignment is on its way.
-    if (refusal !== undefined && refusal.code !== "STALE_EPOCH") throw refusal;
+    if (refusal !== undefined) throw refusal;
   }
 
-  async #begin(
-    queue: FetchedQueue,
-    claimed: { readonly committed: number; readonly fencingToken: number },
-  ): Promise<void> {
-    const { fetcher, workers, settings } = this.#init;
+  async #begin(queue: FetchedQueue, claimed: Claimed): Promise<void> {
+    const { fetcher, workers, settings, leaseMs } = this.#init;
     const { committed } = claimed;
     const wait = { signal: this.#stop.signal };
     const start =
       committed >= 0 ? committed : await fetcher.offsetOf(queue, settings.startFrom, wait);
     queue.seek(start);
+    if (leaseMs > 0) queue.fencingToken = claimed.fencingToken;
     const progress = new QueueProgress(queue, claimed);
     this.#queues.set(nameOf(queue.source.topicId, queue.source.queue), progress);
     fetcher.add(queue);
     workers.add(progress);
   }
 
-  async #commit(queues: readonly QueueProgress[]): Promise<void> {
-    const { offsets, onEvent } = this.#init;
-    const due = queues.filter(({ finished, committed }) => finished !== committed);
-    if (offsets === undefined || due.length === 0) return;
-    const places = new Map(due.map((progress) => [progress.queue, progress.finished]));
-    try {
-      await offsets.commit(places, this.#epoch, {});
-      for (const progress of due) progress.committed = places.get(progress.queue) as number;
-    } catch (error) {
-      // It is tried again; and whoever takes the queue over begins a little earlier.
-      onEvent({ type: "commit-failed", error: error as Error });
-    }
+  async #commit(wait: WaitOptions): Promise<OperationError | undefined> {
+    const failure = await this.#commits?.commit([...this.#queues.values()], this.#epoch, wait);
+    // Some may have waited for their leases.
+    if (this.#init.leaseMs > 0) this.#init.workers.pump();
+    return failure;
+  }
+
+  /** What was fenced is dropped, and claimed if it is still assigned. */
+  #claimAnew(): void {
+    if (this.#assignment !== undefined) this.assign(this.#wanted ?? this.#assignment);
   }
 
   #isStopped(): boolean {
@@ -211,6 +249,11 @@ export class AssignedQueues {
       // It was closed: the loop sees that.
     }
   }
+}
+
+/** Whoever had the queue has a lease on it; that passes, and is no news. */
+function isWait(error: unknown): boolean {
+  return error instanceof OperationError && error.code === "QUEUE_LEASED";
 }
 
 function nameOf(topicId: number, queue: number): string {

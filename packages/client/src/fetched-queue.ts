@@ -30,6 +30,8 @@ export class FetchedQueue {
   isAsked = false;
   /** Not before that time it is asked for again: milliseconds since 1970. */
   askAgainAt = 0;
+  /** As it was claimed; 0: it may be read by anybody. */
+  fencingToken = 0;
   /** Why it is not read on; stays until its position is set. */
   problem: OperationError | undefined = undefined;
   readonly #batches: StoredBatch.$Properties[] = [];

@@ -18,6 +18,8 @@ export type QueuePlace = number | "earliest" | "latest" | { readonly timestamp: 
 
 export interface FetcherInit {
   readonly link: ClusterLink;
+  /** Of whoever has claimed queues; default: queues are read by anybody. */
+  readonly consumerGroup?: string;
   /** Of all queues together. */
   readonly bytesMax: number;
   readonly onOutOfRange: ResetPolicy;
@@ -145,6 +147,7 @@ export class Fetcher {
       group = new GroupFetcher({
         groupId,
         link: this.#init.link,
+        consumerGroup: this.#init.consumerGroup ?? "",
         room: () => this.#room(),
         onNews: () => {
           this.#tell();

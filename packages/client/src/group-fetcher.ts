@@ -14,6 +14,8 @@ import { RpcStream } from "./rpc-stream.ts";
 export interface GroupFetcherInit {
   readonly groupId: number;
   readonly link: ClusterLink;
+  /** Whose fencing tokens the queues have. */
+  readonly consumerGroup: string;
   /** @returns how many bytes may be fetched in all. */
   readonly room: () => number;
   /** Something can be taken, or will never be. */
@@ -36,6 +38,8 @@ const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 200;
 /** What one queue was refused, and not the others. */
 const QUEUE_RETRY_MS = 100;
+/** Not only for a moment. */
+const STANDING: ReadonlySet<string> = new Set(["TOPIC_NOT_READABLE", "STALE_FENCING_TOKEN"]);
 /** Somebody may let the topic be read again. */
 const UNREADABLE_MS = 1_000;
 
@@ -120,6 +124,7 @@ export class GroupFetcher {
         offset: queue.fetchOffset,
         tags,
         bytesMax: Math.max(own, 1),
+        fencingToken: queue.fencingToken,
       });
       asked.push({ queue, version: queue.version });
     }
@@ -132,7 +137,8 @@ export class GroupFetcher {
     this.#asked.set(requestId, asked);
     for (const { queue } of asked) queue.isAsked = true;
     const bytesMax = Math.max(1, Math.min(room, BYTES_MAX));
-    stream.send({ requestId, positions, bytesMax, waitMs: WAIT_MS });
+    const { consumerGroup } = this.#init;
+    stream.send({ requestId, positions, bytesMax, waitMs: WAIT_MS, consumerGroup });
   }
 
   /** Of some queues; the others do not wait. */
@@ -203,7 +209,7 @@ export class GroupFetcher {
         this.#init.onOutOfRange(queue, error);
         return false;
       }
-      if (error.code === "TOPIC_NOT_READABLE" || this.#isGone(queue)) queue.problem = error;
+      if (STANDING.has(error.code) || this.#isGone(queue)) queue.problem = error;
       // A new topic, or a leader that has just begun: not everybody knows everything at once.
       const waitMs = queue.problem === undefined ? QUEUE_RETRY_MS : UNREADABLE_MS;
       queue.askAgainAt = Date.now() + Math.max(waitMs, error.retryAfterMs);

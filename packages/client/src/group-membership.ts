@@ -3,6 +3,7 @@
  * metadata group, joined again wherever that goes, and heartbeats.
  */
 
+import { randomInt } from "node:crypto";
 import { COORDINATOR_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
 import type { CoordinatorMessage, JoinRequest, MemberMessage } from "@quorumlog/protocol/messages";
 import type { ClusterLink } from "./cluster-link.ts";
@@ -21,6 +22,7 @@ export interface GroupMembershipInit {
   readonly onRefused: (error: OperationError) => void;
 }
 
+const SESSION_ID_MAX = 2 ** 47;
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 500;
 const LEAVE_MS = 500;
@@ -28,6 +30,8 @@ const LEAVE_MS = 500;
 export class GroupMembership {
   readonly #init: GroupMembershipInit;
   readonly #seeker: LeaderSeeker;
+  /** Tells this consumer from another one of the same member id. */
+  readonly #sessionId = randomInt(1, SESSION_ID_MAX);
   readonly #endRoutes: () => void;
   #stream: RpcStream<MemberMessage.$Properties, CoordinatorMessage> | undefined;
   #adoptedEpoch = 0;
@@ -99,7 +103,8 @@ export class GroupMembership {
       },
     });
     this.#stream = stream;
-    stream.send({ join: this.#init.join, adoptedEpoch: this.#adoptedEpoch });
+    const join = { ...this.#init.join, sessionId: this.#sessionId };
+    stream.send({ join, adoptedEpoch: this.#adoptedEpoch });
   }
 
   #onHeard(): void {

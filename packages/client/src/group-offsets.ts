@@ -26,10 +26,28 @@ export interface ClaimedOffset<Queue> {
   readonly error: OperationError | undefined;
 }
 
+/** What is said of one queue. */
+export interface CommitPlace {
+  /** `undefined`: as it was; its lease alone is renewed, or given up. */
+  readonly offset: number | undefined;
+  /** As it was claimed; 0: it was not. */
+  readonly fencingToken: number;
+}
+
+export interface CommitOptions extends WaitOptions {
+  readonly epoch: number;
+  /** Leases are good for so long from now on; 0, the default: as they were. */
+  readonly leaseMs?: number;
+  /** Leases are given up; default false. */
+  readonly isRelease?: boolean;
+}
+
 export interface GroupOffsetsInit {
   readonly link: ClusterLink;
   readonly group: string;
   readonly memberId: string;
+  /** Of a broadcasting member: its progress is its own; default false. */
+  readonly isOwnProgress?: boolean;
   readonly seeker: (groupId: number) => LeaderSeeker;
 }
 
@@ -63,10 +81,10 @@ export class GroupOffsets {
     epoch: number,
     wait: WaitOptions & { readonly leaseMs: number },
   ): Promise<ClaimedOffset<Queue>[]> {
-    const { group, memberId } = this.#init;
+    const { group, memberId, isOwnProgress = false } = this.#init;
     const { leaseMs } = wait;
     const claims = byOwner(queues).map(async ([groupId, own]) => {
-      const request = { group, memberId, epoch, queues: own.map(refOf), leaseMs };
+      const request = { group, memberId, epoch, queues: own.map(refOf), leaseMs, isOwnProgress };
       const target = this.#target(groupId, wait);
       const reply = await this.#init.link.callLeader(target, OFFSETS_SERVICE.claim, request);
       return own.map((queue, i) => {
@@ -82,23 +100,46 @@ export class GroupOffsets {
     return (await Promise.all(claims)).flat();
   }
 
-  /** @throws OperationError of the first queue that was refused, once all owners were asked */
-  async commit(
-    offsets: ReadonlyMap<OwnedQueue, number>,
-    epoch: number,
-    wait: WaitOptions,
-  ): Promise<void> {
-    const { group, memberId } = this.#init;
-    const commits = byOwner([...offsets.keys()]).map(async ([groupId, own]) => {
-      const places = own.map((queue) => ({ ...refOf(queue), offset: offsets.get(queue) ?? 0 }));
-      const request = { group, memberId, epoch, offsets: places };
-      const target = this.#target(groupId, wait);
-      const { errors } = await this.#init.link.callLeader(target, OFFSETS_SERVICE.commit, request);
-      const refusal = errors.find(({ code }) => code !== undefined && code !== "");
-      if (refusal !== undefined) throw operationError(refusal);
+  /** @returns why a queue was refused, or its owner could not be asked; none of the others. */
+  async commit<Queue extends OwnedQueue>(
+    places: ReadonlyMap<Queue, CommitPlace>,
+    options: CommitOptions,
+  ): Promise<Map<Queue, OperationError>> {
+    const refusals = new Map<Queue, OperationError>();
+    const commits = byOwner([...places.keys()]).map(async ([groupId, own]) => {
+      try {
+        const offsets = own.map((queue) => ({
+          ...refOf(queue),
+          ...(places.get(queue) as CommitPlace),
+        }));
+        const errors = await this.#commitAt(groupId, offsets, options);
+        for (const [i, queue] of own.entries()) {
+          const error = errors[i];
+          if (error !== undefined) refusals.set(queue, error);
+        }
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+        for (const queue of own) refusals.set(queue, error);
+      }
     });
-    for (const result of await Promise.allSettled(commits))
-      if (result.status === "rejected") throw result.reason as Error;
+    await Promise.all(commits);
+    return refusals;
+  }
+
+  async #commitAt(
+    groupId: number,
+    offsets: readonly (CommitPlace & { readonly topicId: number; readonly queue: number })[],
+    options: CommitOptions,
+  ): Promise<(OperationError | undefined)[]> {
+    const { group, memberId, isOwnProgress = false } = this.#init;
+    const { epoch, leaseMs = 0, isRelease = false } = options;
+    const said = offsets.map(({ offset, ...rest }) => ({ ...rest, offset: offset ?? null }));
+    const request = { group, memberId, epoch, offsets: said, leaseMs, isRelease, isOwnProgress };
+    const target = this.#target(groupId, options);
+    const { errors } = await this.#init.link.callLeader(target, OFFSETS_SERVICE.commit, request);
+    return errors.map((error) =>
+      error.code === undefined || error.code === "" ? undefined : operationError(error),
+    );
   }
 
   #target(

@@ -1,4 +1,4 @@
-export { Admin, type ClusterView, type GroupQueueOffset } from "./admin.ts";
+export { Admin, type ClusterView } from "./admin.ts";
 export type {
   AddNodeOptions,
   AdminOptions,
@@ -9,6 +9,14 @@ export type {
 export type { ConfigurationEntry, GroupRoute, TopicRoute } from "./cluster-route.ts";
 export type { FindOptions, TimeRange } from "./message-finder.ts";
 export { type ClusterOptions } from "./cluster-link.ts";
+export type {
+  ConsumerGroupDescription,
+  ConsumerGroupMember,
+  ConsumerGroupSummary,
+  GroupQueueOffset,
+  OffsetMove,
+  ResetOffsets,
+} from "./group-admin.ts";
 export type { ConsumedMessage } from "./consumed-message.ts";
 export type { QueuePlace, ResetPolicy } from "./fetcher.ts";
 export type { OutgoingMessage } from "./outgoing-message.ts";

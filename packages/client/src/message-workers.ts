@@ -116,8 +116,9 @@ export class MessageWorkers {
     this.#init.fetcher.refill(progress.queue);
   }
 
-  #mayTake({ runningCount, queue }: QueueProgress): boolean {
-    if (queue.isPaused || (this.#init.order === "orderly" && runningCount > 0)) return false;
+  #mayTake({ runningCount, queue, isLeaseOver }: QueueProgress): boolean {
+    if (queue.isPaused || isLeaseOver) return false;
+    if (this.#init.order === "orderly" && runningCount > 0) return false;
     return this.#hasRoom();
   }
 
@@ -182,6 +183,7 @@ export class MessageWorkers {
       }
       try {
         await pause(backoffMs, signal);
+        await progress.leased();
       } catch {
         // The queue is lost: the top of the loop sees it, too.
       }

@@ -27,6 +27,7 @@ const MESSAGES = 500;
 const POLL_MS = 5_000;
 /** Of assignments made by the program itself: whoever is assigned by the coordinator is newer. */
 const EPOCH = 0;
+const UNCLAIMED = 0;
 
 const timeoutMs = integerIn(0, 600_000);
 const WAIT_CHECKS = { signal: abortSignal, timeoutMs };
@@ -135,7 +136,9 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
    * Notes in the log of the cluster how far the group is: at what was taken, or at `offset` of one
    * queue.
    *
-   * @throws OperationError `STALE_EPOCH` if the group has members that were assigned the queue
+   * @throws OperationError of the first queue that was refused; the others are committed.
+   *   `STALE_EPOCH` if the group has members that were assigned the queue, `OFFSET_OUT_OF_RANGE`
+   *   with the range beyond the queue's end
    */
   async commit(
     options: WaitOptions & { readonly queue?: QueueName; readonly offset?: number } = {},
@@ -152,8 +155,16 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
       if (this.#committed.get(queue) !== place) due.set(queue, place);
     }
     if (due.size === 0) return;
-    await this.#offsets.commit(due, EPOCH, options);
-    for (const [queue, place] of due) this.#committed.set(queue, place);
+    const places = new Map(
+      [...due].map(([queue, place]) => [queue, { offset: place, fencingToken: UNCLAIMED }]),
+    );
+    const refusals = await this.#offsets.commit(places, {
+      epoch: EPOCH,
+      ...(signal === undefined ? {} : { signal }),
+      ...(patience === undefined ? {} : { timeoutMs: patience }),
+    });
+    for (const [queue, place] of due) if (!refusals.has(queue)) this.#committed.set(queue, place);
+    for (const refusal of refusals.values()) throw refusal;
   }
 
   /** Message by message, until it is closed. */

@@ -28,6 +28,8 @@ import type { QueueName } from "./pull-consumer-options.ts";
 /** What a consumer tells while it works. */
 export type PushConsumerEvent =
   | { readonly type: "assigned"; readonly epoch: number; readonly queues: readonly QueueName[] }
+  /** Offsets were reset: these queues go on from there. */
+  | { readonly type: "reset"; readonly queues: readonly QueueName[] }
   | { readonly type: "lapsed" }
   | {
       readonly type: "failed";
@@ -49,15 +51,19 @@ export interface PushConsumerOptions extends ClusterOptions {
   /** Called with each message; it is finished when that returns, or its promise resolves. Without
    *  one, the consumer is iterated. */
   readonly listener?: MessageListener;
-  /** `clustering` (the default): each message to one member; `broadcasting`: to each of them, from
-   *  `startFrom` on, and nothing is committed. */
+  /**
+   * `clustering` (the default): each message to one member; `broadcasting`: to each of them. A
+   * broadcasting member with an `instanceId` has offsets of its own in the log, and goes on where
+   * it was after a restart; without one nothing is committed.
+   */
   readonly mode?: "clustering" | "broadcasting";
   readonly strategy?: AssignmentStrategy;
   /** Default `concurrent`. */
   readonly order?: ConsumeOrder;
   /** Calls of the listener at a time, in `[1, 10000]`; default 20. */
   readonly concurrency?: number;
-  /** Where to begin in a queue without a committed offset; default `earliest`. */
+  /** Where to begin in a queue without a committed offset; default `earliest`, and `latest` of a
+   *  broadcasting member without an `instanceId`. */
   readonly startFrom?: "earliest" | "latest";
   /** Of an offset that is not there any more; default `earliest`. */
   readonly onOutOfRange?: ResetPolicy;
@@ -74,14 +80,18 @@ export interface PushConsumerOptions extends ClusterOptions {
   readonly sessionTimeoutMs?: number;
   /** How long `close` waits for the listener, in milliseconds; default 30000. */
   readonly closeTimeoutMs?: number;
-  /** Unique within the group; default: a random one. */
-  readonly memberId?: string;
+  /**
+   * Names this member for good, in `[1, 255]` bytes: unique within the group, the same after a
+   * restart, so that it gets its queues back. If two run under one name, the later one stays.
+   * Default: a random one.
+   */
+  readonly instanceId?: string;
   readonly onEvent?: (event: PushConsumerEvent) => void;
   /** Of `open` alone. */
   readonly signal?: AbortSignal;
 }
 
-type Optional = "listener" | "memberId" | "onEvent";
+type Optional = "listener" | "instanceId" | "onEvent";
 export type PushConsumerSettings = Required<Omit<PushConsumerOptions, Optional | "signal">> &
   Pick<PushConsumerOptions, Optional>;
 
@@ -102,7 +112,7 @@ const subscriptions: Check = (value) => {
   return undefined;
 };
 
-const memberId: Check = textThat((text) => {
+const instanceId: Check = textThat((text) => {
   const bytes = Buffer.byteLength(text);
   return bytes >= 1 && bytes <= 255 ? undefined : `${bytes} bytes are not in [1, 255]`;
 });
@@ -124,7 +134,7 @@ const CHECKS: { readonly [K in keyof Required<PushConsumerOptions>]: Check } = {
   commitIntervalMs: integerIn(100, 600_000),
   sessionTimeoutMs: integerIn(6_000, 300_000),
   closeTimeoutMs: integerIn(0, 600_000),
-  memberId,
+  instanceId,
   onEvent: callback,
   signal: abortSignal,
 };
@@ -154,5 +164,7 @@ export function parsePushConsumerOptions(options: PushConsumerOptions): PushCons
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as PushConsumerOptions;
-  return Object.freeze({ ...DEFAULTS, ...given }) as PushConsumerSettings;
+  const isNameless = given.mode === "broadcasting" && given.instanceId === undefined;
+  const startFrom = isNameless ? "latest" : DEFAULTS.startFrom;
+  return Object.freeze({ ...DEFAULTS, startFrom, ...given }) as PushConsumerSettings;
 }

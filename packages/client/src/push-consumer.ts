@@ -25,10 +25,12 @@ import {
   STRATEGIES,
 } from "./push-consumer-options.ts";
 import type { QueueProgress } from "./queue-progress.ts";
-import { Bell, demandNotAborted } from "./waiting.ts";
+import { abortSignal, demandOptions, integerIn } from "./option-problems.ts";
+import { Bell, demandNotAborted, type WaitOptions } from "./waiting.ts";
 
 const RETRY_MS_MAX = 30_000;
 const JOIN_MS = 10_000;
+const WAIT_CHECKS = { signal: abortSignal, timeoutMs: integerIn(1, 600_000) };
 
 export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMessage> {
   readonly #settings: PushConsumerSettings;
@@ -48,9 +50,11 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   private constructor(settings: PushConsumerSettings, link: ClusterLink) {
     this.#settings = settings;
     this.#link = link;
-    const { consumerGroup: group, memberId = randomUUID(), mode } = settings;
+    const { consumerGroup: group, instanceId, mode } = settings;
+    const memberId = instanceId ?? randomUUID();
     const fetcher = new Fetcher({
       link,
+      consumerGroup: group,
       bytesMax: settings.prefetchBytes,
       onOutOfRange: settings.onOutOfRange,
       onNews: () => {
@@ -86,8 +90,10 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
       link,
       fetcher,
       workers: this.#workers,
-      offsets:
-        mode === "broadcasting" ? undefined : new GroupOffsets({ link, group, memberId, seeker }),
+      offsets: keepsProgress(settings)
+        ? new GroupOffsets({ link, group, memberId, isOwnProgress: isShared(settings), seeker })
+        : undefined,
+      leaseMs: leaseMsOf(settings),
       onEvent: (event) => {
         this.#tell(event);
       },
@@ -125,9 +131,16 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     this.#workers.isPaused = false;
   }
 
-  /** Notes how far it is, before the next time it would: what fails is told as an event. */
-  async commit(): Promise<void> {
-    await this.#queues.commit();
+  /**
+   * Notes how far it is, before the next time it would. May be repeated.
+   *
+   * @throws OperationError of the first queue for which that failed; `ABORTED`. What another member
+   *   has by now is not committed, and no failure.
+   */
+  async commit(options: WaitOptions = {}): Promise<void> {
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    const failure = await this.#queues.commit(options);
+    if (failure !== undefined) throw failure;
   }
 
   /**
@@ -169,10 +182,13 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
       if (left <= 0) throw new OperationError("TIMEOUT", why);
       await this.#joined.wait(left, signal);
     }
+    const { commitIntervalMs } = this.#settings;
+    const leaseMs = leaseMsOf(this.#settings);
+    const everyMs = leaseMs === 0 ? commitIntervalMs : Math.min(commitIntervalMs, leaseMs / 3);
     this.#commits = setInterval(() => {
       // Never rejects: what fails is told as an event.
       void this.#queues.commit();
-    }, this.#settings.commitIntervalMs);
+    }, everyMs);
   }
 
   async #close(): Promise<void> {
@@ -217,7 +233,12 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     });
   }
 
-  #onProblem({ queue: { source, problem } }: QueueProgress): void {
+  #onProblem(progress: QueueProgress): void {
+    const { source, problem } = progress.queue;
+    if (problem?.code === "STALE_FENCING_TOKEN") {
+      if (!progress.isFenced) this.#queues.onFenced(progress);
+      return;
+    }
     if (problem === undefined || this.#reported.has(problem)) return;
     this.#reported.add(problem);
     this.#tell({ type: "queue-problem", queue: source, error: problem });
@@ -235,18 +256,33 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   }
 }
 
+/** Each member has all queues. */
+function isShared({ mode }: PushConsumerSettings): boolean {
+  return mode === "broadcasting";
+}
+
+/** A member without a name of its own does not come back to where it was. */
+function keepsProgress(settings: PushConsumerSettings): boolean {
+  return !isShared(settings) || settings.instanceId !== undefined;
+}
+
+/** Whoever has a queue by lease, and is silent for a session, loses both at about the same time. */
+function leaseMsOf(settings: PushConsumerSettings): number {
+  return settings.order === "orderly" && !isShared(settings) ? settings.sessionTimeoutMs : 0;
+}
+
 function joinRequest(
   settings: PushConsumerSettings,
   memberId: string,
 ): ConstructorParameters<typeof GroupMembership>[0]["join"] {
-  const { consumerGroup: group, mode, strategy, subscriptions, sessionTimeoutMs } = settings;
+  const { consumerGroup: group, strategy, subscriptions, sessionTimeoutMs } = settings;
   return {
     group,
     memberId,
-    mode:
-      mode === "broadcasting"
-        ? ConsumeMode.CONSUME_MODE_BROADCASTING
-        : ConsumeMode.CONSUME_MODE_CLUSTERING,
+    mode: isShared(settings)
+      ? ConsumeMode.CONSUME_MODE_BROADCASTING
+      : ConsumeMode.CONSUME_MODE_CLUSTERING,
+    isOrderly: settings.order === "orderly",
     strategy: STRATEGIES[strategy],
     subscriptions: Object.entries(subscriptions).map(([topic, tagExpression]) => ({
       topic,

@@ -115,10 +115,6 @@ test("a group's offsets are shown, and moved while it has no members", async () 
   await expect.poll(() => seen.length).toBe(20);
 
   const reset = { group: "billing", topic: "orders", place: "earliest" } as const;
-  await expect(admin.resetOffsets(reset, { timeoutMs: 500 })).rejects.toMatchObject({
-    code: "MEMBERSHIP_REFUSED",
-    outcome: "not-applied",
-  });
   await first.close();
   const consumed = await admin.groupOffsets("billing");
   await admin.resetOffsets(reset);

@@ -170,6 +170,7 @@ test("broadcasting: each member gets everything", async () => {
   for (const list of seen)
     await consumerOf(cluster, {
       mode: "broadcasting",
+      startFrom: "earliest",
       listener: (message) => {
         list.push(numberOf(message));
       },

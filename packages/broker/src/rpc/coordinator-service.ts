@@ -12,11 +12,19 @@
 import {
   type COORDINATOR_SERVICE,
   endWith,
+  groupNameProblem,
   type Handlers,
   OperationError,
   type ServerDuplexStream,
 } from "@quorumlog/protocol";
-import type { CoordinatorMessage, JoinRequest, MemberMessage } from "@quorumlog/protocol/messages";
+import type {
+  ConsumerGroup,
+  CoordinatorMessage,
+  GroupDescription,
+  GroupSummary,
+  JoinRequest,
+  MemberMessage,
+} from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
 import { METADATA_GROUP_ID } from "../state/broker-machine.ts";
 import { joinProblem, SESSION_TIMEOUT_MS } from "../state/consumer-groups.ts";
@@ -46,13 +54,47 @@ export class CoordinatorService {
           this.#onStream(call);
         },
       },
+      listGroups: {
+        unary: async (_, { signal }) => {
+          await this.#demandNews(signal);
+          const { consumerGroups } = this.#group.machine;
+          const groups = [...consumerGroups.entries()].map(([name, each]) => summaryOf(name, each));
+          return { groups };
+        },
+      },
+      describeGroup: {
+        unary: async ({ group }, { signal }) => {
+          await this.#demandNews(signal);
+          return this.#describe(demandName(group));
+        },
+      },
+      refreshGroup: {
+        unary: async ({ group }, { signal }) => {
+          this.#demandCoordinator();
+          const refreshGroup = { group: demandName(group) };
+          const answer = await this.#group.execute({ refreshGroup }, { signal });
+          demandDone(answer);
+          return { epoch: answer.version };
+        },
+      },
+      deleteGroup: {
+        unary: async ({ group }, { signal }) => {
+          this.#demandCoordinator();
+          const deleteGroup = { group: demandName(group) };
+          const answer = await this.#group.execute({ deleteGroup }, { signal });
+          const { version: epoch } = answer;
+          if (answer.error?.code === "UNKNOWN_GROUP") return { epoch, wasKnown: false };
+          demandDone(answer);
+          this.#sessions.delete(group);
+          return { epoch, wasKnown: true };
+        },
+      },
     };
   }
 
   /** The group's assignment is another one: its members are told. */
   onAssigned(name: string): void {
-    const group = this.#group.machine.consumerGroups.get(name);
-    if (group !== undefined) this.#sessions.get(name)?.onAssigned(group);
+    this.#tell(name);
   }
 
   /** The log of all former leaders is applied here, if this one leads. */
@@ -62,9 +104,13 @@ export class CoordinatorService {
     clearInterval(this.#scan);
     this.#scan = undefined;
     if (!isLeader || this.#group.groupId !== METADATA_GROUP_ID) return;
-    for (const [name, { members }] of this.#group.machine.consumerGroups.entries())
-      for (const { memberId } of members)
-        this.#sessionsOf(name).expect(memberId ?? "", this.#now());
+    const { consumerGroups } = this.#group.machine;
+    for (const [name, group] of consumerGroups.entries())
+      for (const member of group.members) {
+        // It may have any of these: nobody else is given one before it has spoken.
+        const queues = consumerGroups.queuesOf(group, member.memberId ?? "");
+        this.#sessionsOf(name).expect(member, this.#now(), queues);
+      }
     this.#scan = setInterval(() => {
       this.#expire();
     }, SCAN_MS);
@@ -105,48 +151,77 @@ export class CoordinatorService {
   }
 
   async #join(join: JoinRequest, call: JoinCall): Promise<void> {
-    const { group: name, memberId, mode, strategy, subscriptions } = join;
+    const { group: name, memberId, mode, strategy, subscriptions, isOrderly } = join;
     this.#demandCoordinator();
     const sessionTimeoutMs = join.sessionTimeoutMs || SESSION_TIMEOUT_MS.fallback;
-    const command = { group: name, memberId, mode, strategy, subscriptions, sessionTimeoutMs };
-    const problem = joinProblem(command);
+    const joinGroup = {
+      group: name,
+      memberId,
+      mode,
+      strategy,
+      subscriptions,
+      sessionTimeoutMs,
+      isOrderly,
+    };
+    const problem = joinProblem(joinGroup);
     if (problem !== undefined) throw new OperationError("INVALID_ARGUMENT", problem);
     // Before it is in the log: whatever becomes of this stream, somebody minds the member.
-    this.#sessionsOf(name).expect(memberId, this.#now());
+    this.#sessionsOf(name).expect({ memberId, sessionTimeoutMs }, this.#now());
     try {
-      demandDone(await this.#group.execute({ joinGroup: command }));
+      demandDone(await this.#group.execute({ joinGroup }));
     } catch (error) {
       this.#forgetUnknown(name);
       throw error;
     }
     this.#demandCoordinator();
-    const group = this.#group.machine.consumerGroups.get(name);
-    if (group === undefined || call.cancelled) return;
-    this.#sessionsOf(name).onJoined(memberId, call, this.#now());
-    this.#sessionsOf(name).onAssigned(group);
+    if (this.#group.machine.consumerGroups.get(name) === undefined || call.cancelled) return;
+    const { sessionId } = join;
+    this.#sessionsOf(name).onJoined({ memberId, sessionId, sessionTimeoutMs }, call, this.#now());
+    this.#tell(name);
+  }
+
+  #tell(name: string): void {
+    const { consumerGroups } = this.#group.machine;
+    const group = consumerGroups.get(name);
+    if (group === undefined) return;
+    this.#sessions
+      .get(name)
+      ?.onAssigned(group, (memberId) => consumerGroups.queuesOf(group, memberId));
+  }
+
+  async #demandNews(signal: AbortSignal): Promise<void> {
+    this.#demandCoordinator();
+    await this.#group.readBarrier(signal);
+  }
+
+  #describe(name: string): GroupDescription.$Properties {
+    const { consumerGroups } = this.#group.machine;
+    const group = consumerGroups.get(name);
+    if (group === undefined)
+      throw new OperationError("UNKNOWN_GROUP", `there is no consumer group "${name}"`);
+    const sessions = this.#sessions.get(name);
+    const members = group.members.map(({ memberId, sessionTimeoutMs }) => ({
+      memberId: memberId ?? "",
+      sessionTimeoutMs: sessionTimeoutMs ?? 0,
+      ...sessions?.contactOf(memberId ?? "", this.#now()),
+      queues: consumerGroups.queuesOf(group, memberId ?? ""),
+    }));
+    return { summary: summaryOf(name, group), members };
   }
 
   #onMessage(join: JoinRequest, call: JoinCall, message: MemberMessage): void {
     const { group: name, memberId } = join;
     const sessions = this.#sessions.get(name);
     if (sessions?.isOf(memberId, call) !== true) return;
-    sessions.onHeard(memberId, message.adoptedEpoch, this.#now());
-    if (message.isLeaving) {
-      this.#leave(name, [memberId]);
-      return;
-    }
-    const group = this.#group.machine.consumerGroups.get(name);
-    if (group !== undefined) sessions.onAssigned(group);
+    const hasGivenUp = sessions.onHeard(memberId, message.adoptedEpoch, this.#now());
+    if (message.isLeaving) this.#leave(name, [memberId]);
+    else if (hasGivenUp) this.#tell(name);
   }
 
   #expire(): void {
     for (const [name, sessions] of this.#sessions) {
-      const group = this.#group.machine.consumerGroups.get(name);
-      if (group === undefined) continue;
-      const silent = sessions.silentMembers(group, this.#now());
+      const silent = sessions.silentMembers(this.#now());
       if (silent.length > 0) this.#leave(name, silent);
-      // Whoever gave nothing up in time has been waited for long enough.
-      else sessions.onAssigned(group);
     }
   }
 
@@ -185,4 +260,18 @@ export class CoordinatorService {
       );
     this.#group.demandLeader();
   }
+}
+
+function summaryOf(name: string, group: ConsumerGroup): GroupSummary.$Properties {
+  const { mode, strategy, isOrderly, subscriptions, epoch, members } = group;
+  const memberCount = members.length;
+  return { group: name, mode, strategy, isOrderly, subscriptions, epoch, memberCount };
+}
+
+function demandName(group: string): string {
+  const problem = groupNameProblem(group);
+  if (problem === undefined) return group;
+  throw new OperationError("INVALID_ARGUMENT", `group: ${problem}`, {
+    problems: [{ field: "group", problem }],
+  });
 }

@@ -52,7 +52,7 @@ export class FetchCollector {
     for (let i = 0; i < positions.length; i++) {
       const position = positions[(i + this.#turn) % positions.length] as Position;
       if (hasBatches && bytes >= bytesMax) break;
-      const found = this.#collectQueue(position, Math.max(1, bytesMax - bytes));
+      const found = this.#collectQueue(request, position, Math.max(1, bytesMax - bytes));
       if (found === undefined) continue;
       queues.push(found);
       for (const { batch } of found.batches ?? []) bytes += batch?.byteLength ?? 0;
@@ -62,12 +62,19 @@ export class FetchCollector {
   }
 
   /** @returns `undefined` if there is nothing new. */
-  #collectQueue(position: Position, bytesMax: number): QueueBatches.$Properties | undefined {
+  #collectQueue(
+    { consumerGroup }: FetchRequest,
+    position: Position,
+    bytesMax: number,
+  ): QueueBatches.$Properties | undefined {
     const { topicId = 0, queue = 0, offset = 0, tags } = position;
     const place = { topicId, queue };
     try {
       const key = this.#demandQueue(topicId ?? 0, queue ?? 0);
       const { machine } = this.#group;
+      const token = position.fencingToken ?? 0;
+      if (token !== 0 && machine.offsets.isStale(consumerGroup, key, token))
+        throw staleToken(token);
       const endOffset = machine.queues.end(key);
       const firstOffset = machine.index.firstOffset(key) ?? endOffset;
       const from = offset ?? 0;
@@ -135,6 +142,11 @@ export class FetchCollector {
     const endOffset = machine.queues.end(key);
     return outOfRange(offset ?? 0, machine.index.firstOffset(key) ?? endOffset, endOffset);
   }
+}
+
+function staleToken(token: number): OperationError {
+  const message = `token ${token} is over: the queue was claimed anew, or its offset was reset`;
+  return new OperationError("STALE_FENCING_TOKEN", message);
 }
 
 function hasAny(tags: readonly string[] | null | undefined): tags is readonly string[] {

@@ -8,68 +8,91 @@ import {
   OperationError,
   operationError,
 } from "@quorumlog/protocol";
-import type { CommandAnswer, QueueRef } from "@quorumlog/protocol/messages";
+import type {
+  ClaimRequest,
+  CommandAnswer,
+  CommitAnswer,
+  CommitRequest,
+  ErrorDetail,
+  GetOffsetsRequest,
+  GroupOffset,
+  QueueRef,
+} from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
-import { queueKey } from "../state/queue-key.ts";
+import { QUEUES_PER_COMMAND_MAX } from "../state/consumer-offsets.ts";
+import { memberOf, ownerOf } from "../state/progress-table.ts";
+import { type QueueKey, queueKey, queueOf, topicIdOf } from "../state/queue-key.ts";
+import { CommitDesk } from "./commit-desk.ts";
 
-const QUEUES_MAX = 100_000;
+/** A new leader has to put into the log that it has begun. */
+const REIGN_MS = 20;
 
 export function queryOffsetsHandler(
   group: BrokerGroup,
 ): Handlers<Pick<typeof BROKER_SERVICE, "queryOffsets">>["queryOffsets"] {
   return {
     unary: async ({ topicId, queue, storeTimestampMs }, { signal }) => {
-      demandQueue(group, { topicId, queue });
+      const problem = group.machine.queueProblem({ topicId, queue });
+      if (problem !== undefined) throw problem;
       await group.readBarrier(signal);
       const { machine, replica } = group;
       machine.index.trim(replica.status().firstOffset);
       const key = queueKey(topicId, queue);
       const endOffset = machine.queues.end(key);
-      const firstOffset = machine.index.firstOffset(key) ?? endOffset;
       const row = storeTimestampMs < 0 ? undefined : machine.index.findTime(key, storeTimestampMs);
-      return { firstOffset, endOffset, offsetAtTime: row?.baseOffset ?? endOffset };
+      return {
+        firstOffset: firstOffsetOf(group, key),
+        endOffset,
+        offsetAtTime: row?.baseOffset ?? endOffset,
+      };
     },
   };
 }
 
 export function offsetsHandlers(group: BrokerGroup): Handlers<typeof OFFSETS_SERVICE> {
+  const desk = new CommitDesk(group);
   return {
     claim: {
       unary: async (request, { signal }) => {
-        demandQueues(group, request.group, request.queues);
+        demandRequest(request.group, request.queues.length);
+        demandReign(group, request);
         const answer = await group.execute({ claim: request }, { signal });
         demandDone(answer);
         return { queues: answer.claimed };
       },
     },
     commit: {
-      unary: async (request, { signal }) => {
-        demandQueues(group, request.group, request.offsets);
-        const answer = await group.execute({ commitOffsets: request }, { signal });
-        demandDone(answer);
-        return { errors: answer.errors };
+      unary: async (request) => {
+        demandRequest(request.group, request.offsets.length);
+        group.demandLeader();
+        return { errors: withRanges(group, request, await desk.commit(request)) };
       },
     },
     getOffsets: {
       unary: async (request, { signal }) => {
-        demandQueues(group, request.group, request.queues);
+        demandRequest(request.group, request.queues.length);
         await group.readBarrier(signal);
-        const { offsets, queues } = group.machine;
-        const wanted = request.queues.length > 0 ? request.queues : offsets.queuesOf(request.group);
-        return {
-          offsets: wanted.map((ref) => {
-            const { topicId, queue } = placeOf(ref);
-            const { offset, committedAt } = offsets.get(request.group, ref);
-            const endOffset = queues.end(queueKey(topicId, queue));
-            return {
-              topicId,
-              queue,
-              committedOffset: offset,
-              committedAtMs: committedAt,
-              endOffset,
-            };
-          }),
-        };
+        return { offsets: offsetsOf(group, request) };
+      },
+    },
+    resetOffsets: {
+      unary: async (request, { signal }) => {
+        demandRequest(request.group, request.offsets.length);
+        demandDone(await group.execute({ resetOffsets: request }, { signal }));
+        return {};
+      },
+    },
+    deleteOffsets: {
+      unary: async (request, { signal }) => {
+        demandRequest(request.group, 0);
+        demandDone(await group.execute({ deleteOffsets: request }, { signal }));
+        return {};
+      },
+    },
+    listOffsetGroups: {
+      unary: async (_, { signal }) => {
+        await group.readBarrier(signal);
+        return { groups: group.machine.offsets.rows.groups() };
       },
     },
   };
@@ -80,36 +103,80 @@ export function demandDone(answer: CommandAnswer): void {
   if (answer.error) throw operationError(answer.error);
 }
 
-function demandQueues(
+/**
+ * A lease of the former leader's time may look as if it were over, because nobody could renew it:
+ * until the new one's beginning is in the log, nobody takes a queue over.
+ */
+function demandReign(group: BrokerGroup, { leaseMs }: ClaimRequest): void {
+  group.demandLeader();
+  if (leaseMs === 0 || group.hasBegun) return;
+  throw new OperationError("NOT_READY", "this node has just begun to lead", {
+    retryAfterMs: REIGN_MS,
+  });
+}
+
+/** What is committed can be any offset; what can be read begins later, as the index knows. */
+function withRanges(
   group: BrokerGroup,
-  consumerGroup: string,
-  queues: readonly QueueRef.$Properties[],
-): void {
+  { offsets }: CommitRequest,
+  { errors }: CommitAnswer,
+): ErrorDetail.$Properties[] {
+  return errors.map((error, i) => {
+    if (!error.range) return error;
+    const { topicId, queue } = placeOf(offsets[i] ?? {});
+    const firstOffset = firstOffsetOf(group, queueKey(topicId, queue));
+    return { ...error, range: { ...error.range, firstOffset } };
+  });
+}
+
+function offsetsOf(
+  group: BrokerGroup,
+  { group: name, queues, memberId }: GetOffsetsRequest,
+): GroupOffset.$Properties[] {
+  const { rows } = group.machine.offsets;
+  if (queues.length === 0)
+    return rows
+      .ownersOf(name)
+      .flatMap((owner) => rows.queuesOf(owner).map((key) => offsetOf(group, owner, key)));
+  const owner = ownerOf(name, memberId === "" ? undefined : memberId);
+  return queues.map((ref) => {
+    const { topicId, queue } = placeOf(ref);
+    const problem = group.machine.queueProblem({ topicId, queue });
+    if (problem !== undefined) throw problem;
+    return offsetOf(group, owner, queueKey(topicId, queue));
+  });
+}
+
+function offsetOf(group: BrokerGroup, owner: string, key: QueueKey): GroupOffset.$Properties {
+  const { offsets, queues } = group.machine;
+  const progress = offsets.rows.get(owner, key);
+  const leasedUntilMs = offsets.leasedUntil(progress);
+  return {
+    topicId: topicIdOf(key),
+    queue: queueOf(key),
+    committedOffset: progress.offset,
+    committedAtMs: progress.committedAt,
+    firstOffset: firstOffsetOf(group, key),
+    endOffset: queues.end(key),
+    fencingToken: progress.fencingToken,
+    leasedUntilMs,
+    leaseMemberId: leasedUntilMs === 0 ? "" : progress.memberId,
+    memberId: memberOf(owner) ?? "",
+  };
+}
+
+function firstOffsetOf({ machine }: BrokerGroup, key: QueueKey): number {
+  return machine.index.firstOffset(key) ?? machine.queues.end(key);
+}
+
+function demandRequest(consumerGroup: string, queueCount: number): void {
   const problem = groupNameProblem(consumerGroup);
   if (problem !== undefined) throw invalid("group", problem);
-  if (queues.length > QUEUES_MAX)
-    throw invalid("queues", `${queues.length} are more than ${QUEUES_MAX}`);
-  for (const ref of queues) demandQueue(group, placeOf(ref));
+  if (queueCount > QUEUES_PER_COMMAND_MAX)
+    throw invalid("queues", `${queueCount} are more than ${QUEUES_PER_COMMAND_MAX}`);
 }
 
-function demandQueue(
-  { machine, groupId }: BrokerGroup,
-  { topicId, queue }: { readonly topicId: number; readonly queue: number },
-): void {
-  const topic = machine.metadata.topicById(topicId);
-  if (topic === undefined)
-    throw new OperationError("UNKNOWN_TOPIC", `there is no topic ${topicId} any more, or not yet`);
-  const owner = topic.queueGroupIds[queue];
-  if (owner === undefined)
-    throw new OperationError("UNKNOWN_QUEUE", `"${topic.name}" has no queue ${queue}`);
-  if (owner !== groupId)
-    throw new OperationError("WRONG_GROUP", `queue ${queue} of "${topic.name}" is of ${owner}`);
-}
-
-function placeOf({ topicId, queue }: QueueRef.$Properties): {
-  readonly topicId: number;
-  readonly queue: number;
-} {
+function placeOf({ topicId, queue }: QueueRef.$Properties): { topicId: number; queue: number } {
   return { topicId: topicId ?? 0, queue: queue ?? 0 };
 }
 

@@ -8,7 +8,7 @@
  * what makes no sense is answered.
  */
 
-import { RecordBatch } from "@quorumlog/protocol";
+import { OperationError, RecordBatch } from "@quorumlog/protocol";
 import type { CommandAnswer, DeleteTopicCommand, Metadata } from "@quorumlog/protocol/messages";
 import type { Machine, RecordBatch as LogBatch, StatePosition } from "@quorumlog/replica";
 import { unreachable } from "@quorumlog/std";
@@ -16,7 +16,7 @@ import type { Tables } from "@quorumlog/tables";
 import { type BrokerCommand, commandAnswer, isCommand, parseCommand } from "./command-record.ts";
 import { ConsumerGroups } from "./consumer-groups.ts";
 import { ConsumerOffsets } from "./consumer-offsets.ts";
-import { consumerGroupCodec } from "./message-codec.ts";
+import { consumerGroupCodec, progressCodec } from "./message-codec.ts";
 import { MetadataTable } from "./metadata-table.ts";
 import { ProducerSequences, type SequenceVerdict } from "./producer-sequences.ts";
 import { type PublishRefusal, refusedAnswer, storedAnswer } from "./publish-answer.ts";
@@ -38,12 +38,23 @@ export const METADATA_GROUP_ID = 1;
 /** Of producers and queues together; whoever was quiet for longest is forgotten. */
 const PRODUCER_COUNT_MAX = 100_000;
 
+/** Commands about the queues that a group has, whoever it is. */
+const OF_EVERY_GROUP: ReadonlySet<BrokerCommand["kind"]> = new Set([
+  "beginReign",
+  "claim",
+  "commitBatch",
+  "deleteOffsets",
+  "resetOffsets",
+]);
+
 export const TABLE_NAMES: readonly string[] = [
   ...MetadataTable.tableNames,
   "consumerGroups",
-  "consumerOffsets",
+  "consumerProgress",
+  "pastEpochs",
   "producers",
   "queues",
+  "reigns",
 ];
 
 export interface BrokerMachineInit {
@@ -90,9 +101,15 @@ export class BrokerMachine implements Machine {
     this.index = init.index;
     this.metadata = new MetadataTable(tables);
     this.queues = new QueueEnds(tables.table("queues", numbersCodec));
-    this.offsets = new ConsumerOffsets(tables.table("consumerOffsets", numbersCodec));
+    this.offsets = new ConsumerOffsets({
+      table: tables.table("consumerProgress", progressCodec),
+      reigns: tables.table("reigns", numbersCodec),
+      problemOf: (ref) => this.queueProblem(ref),
+      endOf: (key) => this.queues.end(key),
+    });
     this.consumerGroups = new ConsumerGroups({
       table: tables.table("consumerGroups", consumerGroupCodec),
+      pastEpochs: tables.table("pastEpochs", numbersCodec),
       metadata: this.metadata,
       onAssigned: init.onAssigned,
     });
@@ -145,6 +162,7 @@ export class BrokerMachine implements Machine {
     this.#isLoaded = true;
     this.metadata.load();
     this.queues.load();
+    this.offsets.load();
     this.#producers.load();
     const start = this.#asked?.offset;
     this.#asked = undefined;
@@ -165,6 +183,17 @@ export class BrokerMachine implements Machine {
     if (!topic.isWritable) return "TOPIC_NOT_WRITABLE";
     const messageType: number = topic.messageType;
     return messageType === batch.messageType ? undefined : "MESSAGE_TYPE_MISMATCH";
+  }
+
+  /** As of now: why nobody can be anywhere in a queue of this group. */
+  queueProblem({ topicId, queue }: { topicId: number; queue: number }): OperationError | undefined {
+    const topic = this.metadata.topicById(topicId);
+    if (topic === undefined) return new OperationError("UNKNOWN_TOPIC", `no topic is ${topicId}`);
+    const owner = topic.queueGroupIds[queue];
+    if (owner === undefined)
+      return new OperationError("UNKNOWN_QUEUE", `"${topic.name}" has no queue ${queue}`);
+    if (owner === this.#init.groupId) return undefined;
+    return new OperationError("WRONG_GROUP", `queue ${queue} of "${topic.name}" is of ${owner}`);
   }
 
   /**
@@ -204,12 +233,12 @@ export class BrokerMachine implements Machine {
     if (!isTakenBy(this.#init.groupId, command.kind))
       return commandAnswer(refused("WRONG_GROUP", `this group takes no ${command.kind}`));
     const { version } = this.metadata;
-    const answer = this.#answer(command, at.timestamp);
+    const answer = this.#answer(command, at);
     if (this.metadata.version !== version) this.consumerGroups.onTopics();
     return commandAnswer(answer);
   }
 
-  #answer(command: BrokerCommand, timestamp: number): CommandAnswer.$Properties {
+  #answer(command: BrokerCommand, at: At): CommandAnswer.$Properties {
     switch (command.kind) {
       case "createTopic":
         return createTopic(this.metadata, command.value);
@@ -224,13 +253,23 @@ export class BrokerMachine implements Machine {
       case "metadata":
         return this.#follow(command.value);
       case "claim":
-        return this.offsets.claim(command.value);
-      case "commitOffsets":
-        return this.offsets.commit(command.value, timestamp);
+        return this.offsets.claim(command.value, at);
+      case "commitBatch":
+        return this.offsets.commit(command.value, at);
+      case "resetOffsets":
+        return this.offsets.reset(command.value, at);
+      case "deleteOffsets":
+        return this.offsets.delete(command.value);
+      case "beginReign":
+        return this.offsets.beginReign(at.timestamp);
       case "joinGroup":
         return this.consumerGroups.join(command.value);
       case "leaveGroup":
         return this.consumerGroups.leave(command.value);
+      case "refreshGroup":
+        return this.consumerGroups.refresh(command.value);
+      case "deleteGroup":
+        return this.consumerGroups.delete(command.value);
       default:
         return unreachable(command);
     }
@@ -254,6 +293,7 @@ export class BrokerMachine implements Machine {
     const gone = new Set(topicIds);
     if (gone.size === 0) return;
     for (const topicId of gone) this.queues.forgetTopic(topicId);
+    this.offsets.forgetTopics(gone);
     this.index.forgetTopics((key) => gone.has(topicIdOf(key)));
     for (const key of this.#stored) if (gone.has(topicIdOf(key))) this.#stored.delete(key);
   }
@@ -261,7 +301,7 @@ export class BrokerMachine implements Machine {
 
 /** What the metadata group decides, the others are told; how far consumers are is every group's. */
 function isTakenBy(groupId: number, kind: BrokerCommand["kind"]): boolean {
-  if (kind === "claim" || kind === "commitOffsets") return true;
+  if (OF_EVERY_GROUP.has(kind)) return true;
   return (groupId === METADATA_GROUP_ID) === (kind !== "metadata");
 }
 

@@ -9,17 +9,22 @@
 import { crc32 } from "node:zlib";
 import {
   type AlterTopicCommand,
+  type BeginReignCommand,
   type ClaimCommand,
   Command,
   CommandAnswer,
-  type CommitOffsetsCommand,
+  type CommitBatchCommand,
   type CreateTopicCommand,
+  type DeleteGroupRequest,
+  type DeleteOffsetsRequest,
   type DeleteTopicCommand,
   type JoinGroupCommand,
   type LeaveGroupCommand,
   type Metadata,
   type PutConfigurationCommand,
+  type RefreshGroupRequest,
   type RegisterGroupCommand,
+  type ResetOffsetsRequest,
 } from "@quorumlog/protocol/messages";
 
 /** What a command is about: the one field that is set. */
@@ -31,9 +36,14 @@ export type BrokerCommand =
   | { readonly kind: "registerGroup"; readonly value: RegisterGroupCommand }
   | { readonly kind: "metadata"; readonly value: Metadata }
   | { readonly kind: "claim"; readonly value: ClaimCommand }
-  | { readonly kind: "commitOffsets"; readonly value: CommitOffsetsCommand }
+  | { readonly kind: "commitBatch"; readonly value: CommitBatchCommand }
   | { readonly kind: "joinGroup"; readonly value: JoinGroupCommand }
-  | { readonly kind: "leaveGroup"; readonly value: LeaveGroupCommand };
+  | { readonly kind: "leaveGroup"; readonly value: LeaveGroupCommand }
+  | { readonly kind: "refreshGroup"; readonly value: RefreshGroupRequest }
+  | { readonly kind: "deleteGroup"; readonly value: DeleteGroupRequest }
+  | { readonly kind: "resetOffsets"; readonly value: ResetOffsetsRequest }
+  | { readonly kind: "deleteOffsets"; readonly value: DeleteOffsetsRequest }
+  | { readonly kind: "beginReign"; readonly value: BeginReignCommand };
 
 const KINDS: readonly BrokerCommand["kind"][] = [
   "createTopic",
@@ -43,9 +53,14 @@ const KINDS: readonly BrokerCommand["kind"][] = [
   "registerGroup",
   "metadata",
   "claim",
-  "commitOffsets",
+  "commitBatch",
   "joinGroup",
   "leaveGroup",
+  "refreshGroup",
+  "deleteGroup",
+  "resetOffsets",
+  "deleteOffsets",
+  "beginReign",
 ];
 
 const HEADER_BYTES = 8;

@@ -8,12 +8,15 @@
 
 import { groupNameProblem, parseTagExpression, topicNameProblem } from "@quorumlog/protocol";
 import {
+  type AssignedQueue,
   AssignmentStrategy,
   type CommandAnswer,
   ConsumeMode,
   ConsumerGroup,
+  type DeleteGroupRequest,
   type JoinGroupCommand,
   type LeaveGroupCommand,
+  type RefreshGroupRequest,
   type Subscription,
 } from "@quorumlog/protocol/messages";
 import type { Table } from "@quorumlog/tables";
@@ -24,6 +27,7 @@ import { refused } from "./topic-commands.ts";
 
 type Answer = CommandAnswer.$Properties;
 
+const PAST_EPOCHS_ROW = "epoch";
 const MEMBERS_MAX = 1_000;
 const GROUPS_MAX = 10_000;
 const SUBSCRIPTIONS_MAX = 1_000;
@@ -32,10 +36,14 @@ const MEMBER_ID_BYTES_MAX = 255;
 const EXPRESSIONS_LENGTH_MAX = 1024 * 1024;
 /** Queues of all members together: a group is one row, which is read and written as a whole. */
 const ASSIGNED_MAX = 100_000;
+/** No UTF-8 stands for half of a pair, and a row of a table has a key that is UTF-8. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 export const SESSION_TIMEOUT_MS = { min: 6_000, max: 300_000, fallback: 10_000 } as const;
 
 export interface ConsumerGroupsInit {
   readonly table: Table<ConsumerGroup>;
+  /** One row: the highest epoch of a group that was deleted. */
+  readonly pastEpochs: Table<readonly number[]>;
   readonly metadata: MetadataTable;
   /** These groups have another assignment. */
   readonly onAssigned: (group: string) => void;
@@ -60,8 +68,8 @@ export class ConsumerGroups {
     const problem = joinProblem(command);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
     const { group: name, memberId, mode, strategy, subscriptions, sessionTimeoutMs } = command;
-    const group = this.get(name) ?? new ConsumerGroup();
-    if (group.epoch === 0 && this.#init.table.size >= GROUPS_MAX)
+    const group = this.get(name) ?? this.#newGroup();
+    if (this.get(name) === undefined && this.#init.table.size >= GROUPS_MAX)
       return refused("TOO_MANY", `there are ${GROUPS_MAX} consumer groups`);
     const others = group.members.filter((member) => member.memberId !== memberId);
     if (others.length >= MEMBERS_MAX)
@@ -69,13 +77,13 @@ export class ConsumerGroups {
     // Whoever is alone may change its mind.
     const difference = others.length === 0 ? undefined : differenceOf(group, command);
     if (difference !== undefined) return refused("SUBSCRIPTION_MISMATCH", difference);
-    const memberCount = others.length + 1;
-    const assigned = assignedCount(mode, memberCount, this.#queuesOf(subscriptions).length);
-    if (assigned > ASSIGNED_MAX)
-      return refused("TOO_MANY", `${memberCount} members would have ${assigned} queues`);
+    const { length } = this.#subscribed(subscriptions);
+    if (length > ASSIGNED_MAX)
+      return refused("TOO_MANY", `subscriptions: ${length} queues are more than ${ASSIGNED_MAX}`);
     const known = group.members.find((member) => member.memberId === memberId);
     group.mode = mode;
     group.strategy = strategy;
+    group.isOrderly = command.isOrderly;
     group.subscriptions = subscriptions;
     group.members = [...others, { ...known, memberId, sessionTimeoutMs }].toSorted((a, b) =>
       (a.memberId ?? "") < (b.memberId ?? "") ? -1 : 1,
@@ -95,28 +103,74 @@ export class ConsumerGroups {
     return { version: group.epoch };
   }
 
+  /** Offsets were reset: under a new epoch, members claim what they have anew. */
+  refresh({ group: name }: RefreshGroupRequest): Answer {
+    const group = this.get(name);
+    if (group === undefined) return refused("UNKNOWN_GROUP", `there is no group "${name}"`);
+    group.epoch += 1;
+    group.resetEpoch = group.epoch;
+    this.#init.table.set(name, group);
+    this.#init.onAssigned(name);
+    return { version: group.epoch };
+  }
+
+  delete({ group: name }: DeleteGroupRequest): Answer {
+    const group = this.get(name);
+    const [past = 0] = this.#init.pastEpochs.get(PAST_EPOCHS_ROW) ?? [];
+    if (group === undefined)
+      return { ...refused("UNKNOWN_GROUP", `there is no group "${name}"`), version: past };
+    const { epoch, members } = group;
+    if (members.length > 0) {
+      const some = members.slice(0, 3).map(({ memberId }) => memberId);
+      const more = members.length > some.length ? ", ..." : "";
+      const message = `group "${name}" has ${members.length} members: ${some.join(", ")}${more}`;
+      return refused("GROUP_IN_USE", message);
+    }
+    this.#init.table.delete(name);
+    this.#init.pastEpochs.set(PAST_EPOCHS_ROW, [Math.max(past, epoch)]);
+    return { version: epoch };
+  }
+
+  /** What a member has. */
+  queuesOf(group: ConsumerGroup, memberId: string): AssignedQueue.$Properties[] {
+    if (group.mode === ConsumeMode.CONSUME_MODE_BROADCASTING)
+      return this.#subscribed(group.subscriptions).map((key) => this.#place(key));
+    return group.members.find((member) => member.memberId === memberId)?.queues ?? [];
+  }
+
   /** Topics have come, gone, or have more queues. */
   onTopics(): void {
     for (const [name, group] of this.entries()) this.#assign(name, group);
   }
 
-  #assign(name: string, group: ConsumerGroup): void {
-    const members = group.members.map(({ memberId }) => memberId ?? "");
-    const queues = this.#queuesOf(group.subscriptions);
-    const former = assignmentOf(group);
-    const next = nextAssignment(group, members, queues, former);
-    if (isEqual(former, next) && this.#init.table.get(name) !== undefined) {
-      this.#init.table.set(name, group);
-      return;
-    }
-    group.epoch += 1;
-    for (const member of group.members)
-      member.queues = (next.get(member.memberId ?? "") ?? []).map((key) => this.#place(key));
-    this.#init.table.set(name, group);
-    this.#init.onAssigned(name);
+  /** What was claimed in a group that is gone is older than whatever is claimed in this one. */
+  #newGroup(): ConsumerGroup {
+    const [epoch = 0] = this.#init.pastEpochs.get(PAST_EPOCHS_ROW) ?? [];
+    return new ConsumerGroup({ epoch });
   }
 
-  #queuesOf(subscriptions: readonly Subscription.$Properties[]): QueueKey[] {
+  #assign(name: string, group: ConsumerGroup): void {
+    const members = group.members.map(({ memberId }) => memberId ?? "");
+    const queues = this.#subscribed(group.subscriptions);
+    const former = assignmentOf(group);
+    const isShared = group.mode === ConsumeMode.CONSUME_MODE_BROADCASTING;
+    // Of a broadcasting group only the count is kept: everybody has all.
+    const next = isShared
+      ? new Map(members.map((member) => [member, []]))
+      : nextAssignment(group, members, queues, former);
+    const count = isShared ? queues.length : 0;
+    const isSame = isEqual(former, next) && group.sharedQueueCount === count;
+    if (!isSame || this.get(name) === undefined) {
+      group.epoch += 1;
+      group.sharedQueueCount = count;
+      for (const member of group.members)
+        member.queues = (next.get(member.memberId ?? "") ?? []).map((key) => this.#place(key));
+      this.#init.table.set(name, group);
+      this.#init.onAssigned(name);
+    } else this.#init.table.set(name, group);
+  }
+
+  #subscribed(subscriptions: readonly Subscription.$Properties[]): QueueKey[] {
     return subscriptions
       .flatMap(({ topic: name }) => {
         const topic = this.#init.metadata.topic(name ?? "");
@@ -134,26 +188,18 @@ export class ConsumerGroups {
   }
 }
 
-function assignedCount(mode: ConsumeMode, memberCount: number, queueCount: number): number {
-  return mode === ConsumeMode.CONSUME_MODE_BROADCASTING ? memberCount * queueCount : queueCount;
-}
-
 function nextAssignment(
-  { mode, strategy }: ConsumerGroup,
+  { strategy }: ConsumerGroup,
   members: readonly string[],
   queues: readonly QueueKey[],
   former: Assignment,
 ): Assignment {
+  if (queues.length <= ASSIGNED_MAX) return assignQueues(strategy, members, queues, former);
   // Topics have grown so much: whatever has come is nobody's, as there is no room to say whose.
-  if (assignedCount(mode, members.length, queues.length) > ASSIGNED_MAX) {
-    const there = new Set(queues);
-    return new Map(
-      members.map((member) => [member, (former.get(member) ?? []).filter((key) => there.has(key))]),
-    );
-  }
-  return mode === ConsumeMode.CONSUME_MODE_BROADCASTING
-    ? new Map(members.map((member) => [member, queues]))
-    : assignQueues(strategy, members, queues, former);
+  const there = new Set(queues);
+  return new Map(
+    members.map((member) => [member, (former.get(member) ?? []).filter((key) => there.has(key))]),
+  );
 }
 
 function assignmentOf({ members }: ConsumerGroup): Assignment {
@@ -178,15 +224,22 @@ export function joinProblem(command: JoinGroupCommand): string | undefined {
   const { group, memberId, mode, strategy, subscriptions, sessionTimeoutMs } = command;
   const nameProblem = groupNameProblem(group);
   if (nameProblem !== undefined) return `group: ${nameProblem}`;
-  const bytes = Buffer.byteLength(memberId);
-  if (bytes < 1 || bytes > MEMBER_ID_BYTES_MAX)
-    return `member_id: ${bytes} bytes are not in [1, ${MEMBER_ID_BYTES_MAX}]`;
+  const idProblem = memberIdProblem(memberId);
+  if (idProblem !== undefined) return `member_id: ${idProblem}`;
   if (!isOneOf(mode, ConsumeMode)) return `mode: ${mode} is none`;
   if (!isOneOf(strategy, AssignmentStrategy)) return `strategy: ${strategy} is none`;
   const { min, max } = SESSION_TIMEOUT_MS;
   if (sessionTimeoutMs < min || sessionTimeoutMs > max)
     return `session_timeout_ms: ${sessionTimeoutMs} is not in [${min}, ${max}]`;
   return subscriptionsProblem(subscriptions);
+}
+
+/** @returns what is wrong with the name of a member. */
+export function memberIdProblem(memberId: string): string | undefined {
+  const bytes = Buffer.byteLength(memberId);
+  if (bytes < 1 || bytes > MEMBER_ID_BYTES_MAX)
+    return `${bytes} bytes are not in [1, ${MEMBER_ID_BYTES_MAX}]`;
+  return LONE_SURROGATE.test(memberId) ? "has half of a surrogate pair" : undefined;
 }
 
 function subscriptionsProblem(
@@ -220,7 +273,9 @@ function differenceOf(group: ConsumerGroup, command: JoinGroupCommand): string |
   if (group.mode !== command.mode)
     return `${where} consumes ${nameOf(group.mode)}, and not ${nameOf(command.mode)}`;
   if (group.strategy !== command.strategy)
-    return `${where} is assigned by strategy ${group.strategy}, and not ${command.strategy}`;
+    return `${where} is assigned by ${strategyOf(group)}, and not ${strategyOf(command)}`;
+  if (group.isOrderly !== command.isOrderly)
+    return `${where} consumes ${orderOf(group)}, and not ${orderOf(command)}`;
   const theirs = expressionsOf(group.subscriptions);
   const own = expressionsOf(command.subscriptions);
   for (const topic of new Set([...theirs.keys(), ...own.keys()])) {
@@ -248,6 +303,16 @@ function expressionsOf(
 
 function nameOf(mode: ConsumeMode): string {
   return mode === ConsumeMode.CONSUME_MODE_BROADCASTING ? "broadcasting" : "clustering";
+}
+
+function orderOf({ isOrderly }: { readonly isOrderly: boolean }): string {
+  return isOrderly ? "orderly" : "concurrently";
+}
+
+/** As in `sticky` or `consistent hash`. */
+function strategyOf({ strategy }: { readonly strategy: AssignmentStrategy }): string {
+  const name: string = AssignmentStrategy[strategy];
+  return `strategy ${name.replace("ASSIGNMENT_STRATEGY_", "").replaceAll("_", " ").toLowerCase()}`;
 }
 
 /** Of an enum as it is generated: names and numbers; 0 is none. */

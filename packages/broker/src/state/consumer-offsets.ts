@@ -1,129 +1,291 @@
 /**
- * How far each consumer group is in each queue of this group, and which assignment may move it on.
+ * How far each consumer group is in each queue of this group, and who may move it on.
  *
- * Whoever is assigned a queue claims it, with the epoch of the assignment. From then on a commit of
- * an older epoch is refused: the member that had the queue before may still be at work, and knows
- * it is too late.
+ * Whoever is assigned a queue claims it, with the epoch of the assignment, and gets a fencing token
+ * that is larger than any before it. From then on whatever carries an older token is refused: the
+ * member that had the queue before may still be at work, and knows it is too late.
+ *
+ *     claim, epoch 7 ──> token 120 ──> commit with 120, 120, 120 ... ok
+ *     claim, epoch 8 ──> token 300        └─> commit with 120: refused
+ *
+ * An orderly consumer claims with a **lease**: until that is over, by the log's time, or given up,
+ * no other member's claim is let through. A new leader grants every lease its whole length again.
  */
 
 import { errorDetail, groupNameProblem, OperationError } from "@quorumlog/protocol";
 import type {
   ClaimCommand,
+  ClaimedQueue,
   CommandAnswer,
-  CommitOffsetsCommand,
+  CommitAnswer,
+  CommitBatchCommand,
+  CommitRequest,
+  ConsumerProgress,
+  DeleteOffsetsRequest,
+  ErrorDetail,
   QueueOffset,
   QueueRef,
+  ResetOffsetsRequest,
 } from "@quorumlog/protocol/messages";
 import type { Table } from "@quorumlog/tables";
-import {
-  parseQueueRowKey,
-  queueKey,
-  queueOf,
-  queueRowKey,
-  QUEUES_PER_TOPIC,
-  topicIdOf,
-} from "./queue-key.ts";
+import { memberIdProblem } from "./consumer-groups.ts";
+import { NO_PROGRESS, ownerOf, type Progress, ProgressTable } from "./progress-table.ts";
+import { type QueueKey, queueKey } from "./queue-key.ts";
 import { refused } from "./topic-commands.ts";
 
-/** Of a queue and a consumer group. */
-export interface ConsumerOffset {
-  /** -1: nothing was committed yet. */
-  readonly offset: number;
-  /** Of the assignment that was claimed last. */
-  readonly epoch: number;
-  /** Counts claims. */
-  readonly fencingToken: number;
-  /** When, by the log's time: milliseconds since 1970. */
-  readonly committedAt: number;
+export const QUEUES_PER_COMMAND_MAX = 16_384;
+const LEASE_MS = { min: 1_000, max: 300_000 } as const;
+const ROWS_MAX = 2_000_000;
+const REIGN_ROW = "reign";
+
+export interface ConsumerOffsetsInit {
+  readonly table: Table<ConsumerProgress>;
+  /** One row: when this leader began. */
+  readonly reigns: Table<readonly number[]>;
+  /** What is wrong with a queue, as of now. */
+  readonly problemOf: (ref: { topicId: number; queue: number }) => OperationError | undefined;
+  readonly endOf: (key: QueueKey) => number;
 }
 
-const NONE: ConsumerOffset = { offset: -1, epoch: 0, fencingToken: 0, committedAt: 0 };
-const QUEUES_PER_COMMAND_MAX = 100_000;
+/** Of a command. */
+export interface CommandPlace {
+  /** The log's time. */
+  readonly timestamp: number;
+  readonly logOffset: number;
+}
+
+type Detail = ErrorDetail.$Properties;
+type Answer = CommandAnswer.$Properties;
 
 export class ConsumerOffsets {
-  readonly #table: Table<readonly number[]>;
+  readonly #init: ConsumerOffsetsInit;
+  readonly #rows: ProgressTable;
+  /** Leases are counted from here, at least. */
+  #reignBegan = 0;
 
-  constructor(table: Table<readonly number[]>) {
-    this.#table = table;
+  constructor(init: ConsumerOffsetsInit) {
+    this.#init = init;
+    this.#rows = new ProgressTable(init.table);
   }
 
-  get(group: string, queue: QueueRef.$Properties): ConsumerOffset {
-    const row = this.#table.get(rowKeyOf(group, queue));
-    if (row === undefined) return NONE;
-    const [offset, epoch, fencingToken, committedAt] = row as [number, number, number, number];
-    return { offset, epoch, fencingToken, committedAt };
+  get rows(): ProgressTable {
+    return this.#rows;
   }
 
-  /** Those that the group has claimed or committed, ever. */
-  queuesOf(group: string): QueueRef.$Properties[] {
-    const prefix = `${group}/`;
-    const queues: QueueRef.$Properties[] = [];
-    for (const [rowKey] of this.#table.entries()) {
-      if (!rowKey.startsWith(prefix)) continue;
-      const key = parseQueueRowKey(rowKey.slice(prefix.length));
-      queues.push({ topicId: topicIdOf(key), queue: queueOf(key) });
+  get(owner: string, { topicId, queue }: QueueRef.$Properties): Progress {
+    return this.#rows.get(owner, queueKey(topicId ?? 0, queue ?? 0));
+  }
+
+  /** Whether another one has claimed the queue since, or its offset was reset. */
+  isStale(group: string, key: QueueKey, fencingToken: number): boolean {
+    // A follower may not have heard of the claim yet.
+    return this.#rows.get(group, key).fencingToken > fencingToken;
+  }
+
+  /** @returns when the lease is over, by the log's time; 0: there is none. */
+  leasedUntil({ leaseMs, leasedUntil }: Progress): number {
+    return leasedUntil === 0 ? 0 : Math.max(leasedUntil, this.#reignBegan + leaseMs);
+  }
+
+  beginReign(at: number): Answer {
+    this.#reignBegan = at;
+    this.#init.reigns.set(REIGN_ROW, [at]);
+    return {};
+  }
+
+  claim(command: ClaimCommand, at: CommandPlace): Answer {
+    const { group, memberId, queues, leaseMs } = command;
+    const problem = problemOf(command, queues.length) ?? leaseProblem(leaseMs);
+    if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
+    if (this.#rows.rowCount + queues.length > ROWS_MAX)
+      return refused("TOO_MANY", `consumer groups have offsets of ${ROWS_MAX} queues here`);
+    const owner = ownerOf(group, command.isOwnProgress ? memberId : undefined);
+    return { claimed: queues.map((ref) => this.#claim(owner, ref, { command, at })) };
+  }
+
+  commit({ commits }: CommitBatchCommand, at: CommandPlace): Answer {
+    return { commits: commits.map((request) => this.#commit(request as CommitRequest, at)) };
+  }
+
+  /** All of the queues, or none. */
+  reset({ group, offsets }: ResetOffsetsRequest, at: CommandPlace): Answer {
+    const problem = groupNameProblem(group) ?? countProblem(offsets.length);
+    if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
+    for (const each of offsets) {
+      const error = this.#queueProblem(each) ?? this.#offsetProblem(each);
+      if (error !== undefined) return { error: errorDetail(error) };
     }
-    return queues;
+    for (const each of offsets) this.#reset(group, each, at);
+    return {};
   }
 
-  claim(command: ClaimCommand): CommandAnswer.$Properties {
-    const { group, epoch, queues } = command;
-    const problem = commandProblem(command, queues);
+  delete({ group, epoch }: DeleteOffsetsRequest): Answer {
+    for (const owner of this.#rows.ownersOf(group))
+      for (const key of this.#rows.queuesOf(owner))
+        if (this.#rows.get(owner, key).epoch <= epoch) this.#rows.delete(owner, key);
+    return {};
+  }
+
+  forgetTopics(topicIds: ReadonlySet<number>): void {
+    this.#rows.forgetTopics(topicIds);
+  }
+
+  /** The tables were replaced. */
+  load(): void {
+    this.#rows.load();
+    this.#reignBegan = this.#init.reigns.get(REIGN_ROW)?.[0] ?? 0;
+  }
+
+  #claim(
+    owner: string,
+    ref: QueueRef.$Properties,
+    { command, at }: { readonly command: ClaimCommand; readonly at: CommandPlace },
+  ): ClaimedQueue.$Properties {
+    const { epoch, memberId, leaseMs } = command;
+    const { topicId, queue } = placeOf(ref);
+    const key = queueKey(topicId, queue);
+    const known = this.#rows.get(owner, key);
+    const error =
+      this.#queueProblem(ref) ?? staleEpoch(epoch, known) ?? this.#leaseOf(known, memberId, at);
+    if (error !== undefined) return { topicId, queue, error: errorDetail(error) };
+    const fencingToken = tokenOf(at);
+    const leasedUntil = leaseMs === 0 ? 0 : at.timestamp + leaseMs;
+    this.#rows.set(owner, key, { ...known, epoch, fencingToken, memberId, leaseMs, leasedUntil });
+    return { topicId, queue, committedOffset: known.offset, fencingToken };
+  }
+
+  /** @returns why a member has to wait: another one has the queue for a while. */
+  #leaseOf(known: Progress, memberId: string, at: CommandPlace): OperationError | undefined {
+    const leftMs = this.leasedUntil(known) - at.timestamp;
+    if (leftMs <= 0 || known.memberId === memberId) return undefined;
+    const message = `member ${known.memberId} has leased the queue for ${leftMs} ms more`;
+    return new OperationError("QUEUE_LEASED", message, { retryAfterMs: leftMs });
+  }
+
+  #commit(request: CommitRequest, at: CommandPlace): CommitAnswer.$Properties {
+    const { group, memberId, offsets, leaseMs } = request;
+    const problem = problemOf(request, offsets.length) ?? leaseProblem(leaseMs);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
-    const claimed = queues.map((queue) => {
-      const known = this.get(group, queue);
-      const { topicId, queue: number } = queue;
-      const place = { topicId: topicId ?? 0, queue: number ?? 0 };
-      if (epoch < known.epoch) return { ...place, error: staleEpoch(epoch, known.epoch) };
-      const fencingToken = known.fencingToken + 1;
-      this.#set(group, queue, { ...known, epoch, fencingToken });
-      return { ...place, committedOffset: known.offset, fencingToken };
-    });
-    return { claimed };
+    if (this.#rows.rowCount + offsets.length > ROWS_MAX)
+      return refused("TOO_MANY", `consumer groups have offsets of ${ROWS_MAX} queues here`);
+    const owner = ownerOf(group, request.isOwnProgress ? memberId : undefined);
+    return { errors: offsets.map((each) => this.#commitQueue(owner, each, { request, at })) };
   }
 
-  /** @param at - The log's time. */
-  commit(command: CommitOffsetsCommand, at: number): CommandAnswer.$Properties {
-    const { group, epoch, offsets } = command;
-    const problem = commandProblem(command, offsets);
-    if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
-    const errors = offsets.map((queue) => {
-      const known = this.get(group, queue);
-      if (epoch < known.epoch) return staleEpoch(epoch, known.epoch);
-      this.#set(group, queue, { ...known, epoch, offset: queue.offset ?? 0, committedAt: at });
-      return {};
-    });
-    return { errors };
+  #commitQueue(
+    owner: string,
+    told: QueueOffset.$Properties,
+    { request, at }: { readonly request: CommitRequest; readonly at: CommandPlace },
+  ): Detail {
+    const { topicId, queue } = placeOf(told);
+    const key = queueKey(topicId, queue);
+    const known = this.#rows.get(owner, key);
+    const error =
+      this.#queueProblem(told) ?? fence(known, told, request.epoch) ?? this.#offsetProblem(told);
+    if (error !== undefined) return errorDetail(error);
+    const offset = told.offset ?? undefined;
+    const { leaseMs, isRelease } = request;
+    const isLeased = known.leaseMs > 0 && leaseMs > 0;
+    const renewed = isLeased ? { leaseMs, leasedUntil: at.timestamp + leaseMs } : {};
+    const next = {
+      ...known,
+      ...renewed,
+      ...(isRelease ? { leasedUntil: 0 } : {}),
+      ...(offset === undefined ? {} : { offset, committedAt: at.timestamp }),
+    };
+    this.#rows.set(owner, key, next);
+    return {};
   }
 
-  #set(group: string, queue: QueueRef.$Properties, to: ConsumerOffset): void {
-    const { offset, epoch, fencingToken, committedAt } = to;
-    this.#table.set(rowKeyOf(group, queue), [offset, epoch, fencingToken, committedAt]);
+  /** For the group, and for those of its members that have their own progress in the queue. */
+  #reset(group: string, told: QueueOffset.$Properties, at: CommandPlace): void {
+    const { topicId, queue } = placeOf(told);
+    const key = queueKey(topicId, queue);
+    const own = this.#rows
+      .ownersOf(group)
+      .filter((each) => this.#rows.get(each, key) !== NO_PROGRESS);
+    const owners = own.length === 0 ? [ownerOf(group)] : own;
+    for (const owner of owners) {
+      const known = this.#rows.get(owner, key);
+      // Whoever has claimed nothing has no token that could be too old.
+      const fencingToken = known.fencingToken === 0 ? 0 : tokenOf(at);
+      const { timestamp: committedAt } = at;
+      this.#rows.set(owner, key, { ...known, offset: told.offset ?? 0, fencingToken, committedAt });
+    }
+  }
+
+  #queueProblem(ref: QueueRef.$Properties): OperationError | undefined {
+    return this.#init.problemOf(placeOf(ref));
+  }
+
+  #offsetProblem(told: QueueOffset.$Properties): OperationError | undefined {
+    const offset = told.offset ?? 0;
+    const { topicId, queue } = placeOf(told);
+    const nextOffset = this.#init.endOf(queueKey(topicId, queue));
+    if (offset <= nextOffset) return undefined;
+    const message = `queue ${queue}: offset ${offset} is beyond the queue's end at ${nextOffset}`;
+    return new OperationError("OFFSET_OUT_OF_RANGE", message, {
+      range: { firstOffset: 0, nextOffset },
+    });
   }
 }
 
-function rowKeyOf(group: string, { topicId, queue }: QueueRef.$Properties): string {
-  return `${group}/${queueRowKey(queueKey(topicId ?? 0, queue ?? 0))}`;
+/** Each claim is a record of its own, so its place in the log is larger than any token before. */
+function tokenOf({ logOffset }: CommandPlace): number {
+  return logOffset + 1;
+}
+
+function staleEpoch(epoch: number, known: Progress): OperationError | undefined {
+  if (epoch >= known.epoch) return undefined;
+  const message = `the assignment of epoch ${epoch} is over: the queue was claimed with`;
+  return new OperationError("STALE_EPOCH", `${message} ${known.epoch} by ${known.memberId}`);
+}
+
+/** @returns why whoever commits has the queue no more. */
+function fence(
+  known: Progress,
+  { queue, fencingToken }: QueueOffset.$Properties,
+  epoch: number,
+): OperationError | undefined {
+  const token = fencingToken ?? 0;
+  if (token === 0) return staleEpoch(epoch, known);
+  if (token === known.fencingToken) return undefined;
+  const message = `queue ${queue}: token ${token} is over: ${known.fencingToken} was given out`;
+  return new OperationError("STALE_FENCING_TOKEN", message);
+}
+
+function placeOf({ topicId, queue }: QueueRef.$Properties): { topicId: number; queue: number } {
+  return { topicId: topicId ?? 0, queue: queue ?? 0 };
 }
 
 /** @returns what is wrong: a number that is none would stay there, above all that is true. */
-function commandProblem(
-  { group, epoch }: Pick<ClaimCommand, "epoch" | "group">,
-  queues: readonly QueueOffset.$Properties[],
+function problemOf(
+  {
+    group,
+    memberId,
+    epoch,
+    isOwnProgress,
+  }: Pick<CommitRequest, "epoch" | "group" | "isOwnProgress" | "memberId">,
+  queueCount: number,
 ): string | undefined {
   const problem = groupNameProblem(group);
   if (problem !== undefined) return `group: ${problem}`;
   if (!Number.isSafeInteger(epoch)) return `epoch: ${epoch} is not below 2^53`;
-  if (queues.length > QUEUES_PER_COMMAND_MAX)
-    return `queues: ${queues.length} are more than ${QUEUES_PER_COMMAND_MAX}`;
-  for (const { queue, offset } of queues) {
-    if ((queue ?? 0) >= QUEUES_PER_TOPIC) return `queue: ${queue} is not below ${QUEUES_PER_TOPIC}`;
-    if (!Number.isSafeInteger(offset ?? 0)) return `offset: ${offset} is not below 2^53`;
+  // Whoever assigns queues itself needs no name.
+  if (memberId !== "" || isOwnProgress) {
+    const idProblem = memberIdProblem(memberId);
+    if (idProblem !== undefined) return `member_id: ${idProblem}`;
   }
-  return undefined;
+  return countProblem(queueCount);
 }
 
-function staleEpoch(epoch: number, newest: number): ReturnType<typeof errorDetail> {
-  const message = `the assignment of epoch ${epoch} is over: the queue was claimed with ${newest}`;
-  return errorDetail(new OperationError("STALE_EPOCH", message));
+function countProblem(queueCount: number): string | undefined {
+  if (queueCount <= QUEUES_PER_COMMAND_MAX) return undefined;
+  return `queues: ${queueCount} are more than ${QUEUES_PER_COMMAND_MAX}`;
+}
+
+function leaseProblem(leaseMs: number): string | undefined {
+  const { min, max } = LEASE_MS;
+  if (leaseMs === 0 || (leaseMs >= min && leaseMs <= max)) return undefined;
+  return `lease_ms: ${leaseMs} is neither 0 nor in [${min}, ${max}]`;
 }

@@ -4,6 +4,7 @@ import type { Codec } from "@quorumlog/tables";
 import {
   ConfigurationValue,
   ConsumerGroup,
+  ConsumerProgress,
   RegisterGroupCommand,
   Topic,
 } from "@quorumlog/protocol/messages";
@@ -24,3 +25,4 @@ export const topicCodec: Codec<Topic> = codecOf(Topic);
 export const configurationCodec: Codec<ConfigurationValue> = codecOf(ConfigurationValue);
 export const consumerGroupCodec: Codec<ConsumerGroup> = codecOf(ConsumerGroup);
 export const groupCodec: Codec<RegisterGroupCommand> = codecOf(RegisterGroupCommand);
+export const progressCodec: Codec<ConsumerProgress> = codecOf(ConsumerProgress);

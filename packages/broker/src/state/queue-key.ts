@@ -1,6 +1,6 @@
 /** A queue as a key of maps: one number for its topic and its own. */
 
-export const QUEUES_PER_TOPIC: number = 2 ** 16;
+const QUEUES_PER_TOPIC = 2 ** 16;
 
 export type QueueKey = number & { readonly brand: "QueueKey" };
 

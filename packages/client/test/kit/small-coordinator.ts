@@ -8,6 +8,9 @@ import type {
 } from "@quorumlog/protocol/messages";
 import { ConsumeMode } from "@quorumlog/protocol/messages";
 
+/** What members use; for the rest there is a real cluster. */
+const JOIN_SERVICE = { join: COORDINATOR_SERVICE.join };
+
 interface Member {
   readonly memberId: string;
   readonly topics: readonly string[];
@@ -22,7 +25,7 @@ export class SmallCoordinator {
   #epoch = 0;
 
   serve(server: RpcServer, refusal: () => OperationError | undefined): void {
-    server.handle(COORDINATOR_SERVICE, {
+    server.handle(JOIN_SERVICE, {
       join: {
         duplex: (call) => {
           let memberId: string | undefined;

@@ -3,6 +3,10 @@
 import { errorDetail, OFFSETS_SERVICE, OperationError, type RpcServer } from "@quorumlog/protocol";
 import type { SmallGroup } from "./small-group.ts";
 
+const { claim, commit, getOffsets } = OFFSETS_SERVICE;
+/** What consumers use; for the rest there is a real cluster. */
+const MEMBER_SERVICE = { claim, commit, getOffsets };
+
 interface Progress {
   epoch: number;
   offset: number;
@@ -23,7 +27,7 @@ export class SmallOffsets {
   }
 
   serve(server: RpcServer): void {
-    server.handle(OFFSETS_SERVICE, {
+    server.handle(MEMBER_SERVICE, {
       claim: {
         unary: ({ group, epoch, queues }) => ({
           queues: queues.map(({ topicId = 0, queue = 0 }) => {
@@ -42,7 +46,7 @@ export class SmallOffsets {
           errors: offsets.map(({ topicId = 0, queue = 0, offset }) => {
             const progress = this.#of(group, topicId ?? 0, queue ?? 0);
             if (epoch < progress.epoch) return errorDetail(stale(progress.epoch));
-            progress.offset = offset ?? 0;
+            progress.offset = offset ?? progress.offset;
             return {};
           }),
         }),
