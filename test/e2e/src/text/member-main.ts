@@ -16,7 +16,7 @@ const ranges = new DeliveredRanges();
 const consumer = await PushConsumer.open({
   nameServers,
   consumerGroup,
-  memberId,
+  instanceId: memberId,
   subscriptions: { [topic]: "*" },
   order: "per-key",
   commitIntervalMs: NEVER_MS,
@@ -34,7 +34,10 @@ const timer = setInterval(() => {
   tell({ type: "ranges", ranges: ranges.take() });
   tells += 1;
   // In the same turn: it notes what was finished by now, and so was told.
-  if (tells % TELLS_PER_COMMIT === 0) void consumer.commit();
+  if (tells % TELLS_PER_COMMIT === 0)
+    consumer.commit().catch(() => {
+      // It is an event, too, and is tried again.
+    });
 }, TELL_MS);
 
 process.once("message", () => {
