@@ -1,6 +1,11 @@
 /** How a broker's node is told who and where it is: checked once, every problem in one error. */
 
-import { type FieldProblem, OperationError, type RpcTls } from "@quorumlog/protocol";
+import {
+  type ChannelTls,
+  type FieldProblem,
+  OperationError,
+  type RpcTls,
+} from "@quorumlog/protocol";
 import {
   demandNodeOptions,
   type MachineOptions,
@@ -38,6 +43,8 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
   /** Where clients reach this node, as `host:port`; port 0 takes a free one. */
   readonly listen: string;
   readonly tls?: RpcTls;
+  /** How this node speaks to NameServers, and to the metadata group; default: without TLS. */
+  readonly channelTls?: ChannelTls;
   /** Where clients are told to reach it, as `host:port`; default where it listens. */
   readonly advertise?: string;
   /** Each of them is told of this node, as `host:port`; default none. */
@@ -90,6 +97,7 @@ const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
 const NAMES: ReadonlySet<string> = new Set<keyof BrokerOptions>([
   "listen",
   "tls",
+  "channelTls",
   "advertise",
   "nameServers",
   "groupId",

@@ -123,9 +123,9 @@ export class Broker {
       server.handle(NODE_SERVICE, nodeHandlers(group, node.clusterId));
       await server.open();
       const registration = register(options, settings, { group, port: server.port });
-      const { onDefect } = options;
+      const { onDefect, channelTls: tls } = options;
       const { clusterId } = node;
-      const follower = new MetadataFollower({ group, clusterId, nameServers, onDefect });
+      const follower = new MetadataFollower({ group, clusterId, nameServers, tls, onDefect });
       const services = { server, coordinator, registration, follower };
       const broker = new Broker({ group, ...services, onDefect });
       Object.assign(listeners, { fetches, admin, coordinator, broker });
@@ -220,13 +220,13 @@ export class Broker {
 }
 
 function register(
-  { advertise, listen }: BrokerOptions,
+  { advertise, listen, channelTls: tls }: BrokerOptions,
   { nameServers, replica }: BrokerSettings,
   { group, port }: { readonly group: BrokerGroup; readonly port: number },
 ): BrokerRegistration {
   const host = listen.slice(0, listen.lastIndexOf(":"));
   return new BrokerRegistration(
-    { nameServers },
+    { nameServers, ...(tls === undefined ? {} : { tls }) },
     {
       clusterId: replica.clusterId,
       nodeId: replica.nodeId,

@@ -1,44 +1,46 @@
 /** What the command line offers: each command is one of these. */
 
-import type { Settings, SettingSpecs } from "./settings.ts";
+import type { SettingsOf, SettingSpecs } from "./setting-spec.ts";
+import type { Settings } from "./settings.ts";
 
-export interface CommandRun {
-  readonly settings: Settings;
-  readonly operands: readonly string[];
+export interface CommandRun<Values> {
+  readonly settings: Values;
+  /** Of a command that takes one. */
+  readonly operand: string;
   /** Aborted by the first interrupt; a second one ends the process. */
   readonly signal: AbortSignal;
 }
 
-export interface Command {
+/** What follows the command, without a flag. */
+export interface Operand {
+  /** As in the help: `TOPIC`. */
+  readonly name: string;
+  /** These and no other. */
+  readonly oneOf?: readonly string[];
+}
+
+export interface CommandSpec<Values> {
   /** One or two words, as they are typed. */
   readonly name: string;
-  /** What may follow, for the help. */
-  readonly operands?: string;
+  readonly operand?: Operand;
   readonly about: string;
+  /** More for the help, by lines. */
+  readonly notes?: readonly string[];
+  readonly examples?: readonly string[];
   readonly settings: SettingSpecs;
+  /** Of settings that are right by themselves. @returns what does not fit together */
+  readonly relations?: (settings: Partial<Values>) => readonly string[];
   /** @returns the exit code; 0 if it says nothing. */
-  readonly run: (run: CommandRun) => Promise<number | void>;
+  readonly run: (run: CommandRun<Values>) => Promise<number | void>;
 }
 
-/** Of commands that speak to a cluster. */
-export const CLUSTER_SETTINGS: SettingSpecs = {
-  nameServers: {
-    type: "list",
-    about: "host:port of each NameServer, with commas between",
-    fallback: ["127.0.0.1:9876"],
-  },
-  json: { type: "flag", about: "for programs: JSON, a value a line", fallback: false },
-};
+export type Command = CommandSpec<Settings>;
 
-/** @returns a text of the settings. */
-export function text(settings: Settings, name: string): string {
-  return String(settings[name]);
-}
-
-export function integer(settings: Settings, name: string): number {
-  return Number(settings[name]);
-}
-
-export function list(settings: Settings, name: string): readonly string[] {
-  return settings[name] as readonly string[];
+/** A command whose settings have the types that their specifications say. */
+export function command<const Specs extends SettingSpecs>(
+  settings: Specs,
+  spec: Omit<CommandSpec<SettingsOf<Specs>>, "settings">,
+): Command {
+  // What is read is what was specified: `readSettings` has seen to it.
+  return { ...spec, settings } as unknown as Command;
 }

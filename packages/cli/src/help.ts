@@ -1,7 +1,8 @@
-/** What is told of the commands. */
+/** What is told of the commands: all of it from their table. */
 
 import type { Command } from "./command.ts";
-import { flagName, type SettingSpec } from "./settings.ts";
+import { environmentName, flagName, type SettingSpec } from "./setting-spec.ts";
+import { CONFIG } from "./settings.ts";
 
 export function overview(commands: readonly Command[]): string {
   const titles = commands.map((command) => titleOf(command));
@@ -12,27 +13,49 @@ export function overview(commands: readonly Command[]): string {
     "",
     ...lines,
     "",
-    "quorumlog COMMAND --help tells of a command's settings.",
+    "quorumlog help COMMAND tells of a command's settings. Exit codes: 0 done, 1 failed, 2 usage.",
   ].join("\n");
 }
 
 export function commandHelp(command: Command): string {
-  const settings = Object.entries(command.settings);
+  const { about, notes = [], examples = [] } = command;
+  const settings = Object.entries({ ...command.settings, config: CONFIG });
   const flags = settings.map(([name, spec]) => `--${flagName(name)}${valueOf(spec)}`);
-  const width = Math.max(0, ...flags.map((flag) => flag.length));
-  const lines = settings.map(([, { about, fallback }], i) => {
-    const otherwise = fallback === undefined || fallback === false ? "" : ` (${String(fallback)})`;
-    return `  ${(flags[i] ?? "").padEnd(width)}  ${about}${otherwise}`;
-  });
-  return [`quorumlog ${titleOf(command)}`, "", command.about, "", ...lines].join("\n");
+  const width = Math.max(...flags.map((flag) => flag.length));
+  const lines = settings.map(
+    ([, spec], i) => `  ${(flags[i] ?? "").padEnd(width)}  ${spec.about}${boundsOf(spec)}`,
+  );
+  const sample = settings.find(([, spec]) => spec.isOnLineAlone !== true)?.[0] ?? "config";
+  return [
+    `quorumlog ${titleOf(command)}`,
+    "",
+    about,
+    ...notes,
+    "",
+    ...lines,
+    "",
+    `Each may be in the environment (${environmentName(sample)}) or in the file (${sample}), too.`,
+    ...(examples.length === 0 ? [] : ["", ...examples.map((example) => `  $ ${example}`)]),
+  ].join("\n");
 }
 
-function titleOf({ name, operands }: Command): string {
-  return operands === undefined ? name : `${name} ${operands}`;
+function titleOf({ name, operand }: Command): string {
+  return operand === undefined ? name : `${name} ${operand.name}`;
 }
 
 function valueOf({ type, oneOf }: SettingSpec): string {
   if (type === "flag") return "";
   if (oneOf !== undefined) return ` ${oneOf.join("|")}`;
-  return type === "integer" ? " N" : type === "list" ? " A,B,..." : " TEXT";
+  return { integer: " N", list: " A,B,...", path: " FILE", text: " TEXT" }[type];
+}
+
+function boundsOf({ type, min, max, fallback, isRequired = false }: SettingSpec): string {
+  if (isRequired) return " (required)";
+  const range = type === "integer" && max !== undefined ? `${min ?? 0} to ${max}` : "";
+  const otherwise =
+    fallback === undefined || fallback === false || String(fallback) === ""
+      ? ""
+      : `default ${String(fallback)}`;
+  const told = [range, otherwise].filter((part) => part !== "").join("; ");
+  return told === "" ? "" : ` (${told})`;
 }

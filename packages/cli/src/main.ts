@@ -1,66 +1,89 @@
 #!/usr/bin/env node
 /** The command line: finds the command, reads its settings, runs it, and says what went wrong. */
 
-import { OperationError } from "@quorumlog/protocol";
 import type { Command } from "./command.ts";
-import { BROKER } from "./commands/broker-command.ts";
-import { CONSUME } from "./commands/consume-command.ts";
-import { NAMESERVER } from "./commands/nameserver-command.ts";
-import { PRODUCE } from "./commands/produce-command.ts";
-import { CLUSTER_STATUS } from "./commands/status-command.ts";
-import { TOPIC_CREATE, TOPIC_DELETE, TOPIC_LIST } from "./commands/topic-commands.ts";
-import { UP } from "./commands/up-command.ts";
+import { COMMANDS } from "./command-table.ts";
+import { EXIT, failureOf } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
-import { readSettings, UsageError } from "./settings.ts";
+import { nearestName } from "./nearest-name.ts";
+import { endWithReader } from "./output.ts";
+import { lifeSignal } from "./process-life.ts";
+import { readSettings, type Settings, UsageError } from "./settings.ts";
 
-const COMMANDS: readonly Command[] = [
-  UP,
-  NAMESERVER,
-  BROKER,
-  TOPIC_CREATE,
-  TOPIC_LIST,
-  TOPIC_DELETE,
-  PRODUCE,
-  CONSUME,
-  CLUSTER_STATUS,
-];
-const EXIT = { usage: 2, failed: 1, interrupted: 130 } as const;
-
-async function main(args: readonly string[]): Promise<number> {
-  const command = COMMANDS.find(({ name }) => {
-    const words = name.split(" ");
-    return words.every((word, i) => args[i] === word);
-  });
-  const wantsHelp = args.includes("--help") || args.includes("-h");
-  if (command === undefined) {
-    console.log(overview(COMMANDS));
-    return args.length === 0 || wantsHelp ? 0 : EXIT.usage;
-  }
-  if (wantsHelp) {
-    console.log(commandHelp(command));
-    return 0;
-  }
-  const controller = new AbortController();
-  const onInterrupt = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    controller.abort();
-  };
-  process.on("SIGINT", onInterrupt);
-  process.on("SIGTERM", onInterrupt);
-  const rest = args.slice(command.name.split(" ").length);
-  const sources = { args: rest, environment: process.env };
-  const { settings, operands } = readSettings(command.settings, sources);
-  return (await command.run({ settings, operands, signal: controller.signal })) ?? 0;
+/** What `quorumlog` was called with, before anything runs. */
+interface Call {
+  readonly command: Command;
+  readonly settings: Settings;
+  readonly operand: string;
 }
 
+async function main(args: readonly string[]): Promise<number> {
+  const isHelp = args[0] === "help" || args.includes("--help") || args.includes("-h");
+  const words = args[0] === "help" ? args.slice(1) : args;
+  if (isHelp || words.length === 0) {
+    const found = COMMANDS.find(({ name }) => isCalled(name, words));
+    console.log(found === undefined ? overview(COMMANDS) : commandHelp(found));
+    return found === undefined && words.some((word) => !word.startsWith("-")) ? EXIT.usage : 0;
+  }
+  const { command, settings, operand } = callOf(words);
+  const signal = lifeSignal();
+  try {
+    return (await command.run({ settings, operand, signal })) ?? EXIT.done;
+  } catch (error) {
+    // What was given up on request has not failed; what was lost by it is not known here.
+    if (!signal.aborted || (error as { code?: unknown }).code !== "ABORTED") throw error;
+    console.error("quorumlog: interrupted");
+    return EXIT.interrupted;
+  }
+}
+
+/** @throws UsageError with all that does not fit */
+function callOf(words: readonly string[]): Call {
+  const command = COMMANDS.find(({ name }) => isCalled(name, words));
+  if (command === undefined) throw new UsageError([unknownCommand(words)]);
+  const sources = {
+    args: words.slice(command.name.split(" ").length),
+    environment: process.env,
+    allNames: COMMANDS.flatMap((each) => Object.keys(each.settings)),
+  };
+  const { settings, operands, problems } = readSettings(command.settings, sources);
+  const all = [...problems, ...operandProblems(command, operands)];
+  all.push(...(command.relations?.(settings) ?? []));
+  if (all.length > 0) throw new UsageError([...all, `see: quorumlog help ${command.name}`]);
+  return { command, settings, operand: operands[0] ?? "" };
+}
+
+function isCalled(name: string, words: readonly string[]): boolean {
+  return name.split(" ").every((word, i) => words[i] === word);
+}
+
+function unknownCommand(words: readonly string[]): string {
+  const names = COMMANDS.map(({ name }) => name);
+  const [first = ""] = words;
+  const given = words.slice(0, 2).join(" ");
+  const ofFirst = names.filter((name) => name.startsWith(`${first} `));
+  const meant = nearestName(given, names) ?? nearestName(first, names);
+  if (meant !== undefined) return `there is no command "${given}": did you mean ${meant}?`;
+  if (ofFirst.length > 0) return `which one: ${ofFirst.join(", ")}?`;
+  return `there is no command "${first}": "quorumlog help" tells which there are`;
+}
+
+function operandProblems({ operand }: Command, operands: readonly string[]): string[] {
+  const [first, ...more] = operands;
+  if (operand === undefined) return operands.map((each) => `what is "${each}" for?`);
+  if (first === undefined) return [`${operand.name} is missing`];
+  const problems = more.map((each) => `one ${operand.name} at a time: what is "${each}" for?`);
+  if (operand.oneOf !== undefined && !operand.oneOf.includes(first))
+    problems.push(`${operand.name}: "${first}" is none of ${operand.oneOf.join(", ")}`);
+  return problems;
+}
+
+endWithReader();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (error instanceof UsageError) {
-    for (const problem of error.problems) console.error(`quorumlog: ${problem}`);
-    process.exitCode = EXIT.usage;
-  } else if (error instanceof OperationError) {
-    console.error(`quorumlog: ${error.code}: ${error.message}`);
-    process.exitCode = EXIT.failed;
-  } else throw error;
+  const { exitCode, lines, detail } = failureOf(error);
+  if (process.argv.includes("--json")) console.error(JSON.stringify(detail));
+  else for (const line of lines) console.error(`quorumlog: ${line}`);
+  process.exitCode = exitCode;
 }

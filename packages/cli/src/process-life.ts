@@ -1,23 +1,67 @@
 /** How a long-running command ends, and speaks to the process that has started it. */
 
-/** Until the signal says so, or whoever has started this process has ended without a word. */
+import { setMaxListeners } from "node:events";
+import { EXIT } from "./failure.ts";
+
+/** To let go of everything after the parent has gone, before it ends in any case. */
+const ORPHAN_MS = 5_000;
+
+/** Until the signal says so. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else
+      signal.addEventListener("abort", () => {
+        resolve();
+      });
+  });
+}
+
+/** At once, or when the signal says so. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
     const end = (): void => {
-      process.off("disconnect", end);
-      // Who listens keeps the process alive.
-      if (process.connected) process.disconnect();
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
       resolve();
     };
+    const timer = setTimeout(end, ms);
     if (signal.aborted) end();
-    else {
-      signal.addEventListener("abort", end);
-      process.on("disconnect", end);
-    }
+    else signal.addEventListener("abort", end, { once: true });
   });
+}
+
+/**
+ * The first interrupt aborts the signal, a second one ends the process. Whoever was started by
+ * `quorumlog up` ends with it, however that came to its end.
+ */
+export function lifeSignal(): AbortSignal {
+  const controller = new AbortController();
+  // As many as there are calls under way: each takes its listener away when it is over.
+  setMaxListeners(0, controller.signal);
+  const onInterrupt = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort();
+  };
+  process.on("SIGINT", onInterrupt);
+  process.on("SIGTERM", onInterrupt);
+  process.on("SIGHUP", onInterrupt);
+  process.once("disconnect", () => {
+    controller.abort();
+    setTimeout(() => process.exit(EXIT.interrupted), ORPHAN_MS).unref();
+  });
+  // To hear of it is no reason to live on.
+  process.channel?.unref();
+  return controller.signal;
 }
 
 /** Of a process that was started by `quorumlog up`; otherwise there is nobody to tell. */
 export function tellParent(message: Readonly<Record<string, unknown>>): void {
   if (process.connected) process.send?.(message);
+}
+
+/** A defect: whoever started the process starts it again. */
+export function endOnDefect(error: unknown): void {
+  console.error(error);
+  process.exit(EXIT.defect);
 }

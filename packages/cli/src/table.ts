@@ -1,4 +1,4 @@
-/** Rows for people, in columns. */
+/** Rows for people, in columns: those of numbers to the right. */
 
 export function tableOf(
   heads: readonly string[],
@@ -6,7 +6,7 @@ export function tableOf(
 ): string {
   const texts = [heads, ...rows].map((row) => row.map(String));
   const widths = heads.map((_, i) => Math.max(...texts.map((row) => (row[i] ?? "").length)));
-  const isNumber = heads.map((_, i) => rows.length > 0 && typeof rows[0]?.[i] === "number");
+  const isNumber = heads.map((_, i) => rows.some((row) => typeof row[i] === "number"));
   return texts
     .map((row) =>
       row

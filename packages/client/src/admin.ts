@@ -43,6 +43,7 @@ import {
   type OffsetMove,
   type ResetOffsets,
 } from "./group-admin.ts";
+import type { QueuePlace } from "./fetcher.ts";
 import { METADATA_GROUP_ID } from "./group-membership.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import { type FindOptions, MessageFinder } from "./message-finder.ts";
@@ -287,6 +288,22 @@ export class Admin implements AsyncDisposable {
     demandArguments({ group }, GROUP_CHECKS);
     demandOptions<WaitOptions>(options, WAIT_CHECKS);
     await this.#groups.delete(group, options);
+  }
+
+  /**
+   * Which offset a place is in each queue of a topic, in their order: as `latest`, the end.
+   *
+   * @throws OperationError `UNKNOWN_TOPIC`
+   */
+  async queueOffsets(
+    { topic, place }: { readonly topic: string; readonly place: QueuePlace },
+    options: WaitOptions = {},
+  ): Promise<number[]> {
+    demandPlace(place);
+    demandOptions<WaitOptions>(options, WAIT_CHECKS);
+    const { groupIds } = this.#topic(topic);
+    const order = { numbers: groupIds.map((_, queue) => queue), place };
+    return [...(await this.#groups.places(this.#topic(topic), order, options)).values()];
   }
 
   /** Idempotent. */

@@ -181,7 +181,7 @@ export class GroupAdmin {
     const missing = numbers.find((queue) => topic.groupIds[queue] === undefined);
     if (missing !== undefined)
       throw new OperationError("UNKNOWN_QUEUE", `"${name}" has no queue ${missing}`);
-    const to = await this.#places(topic, { numbers, place }, wait);
+    const to = await this.places(topic, { numbers, place }, wait);
     const known = (await this.offsets(group, wait)).filter((each) => each.topic === name);
     const moves = [...to].flatMap(([queue, offset]) => {
       const own = known.filter((each) => each.queue === queue);
@@ -259,7 +259,7 @@ export class GroupAdmin {
   }
 
   /** @returns the offset of each queue. */
-  async #places(
+  async places(
     topic: TopicRoute,
     { numbers, place }: { readonly numbers: readonly number[]; readonly place: QueuePlace },
     wait: WaitOptions,

@@ -5,132 +5,18 @@
  * Results go to stdout, progress and errors to stderr.
  */
 
-import { unreachable } from "@quorumlog/std";
-import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { ownerOf } from "./directory-lock.ts";
-import { adviceFor } from "./inspection/advice.ts";
-import { listFrames } from "./inspection/frame-listing.ts";
-import { describeSummary, summarizeLog } from "./inspection/log-summary.ts";
-import { logsBelow } from "./inspection/nearby-logs.ts";
-import { endWithReader, jsonOf, writeLines } from "./inspection/output.ts";
-import {
-  type DumpRequest,
-  HELP,
-  type InspectionRequest,
-  parseRequest,
-  UsageError,
-} from "./inspection/request.ts";
-import { segmentNamesIn } from "./inspection/segment-file.ts";
-import { isSystemError, verifyLog } from "./inspection/verification.ts";
-import { describeVerification, objectOfVerification } from "./inspection/verification-report.ts";
-import { LogError } from "./log-error.ts";
-import { nodeFileSystem } from "./node-file-system.ts";
+import { inspectLog } from "./inspection/inspect-log.ts";
+import { endWithReader, writeLines } from "./inspection/output.ts";
+import { HELP, parseRequest, UsageError } from "./inspection/request.ts";
 
-type Inspection = Exclude<InspectionRequest, { command: "help" }>;
-
-const EXIT_CODE = { sound: 0, damaged: 1, refused: 2 } as const;
+const EXIT_REFUSED = 2;
 
 /** @returns the exit code of the process. */
 async function main(argv: readonly string[]): Promise<number> {
   const request = parseRequest(argv);
-  if (request.command === "help") {
-    await writeLines([HELP.trimEnd()]);
-    return EXIT_CODE.sound;
-  }
-  const directory = resolve(request.directory);
-  try {
-    demandDirectory(directory);
-    demandStopped(directory, "stop it first");
-    const exitCode = await inspect({ ...request, directory });
-    demandStopped(directory, "it was started meanwhile, so what was said here means nothing");
-    return exitCode;
-  } catch (error) {
-    const known = asLogError(error, directory);
-    if (known === undefined) throw error;
-    await report(known, request.isJson);
-    return known.code === "LOG_LOCKED" ? EXIT_CODE.refused : EXIT_CODE.damaged;
-  }
-}
-
-async function inspect(request: Inspection): Promise<number> {
-  switch (request.command) {
-    case "stat": {
-      const summary = summarizeLog(nodeFileSystem, request.directory);
-      await writeLines(request.isJson ? [jsonOf(summary)] : describeSummary(summary));
-      return EXIT_CODE.sound;
-    }
-    case "verify":
-      return verify(request);
-    case "dump":
-      return dump(request);
-    default:
-      return unreachable(request);
-  }
-}
-
-async function verify({ directory, isJson }: Inspection): Promise<number> {
-  const verification = verifyLog({
-    fileSystem: nodeFileSystem,
-    directory,
-    onProgress: ({ done, of }) => {
-      if (!process.stderr.isTTY) return;
-      // Over itself, and away when it is done.
-      process.stderr.write(done === of ? "\r\u001B[K" : `\rsegment ${done + 1} of ${of}`);
-    },
-  });
-  const { verdict } = verification;
-  // Known before it is printed, for whoever reads only the start of that.
-  process.exitCode = verdict === "corrupt" ? EXIT_CODE.damaged : EXIT_CODE.sound;
-  await writeLines(
-    isJson ? [jsonOf(objectOfVerification(verification))] : describeVerification(verification),
-  );
-  return process.exitCode;
-}
-
-async function dump(request: DumpRequest): Promise<number> {
-  const { directory } = request;
-  if (segmentNamesIn(nodeFileSystem, directory).length === 0)
-    throw new LogError("LOG_MISSING", "there is no log in this directory", { file: directory });
-  let exitCode: number = EXIT_CODE.sound;
-  const onUnreadable = (name: string, error: unknown): void => {
-    const known = asLogError(error, name);
-    if (known === undefined) throw error;
-    exitCode = EXIT_CODE.damaged;
-    process.stderr.write(`${name}: ${known.code}: ${known.message}\n`);
-  };
-  await writeLines(listFrames({ fileSystem: nodeFileSystem, request, onUnreadable }));
-  return exitCode;
-}
-
-function demandDirectory(directory: string): void {
-  const found = statSync(directory, { throwIfNoEntry: false });
-  if (found === undefined)
-    throw new LogError("LOG_MISSING", "there is no such directory", { file: directory });
-  if (!found.isDirectory()) throw new UsageError(`${directory} is no directory`);
-  if (segmentNamesIn(nodeFileSystem, directory).length > 0) return;
-  const [log] = logsBelow(directory);
-  if (log !== undefined)
-    throw new UsageError(`${directory} is not a log, but holds one: name ${join(directory, log)}`);
-}
-
-function demandStopped(directory: string, advice: string): void {
-  const owner = ownerOf(directory);
-  if (owner !== undefined)
-    throw new LogError("LOG_LOCKED", `the log is open in ${owner}: ${advice}`, { file: directory });
-}
-
-/** @returns `undefined` for what is a bug. */
-function asLogError(error: unknown, file: string): LogError | undefined {
-  if (error instanceof LogError) return error;
-  if (!isSystemError(error)) return undefined;
-  return new LogError("LOG_FAILED", error.message, { file, cause: error });
-}
-
-async function report({ code, message, file, offset }: LogError, isJson: boolean): Promise<void> {
-  const advice = adviceFor(code);
-  if (isJson) await writeLines([jsonOf({ error: { code, message, file, offset }, advice })]);
-  else process.stderr.write(`${code}: ${message}\nWhat to do: ${advice}\n`);
+  if (request.command !== "help") return inspectLog(request);
+  await writeLines([HELP.trimEnd()]);
+  return 0;
 }
 
 endWithReader();
@@ -139,5 +25,5 @@ try {
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   process.stderr.write(`${error.message}; --help tells what there is\n`);
-  process.exitCode = EXIT_CODE.refused;
+  process.exitCode = EXIT_REFUSED;
 }

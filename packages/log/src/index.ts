@@ -7,6 +7,8 @@ export { type LogOptions, LogOptionsError, parseLogOptions } from "./log-options
 export type { AppendBatch, EntryRange, LogStatus, LogStore } from "./log-store.ts";
 export { createLog, type LogPlace } from "./create-log.ts";
 export { type SegmentLogInit, SegmentLogStore } from "./segment-log-store.ts";
+export { inspectLog, type LogInspection } from "./inspection/inspect-log.ts";
+export { UsageError as LogUsageError } from "./inspection/request.ts";
 export type { LogIdentity } from "./segment-header.ts";
 
 // For other packages of the project, and for those who bring their own disk.

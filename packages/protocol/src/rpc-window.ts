@@ -2,9 +2,9 @@
  * How much of a stream may be on its way before its reader has taken it: HTTP/2's flow control.
  *
  * The protocol's default of 64 KB stands still for a round trip within every container of batches.
- * grpc-js lets a channel choose (`grpc-node.flow_control_window`), but not a server: here the HTTP/2
- * servers that it makes are told. A test sees that a client is told of it, so a version of grpc-js
- * that has them elsewhere is noticed.
+ * grpc-js lets a channel choose (`grpc-node.flow_control_window`), but not a server: here the
+ * HTTP/2 servers that it makes are told. A test sees that a client is told of it, so a version of
+ * grpc-js that has them elsewhere is noticed.
  */
 
 import type { Http2Server, ServerHttp2Session } from "node:http2";

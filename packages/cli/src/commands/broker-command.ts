@@ -1,101 +1,230 @@
 /** `quorumlog broker`: a node of a broker group. */
 
-import { Broker } from "@quorumlog/broker";
-import type { Flush, ReplicaEvent } from "@quorumlog/replica";
-import { type Command, integer, list, text } from "../command.ts";
-import { aborted, tellParent } from "../process-life.ts";
-import { UsageError } from "../settings.ts";
+import { Broker, type BrokerOptions } from "@quorumlog/broker";
+import { type Command, command } from "../command.ts";
+import { aborted, endOnDefect, tellParent } from "../process-life.ts";
+import { tellEvent } from "../replica-log.ts";
+import { addressProblem, type SettingsOf, type SettingSpecs } from "../setting-spec.ts";
+import { channelTls, readAll, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
 
 const HOUR_MS = 3_600_000;
+const PEER = /^(?<id>[1-9]\d*)=(?<address>.+)$/u;
 
-export const BROKER: Command = {
+const SPECS = {
+  nodeId: { type: "integer", about: "of this node in the cluster", min: 1, isRequired: true },
+  groupId: {
+    type: "integer",
+    about: "of its broker group; group 1 has the metadata",
+    min: 1,
+    fallback: 1,
+  },
+  groupName: { type: "text", about: "of its broker group", fallback: "broker-a" },
+  clusterId: { type: "text", about: "of the cluster", fallback: "quorumlog" },
+  dataDir: { type: "path", about: "of this node alone", isRequired: true, alias: "data" },
+  listen: {
+    type: "text",
+    about: "host:port for clients",
+    isRequired: true,
+    check: addressProblem,
+  },
+  advertise: {
+    type: "text",
+    about: "host:port that clients are told; default: as it listens",
+    check: addressProblem,
+  },
+  peers: {
+    type: "list",
+    about: "id=host:port of each node of the group, this one too",
+    isRequired: true,
+    check: peerProblem,
+  },
+  peerListen: {
+    type: "text",
+    about: "host:port to listen for peers; default: as in --peers",
+    check: addressProblem,
+  },
+  token: { type: "text", about: "a secret of the cluster, of 16 bytes or more" },
+  nameServers: {
+    type: "list",
+    about: "host:port of each NameServer",
+    fallback: [],
+    check: addressProblem,
+  },
+  flush: {
+    type: "text",
+    about: "acknowledges what is synced, or what is written and synced soon",
+    oneOf: ["sync", "async"],
+    fallback: "sync",
+  },
+  flushIntervalMs: {
+    type: "integer",
+    about: "of flush async: how soon",
+    min: 1,
+    max: 60_000,
+    fallback: 500,
+  },
+  flushBytes: {
+    type: "integer",
+    about: "of flush async: or after so much",
+    min: 4_096,
+    fallback: 8_388_608,
+  },
+  ifMissing: {
+    type: "text",
+    about: "what to do where there is no data yet",
+    oneOf: ["found", "join", "fail"],
+    fallback: "found",
+  },
+  acceptLoss: {
+    type: "flag",
+    about: "goes on without what a crash of the host may have cost: docs/operations.md",
+  },
+  retentionHours: { type: "integer", about: "messages are kept so long", min: 1, fallback: 72 },
+  retentionBytes: { type: "integer", about: "and up to this; default: no limit", min: 1 },
+  retentionDiskPercent: {
+    type: "integer",
+    about: "and while the disk is not fuller; default 75",
+    min: 1,
+    max: 99,
+  },
+  defaultQueueCount: {
+    type: "integer",
+    about: "queues of a topic that is made without saying how many",
+    min: 1,
+    max: 1_024,
+    fallback: 4,
+  },
+  messageBytesMax: {
+    type: "integer",
+    about: "of one message, its properties included",
+    min: 1_024,
+    max: 4_194_304,
+    fallback: 4_194_304,
+  },
+  ...SERVER_TLS,
+  tlsAuthority: {
+    type: "path",
+    about: "PEM: whom to trust of NameServers and other groups; default: the system's authorities",
+  },
+  peerTlsCertificate: { type: "path", about: "PEM: peers speak TLS, and show each other this" },
+  peerTlsKey: { type: "path", about: "PEM: of that certificate" },
+  peerTlsAuthority: {
+    type: "path",
+    about: "PEM: signs for the nodes of this cluster, and nobody else",
+  },
+  peerTlsServerName: {
+    type: "text",
+    about: "name in every node's certificate; default: the host that is dialed",
+  },
+} as const satisfies SettingSpecs;
+
+type BrokerSettings = SettingsOf<typeof SPECS>;
+
+export const BROKER: Command = command(SPECS, {
   name: "broker",
   about: "runs a node of a broker group",
-  settings: {
-    nodeId: { type: "integer", about: "of this node in the cluster", min: 1, isRequired: true },
-    groupId: { type: "integer", about: "of its broker group", min: 1, fallback: 1 },
-    groupName: { type: "text", about: "of its broker group", fallback: "broker-a" },
-    clusterId: { type: "text", about: "of the cluster", fallback: "quorumlog" },
-    dataDir: { type: "text", about: "of this node alone", isRequired: true },
-    listen: { type: "text", about: "host:port for clients", isRequired: true },
-    advertise: { type: "text", about: "host:port that clients are told; default: as it listens" },
-    peers: { type: "list", about: "id=host:port of each node of the group", isRequired: true },
-    token: {
-      type: "text",
-      about: "a secret of the cluster, of 16 bytes or more",
-      isRequired: true,
-    },
-    nameServers: { type: "list", about: "host:port of each NameServer", fallback: [] },
-    flush: {
-      type: "text",
-      about: "when a disk is synced",
-      oneOf: ["sync", "async"],
-      fallback: "sync",
-    },
-    ifMissing: {
-      type: "text",
-      about: "what to do where there is no data yet",
-      oneOf: ["found", "join", "fail"],
-      fallback: "found",
-    },
-    retentionHours: { type: "integer", about: "messages are kept so long", min: 1, fallback: 72 },
-    retentionBytes: { type: "integer", about: "and up to this; default: no limit", min: 1 },
-  },
+  notes: [
+    "Each node of a group gets the same --cluster-id, --group-id, --peers and --token (or",
+    "certificates for peers); --node-id, --data-dir and --listen are its own. The nodes in --peers",
+    "found the group once they have all met; one that is added later starts with",
+    "--if-missing join.",
+  ],
+  examples: [
+    "quorumlog broker --node-id 1 --data-dir ./data --listen 10.0.0.1:7100 --peers " +
+      "1=10.0.0.1:7101,2=10.0.0.2:7101,3=10.0.0.3:7101 --name-servers 10.0.0.1:9876",
+  ],
+  relations: (settings) => [...tlsProblems(settings), ...peerProblems(settings)],
   async run({ settings, signal }) {
-    const { advertise, retentionBytes } = settings;
-    const milliseconds = integer(settings, "retentionHours") * HOUR_MS;
-    const broker = await Broker.open({
-      listen: text(settings, "listen"),
-      ...(advertise === undefined ? {} : { advertise: String(advertise) }),
-      nameServers: list(settings, "nameServers"),
-      groupId: integer(settings, "groupId"),
-      groupName: text(settings, "groupName"),
-      replica: {
-        directory: text(settings, "dataDir"),
-        clusterId: text(settings, "clusterId"),
-        nodeId: integer(settings, "nodeId"),
-        peers: peersOf(list(settings, "peers")),
-        token: text(settings, "token"),
-        ifMissing: text(settings, "ifMissing") as "found",
-        flush: text(settings, "flush") as Flush,
-        recoverFromPeers: true,
-      },
-      retention: {
-        milliseconds,
-        ...(retentionBytes === undefined ? {} : { bytes: Number(retentionBytes) }),
-      },
-      onEvent: tellEvent,
-      onDefect: (error) => {
-        console.error(error);
-        process.exit(70);
-      },
-    });
-    const { name } = broker.group;
-    console.log(`node ${text(settings, "nodeId")} of ${name} for clients on port ${broker.port}`);
-    tellParent({ type: "ready", port: broker.port });
+    const broker = await Broker.open(brokerOptions(settings, signal));
+    console.log(`node ${settings.nodeId} of ${broker.group.name}: clients on port ${broker.port}`);
+    tellParent({ type: "ready" });
     await aborted(signal);
     await broker.close();
   },
-};
+});
 
-/** @throws UsageError */
-function peersOf(peers: readonly string[]): Readonly<Record<number, string>> {
+/** @returns what does not fit together about peers */
+function peerProblems(settings: Partial<BrokerSettings>): readonly string[] {
+  const { nodeId, peers, token, peerTlsCertificate, peerTlsKey, peerTlsAuthority } = settings;
   const problems: string[] = [];
-  const entries = peers.map((peer) => {
-    const [id = "", address = ""] = peer.split("=");
-    if (!/^\d+$/u.test(id) || address === "")
-      problems.push(`--peers: "${peer}" is not id=host:port`);
-    return [Number(id), address] as const;
-  });
-  if (problems.length > 0) throw new UsageError(problems);
-  return Object.fromEntries(entries);
+  const ids = peers?.map((peer) => peerOf(peer).id) ?? [];
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) problems.push(`--peers: node ${twice} is there twice`);
+  if (nodeId !== undefined && ids.length > 0 && !ids.includes(nodeId))
+    problems.push(`--peers: has no ${nodeId}=host:port, where this node itself is reached`);
+  const files = [peerTlsCertificate, peerTlsKey, peerTlsAuthority];
+  const given = files.filter((file) => file !== undefined).length;
+  if (given !== 0 && given !== files.length)
+    problems.push("--peer-tls-certificate, --peer-tls-key and --peer-tls-authority go together");
+  if (given === 0 && token === undefined)
+    problems.push("--token is required, unless there are certificates for peers");
+  return problems;
 }
 
-/** What an operator has to know; the rest is in the status. */
-function tellEvent(event: ReplicaEvent): void {
-  if (event.type === "failed") {
-    console.error(event.error);
-    process.exit(70);
-  }
-  if (process.env["QUORUMLOG_EVENTS"] !== undefined) console.error(JSON.stringify(event));
+function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions {
+  const { advertise, listen, nameServers, groupId, groupName } = settings;
+  const { retentionBytes, retentionDiskPercent } = settings;
+  const tls = serverTls(settings);
+  const outgoing = channelTls(settings);
+  return {
+    listen,
+    ...(advertise === undefined ? {} : { advertise }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(outgoing === undefined ? {} : { channelTls: outgoing }),
+    nameServers,
+    groupId,
+    groupName,
+    retention: {
+      milliseconds: settings.retentionHours * HOUR_MS,
+      ...(retentionBytes === undefined ? {} : { bytes: retentionBytes }),
+      ...(retentionDiskPercent === undefined ? {} : { diskPercent: retentionDiskPercent }),
+    },
+    defaultQueueCount: settings.defaultQueueCount,
+    messageBytesMax: settings.messageBytesMax,
+    replica: replicaOptions(settings, signal),
+    onEvent: tellEvent,
+    onDefect: endOnDefect,
+  };
+}
+
+function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions["replica"] {
+  const { dataDir, clusterId, nodeId, peers, peerListen, token, ifMissing } = settings;
+  const { flush, flushIntervalMs: intervalMs, flushBytes: bytes } = settings;
+  const { acceptLoss } = settings;
+  const tls = peerTls(settings);
+  return {
+    directory: dataDir,
+    clusterId,
+    nodeId,
+    peers: Object.fromEntries(peers.map(peerOf).map(({ id, address }) => [id, address])),
+    ...(peerListen === undefined ? {} : { listen: peerListen }),
+    ...(token === undefined ? {} : { token }),
+    ...(tls === undefined ? {} : { tls }),
+    ifMissing,
+    flush: flush === "sync" ? "sync" : { mode: "async", intervalMs, bytes },
+    acceptLoss,
+    recoverFromPeers: true,
+    signal,
+  };
+}
+
+function peerTls(settings: BrokerSettings): BrokerOptions["replica"]["tls"] {
+  const { peerTlsCertificate, peerTlsKey, peerTlsAuthority, peerTlsServerName } = settings;
+  const read = readAll({ peerTlsCertificate, peerTlsKey, peerTlsAuthority });
+  const { peerTlsCertificate: cert, peerTlsKey: key, peerTlsAuthority: ca } = read;
+  if (cert === undefined || key === undefined || ca === undefined) return undefined;
+  const name = peerTlsServerName === undefined ? {} : { serverName: peerTlsServerName };
+  return { cert, key, ca, ...name };
+}
+
+/** As in `1=10.0.0.1:7101`. */
+function peerOf(peer: string): { readonly id: number; readonly address: string } {
+  const [, id = "0", address = ""] = PEER.exec(peer) ?? [];
+  return { id: Number(id), address };
+}
+
+function peerProblem(peer: string): string | undefined {
+  const { id, address } = peerOf(peer);
+  const isPeer = id > 0 && addressProblem(address) === undefined;
+  return isPeer ? undefined : "is not id=host:port, as in 1=10.0.0.1:7101";
 }

@@ -1,68 +1,75 @@
-/** `quorumlog consume`: prints the messages of a topic, from its beginning or from now on. */
+/** `quorumlog consume`: prints the messages of a topic, by itself or as a member of a group. */
 
-import { PullConsumer } from "@quorumlog/client";
-import { ClusterAccess } from "../cluster-access.ts";
-import { CLUSTER_SETTINGS, type Command, integer, list, text } from "../command.ts";
-import { UsageError } from "../settings.ts";
+import {
+  openAdmin,
+  CLUSTER_SETTINGS,
+  clusterOptions,
+  clusterProblems,
+} from "../cluster-settings.ts";
+import { type Command, command } from "../command.ts";
+import { consumeAlone, consumeInGroup, type Wish } from "../consumption.ts";
+import { messageLine } from "../message-lines.ts";
+import { writeLines } from "../output.ts";
+import { parseTime, timeProblem } from "../time-text.ts";
+import { topicOf } from "./topic-commands.ts";
 
-export const CONSUME: Command = {
-  name: "consume",
-  operands: "TOPIC",
-  about: "prints the messages of a topic",
-  settings: {
+/** Of a group that is not followed: its members may get their queues late. */
+const GROUP_IDLE_MS = 5_000;
+
+export const CONSUME: Command = command(
+  {
     ...CLUSTER_SETTINGS,
+    group: { type: "text", about: "consumes as a member of it, and commits; default: by itself" },
     from: {
       type: "text",
-      about: "where to begin",
-      oneOf: ["earliest", "latest"],
+      about: "earliest, latest or a time; of a group: where it has not committed yet",
       fallback: "earliest",
+      check: placeProblem,
     },
-    tags: { type: "text", about: 'just these, as in "a || b"', fallback: "*" },
-    count: { type: "integer", about: "ends after so many; 0: never", fallback: 0 },
-    idleMs: { type: "integer", about: "ends when nothing came for so long; 0: never", fallback: 0 },
+    tag: { type: "text", about: 'just these, as in "a || b"', fallback: "*", alias: "tags" },
+    follow: { type: "flag", about: "waits for what comes, until it is interrupted" },
+    count: { type: "integer", about: "waits for so many, and ends", min: 1 },
+    idleMs: { type: "integer", about: "ends when nothing came for so long", min: 1 },
   },
-  async run({ settings, operands, signal }) {
-    const [topic] = operands;
-    if (topic === undefined || operands.length > 1) throw new UsageError(["give one TOPIC"]);
-    const nameServers = list(settings, "nameServers");
-    const queueCount = await queuesOf(nameServers, topic, signal);
-    await using consumer = await PullConsumer.open({
-      nameServers,
-      startFrom: text(settings, "from") as "earliest",
-      signal,
-    });
-    const tags = text(settings, "tags");
-    const queues = Array.from({ length: queueCount }, (_, queue) => ({ topic, queue, tags }));
-    await consumer.assign(queues);
-    const countMax = integer(settings, "count") || Number.POSITIVE_INFINITY;
-    const idleMs = integer(settings, "idleMs") || Number.POSITIVE_INFINITY;
-    let count = 0;
-    for (let lastAt = performance.now(); count < countMax && !signal.aborted;) {
-      const maxMessages = Math.min(1_000, countMax - count);
-      const messages = await consumer.poll({ maxMessages, timeoutMs: 500 });
-      for (const message of messages) {
-        const body = Buffer.from(message.body).toString();
-        if (settings["json"] !== true) console.log(body);
-        else {
-          const { queue, offset, tag, keys } = message;
-          console.log(JSON.stringify({ queue, offset, tag, keys, body }));
-        }
-      }
-      count += messages.length;
-      if (messages.length > 0) lastAt = performance.now();
-      else if (performance.now() - lastAt >= idleMs) break;
-    }
+  {
+    name: "consume",
+    operand: { name: "TOPIC" },
+    about: "prints the messages of a topic; by default those that are there now",
+    examples: [
+      "quorumlog consume orders",
+      "quorumlog consume orders --group billing --follow",
+      "quorumlog consume orders --from -15m --tag 'paid || sent' --json",
+    ],
+    relations: (settings) => {
+      const { group, from = "" } = settings;
+      const isGroupAtTime = group !== undefined && parseTime(from) !== undefined;
+      const problem = "--from: a group begins at earliest or latest; see quorumlog offset reset";
+      return [...clusterProblems(settings), ...(isGroupAtTime ? [problem] : [])];
+    },
+    async run({ settings, operand: topic, signal }) {
+      const { group, from, tag: tags, follow, count, idleMs, json } = settings;
+      await using admin = await openAdmin(settings, signal);
+      topicOf(admin, topic);
+      const isPatient = follow || count !== undefined || idleMs !== undefined;
+      const isOver = !isPatient && group === undefined;
+      const wish: Wish = {
+        cluster: clusterOptions(settings),
+        topic,
+        tags,
+        from: from === "earliest" || from === "latest" ? from : { timestamp: parseTime(from) ?? 0 },
+        countMax: count ?? Number.POSITIVE_INFINITY,
+        idleMs: idleMs ?? (isPatient ? Number.POSITIVE_INFINITY : GROUP_IDLE_MS),
+        ends: isOver ? await admin.queueOffsets({ topic, place: "latest" }, { signal }) : undefined,
+        write: (messages) => writeLines(messages.map((message) => messageLine(message, json))),
+        signal,
+      };
+      await (group === undefined ? consumeAlone(wish) : consumeInGroup(wish, group));
+    },
   },
-};
+);
 
-async function queuesOf(
-  nameServers: readonly string[],
-  topic: string,
-  signal: AbortSignal,
-): Promise<number> {
-  await using access = new ClusterAccess(nameServers);
-  const { metadata } = await access.cluster(signal);
-  const found = metadata?.topics.find(({ name }) => name === topic);
-  if (found === undefined) throw new UsageError([`there is no topic "${topic}"`]);
-  return found.queueGroupIds.length;
+function placeProblem(text: string): string | undefined {
+  if (text === "earliest" || text === "latest") return undefined;
+  const problem = timeProblem(text);
+  return problem === undefined ? undefined : `is neither earliest nor latest, and ${problem}`;
 }

@@ -1,38 +1,42 @@
 /** `quorumlog nameserver`: says where things are, and keeps nothing on a disk. */
 
 import { NameServer } from "@quorumlog/nameserver";
-import { type Command, text } from "../command.ts";
-import { aborted, tellParent } from "../process-life.ts";
+import { type Command, command } from "../command.ts";
+import { aborted, endOnDefect, tellParent } from "../process-life.ts";
+import { addressProblem } from "../setting-spec.ts";
+import { SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
 
-export const NAMESERVER: Command = {
-  name: "nameserver",
-  about: "runs a NameServer",
-  settings: {
+export const NAMESERVER: Command = command(
+  {
     listen: {
       type: "text",
       about: "host:port for brokers and clients",
       fallback: "127.0.0.1:9876",
+      check: addressProblem,
     },
     clusterId: { type: "text", about: "serves this cluster alone; default: any" },
+    ...SERVER_TLS,
   },
-  async run({ settings, signal }) {
-    const { clusterId } = settings;
-    const server = await NameServer.open(
-      {
-        listen: text(settings, "listen"),
-        ...(clusterId === undefined ? {} : { clusterId: String(clusterId) }),
-      },
-      { onDefect },
-    );
-    console.log(`NameServer on ${server.address}`);
-    tellParent({ type: "ready", address: server.address });
-    await aborted(signal);
-    await server.close();
+  {
+    name: "nameserver",
+    about: "runs a NameServer",
+    examples: ["quorumlog nameserver --listen 10.0.0.1:9876"],
+    relations: tlsProblems,
+    async run({ settings, signal }) {
+      const { listen, clusterId } = settings;
+      const tls = serverTls(settings);
+      const server = await NameServer.open(
+        {
+          listen,
+          ...(clusterId === undefined ? {} : { clusterId }),
+          ...(tls === undefined ? {} : { tls }),
+        },
+        { onDefect: endOnDefect },
+      );
+      console.log(`NameServer on ${server.address}`);
+      tellParent({ type: "ready" });
+      await aborted(signal);
+      await server.close();
+    },
   },
-};
-
-/** A defect in a handler: whoever started the process starts it again. */
-function onDefect(error: unknown): void {
-  console.error(error);
-  process.exit(70);
-}
+);

@@ -1,88 +1,183 @@
 /** `quorumlog produce`: publishes what comes in, a message a line. */
 
 import { createInterface } from "node:readline";
-import { Producer } from "@quorumlog/client";
-import { CLUSTER_SETTINGS, type Command, list, text } from "../command.ts";
-import { UsageError } from "../settings.ts";
+import { type OutgoingMessage, Producer } from "@quorumlog/client";
+import {
+  CLUSTER_SETTINGS,
+  clusterOptions,
+  clusterProblems,
+  whileConnecting,
+} from "../cluster-settings.ts";
+import { type Command, command } from "../command.ts";
+import { EXIT } from "../failure.ts";
+import { tellResult } from "../output.ts";
+import { Progress, withProgress } from "../progress.ts";
 
-export const PRODUCE: Command = {
-  name: "produce",
-  operands: "TOPIC",
-  about: "publishes the lines of its input, each as a message",
-  settings: {
+/** Messages under way: more would wait in memory alone. */
+const IN_FLIGHT_MAX = 10_000;
+
+export const PRODUCE: Command = command(
+  {
     ...CLUSTER_SETTINGS,
     keyField: { type: "text", about: "of lines that are JSON: this field is the message's key" },
     groupField: { type: "text", about: "of lines that are JSON: this field is the message group" },
     tag: { type: "text", about: "of every message" },
+    durability: {
+      type: "text",
+      about: "where a message is before it counts: on a majority's disks, the leader's, or nowhere",
+      oneOf: ["quorum", "leader", "async"],
+      fallback: "quorum",
+    },
+    timeoutMs: {
+      type: "integer",
+      about: "how long to try with each",
+      min: 1,
+      max: 600_000,
+      fallback: 30_000,
+    },
   },
-  async run({ settings, operands, signal }) {
-    const [topic] = operands;
-    if (topic === undefined || operands.length > 1) throw new UsageError(["give one TOPIC"]);
-    await using producer = await Producer.open({
-      nameServers: list(settings, "nameServers"),
-      producerGroup: "quorumlog-cli",
-      onFull: "wait",
-      signal,
-    });
-    const { tag, keyField, groupField } = settings;
-    const names = {
-      ...(keyField === undefined ? {} : { key: text(settings, "keyField") }),
-      ...(groupField === undefined ? {} : { group: text(settings, "groupField") }),
-    };
-    let count = 0;
-    let failure: unknown;
-    const sends: Promise<unknown>[] = [];
-    for await (const line of createInterface({ input: process.stdin })) {
-      if (signal.aborted || failure !== undefined) break;
-      const fields = fieldsOf(line, names);
-      const message = {
-        body: line,
-        ...(tag === undefined ? {} : { tag: text(settings, "tag") }),
-        ...fields,
-      };
-      const send = producer.send(topic, message).then(
-        () => {
-          count += 1;
-        },
-        (error: unknown) => {
-          failure ??= error;
-        },
+  {
+    name: "produce",
+    operand: { name: "TOPIC" },
+    about: "publishes the lines of its input, each as a message",
+    examples: [
+      "seq 1000 | quorumlog produce numbers",
+      "quorumlog produce orders --key-field id --group-field customer < orders.jsonl",
+    ],
+    relations: clusterProblems,
+    async run({ settings, operand: topic, signal }) {
+      const { keyField, groupField, tag, durability, timeoutMs, json } = settings;
+      await using producer = await withProgress(whileConnecting(settings), () =>
+        Producer.open({
+          ...clusterOptions(settings),
+          producerGroup: "quorumlog-cli",
+          durability,
+          timeoutMs,
+          onFull: "wait",
+          signal,
+        }),
       );
-      sends.push(send);
-      if (sends.length >= WINDOW) await Promise.all(sends.splice(0));
-    }
-    await Promise.all(sends);
-    console.error(`${count} messages are stored`);
-    if (failure !== undefined) throw failure;
+      const publisher = new LinePublisher(producer, topic);
+      if (process.stdin.isTTY)
+        console.error("a message a line; Ctrl-D ends the input, Ctrl-C gives up");
+      {
+        using progress = new Progress("nothing is stored yet");
+        for await (const line of linesOfInput(signal)) {
+          const fields = fieldsOf(line, { keyField, groupField });
+          if ("problem" in fields) publisher.fail(fields.problem);
+          else
+            await publisher.publish({
+              body: line,
+              ...fields,
+              ...(tag === undefined ? {} : { tag }),
+            });
+          progress.tell(`${publisher.stored} messages are stored`);
+          if (publisher.failure !== undefined) break;
+        }
+        await publisher.drained();
+      }
+      process.stdin.destroy();
+      const { stored, failure } = publisher;
+      tellResult(json, { topic, stored }, `${stored} messages are stored`);
+      if (failure !== undefined) throw failure;
+      return signal.aborted ? EXIT.interrupted : EXIT.done;
+    },
   },
-};
+);
 
-/** Messages under way. */
-const WINDOW = 10_000;
+/** Sends line by line, and minds how many are under way. */
+class LinePublisher {
+  readonly #producer: Producer;
+  readonly #topic: string;
+  stored = 0;
+  /** The first one: what comes behind it is not sent. */
+  failure: Error | undefined;
+  #line = 0;
+  #inFlight = 0;
+  #wake: () => void = () => undefined;
 
-/** What a line of JSON says of its message. */
-interface LineFields {
-  readonly keys?: readonly string[];
-  readonly messageGroup?: string;
+  constructor(producer: Producer, topic: string) {
+    this.#producer = producer;
+    this.#topic = topic;
+  }
+
+  /** Waits for room, not for the answer. */
+  async publish(message: OutgoingMessage): Promise<void> {
+    this.#line += 1;
+    const line = this.#line;
+    this.#inFlight += 1;
+    this.#producer.send(this.#topic, message).then(
+      () => {
+        this.stored += 1;
+        this.#settled();
+      },
+      (error: unknown) => {
+        this.failure ??= error instanceof Error ? error : new Error(String(error));
+        console.error(`quorumlog: line ${line} was not stored, as far as is known`);
+        this.#settled();
+      },
+    );
+    while (this.#inFlight >= IN_FLIGHT_MAX) await this.#news();
+  }
+
+  /** Of a line that cannot be a message: what came before it is. */
+  fail(problem: string): void {
+    this.failure ??= Object.assign(new Error(`line ${this.#line + 1} ${problem}`), {
+      code: "INVALID_LINE",
+    });
+  }
+
+  async drained(): Promise<void> {
+    while (this.#inFlight > 0) await this.#news();
+  }
+
+  #settled(): void {
+    this.#inFlight -= 1;
+    this.#wake();
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
 }
 
-/** @throws UsageError */
-function fieldsOf(line: string, names: { key?: string; group?: string }): LineFields {
-  const key = fieldOf(line, names.key);
-  const messageGroup = fieldOf(line, names.group);
+/** Until it ends, or the signal says so. */
+async function* linesOfInput(signal: AbortSignal): AsyncGenerator<string, void, void> {
+  if (signal.aborted) return;
+  yield* createInterface({ input: process.stdin, crlfDelay: Infinity, signal });
+}
+
+/** What a line of JSON says of its message. */
+type LineFields = Pick<OutgoingMessage, "keys" | "messageGroup"> | { readonly problem: string };
+
+interface FieldNames {
+  readonly keyField: string | undefined;
+  readonly groupField: string | undefined;
+}
+
+function fieldsOf(line: string, { keyField, groupField }: FieldNames): LineFields {
+  if (keyField === undefined && groupField === undefined) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return {
+      problem: `is no JSON, which --key-field and --group-field want: ${line.slice(0, 40)}`,
+    };
+  }
+  const key = textAt(value, keyField);
+  const messageGroup = textAt(value, groupField);
   return {
     ...(key === undefined ? {} : { keys: [key] }),
     ...(messageGroup === undefined ? {} : { messageGroup }),
   };
 }
 
-function fieldOf(line: string, name: string | undefined): string | undefined {
-  if (name === undefined) return undefined;
-  try {
-    const value = (JSON.parse(line) as Readonly<Record<string, unknown>> | null)?.[name];
-    if (value === undefined || value === null) return undefined;
-    return typeof value === "string" ? value : JSON.stringify(value);
-  } catch {
-    throw new UsageError([`the line "${line.slice(0, 40)}" is no JSON, and --key-field wants it`]);
-  }
+function textAt(value: unknown, name: string | undefined): string | undefined {
+  if (name === undefined || typeof value !== "object" || value === null) return undefined;
+  const field = (value as Readonly<Record<string, unknown>>)[name];
+  if (field === undefined || field === null) return undefined;
+  return typeof field === "string" ? field : JSON.stringify(field);
 }

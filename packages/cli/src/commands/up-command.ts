@@ -1,95 +1,143 @@
 /** `quorumlog up`: a cluster on this machine, with a table of how it is. */
 
-import { ClusterAccess } from "../cluster-access.ts";
-import { type Command, integer, text } from "../command.ts";
-import { aborted } from "../process-life.ts";
-import { tableOf } from "../table.ts";
+import { Admin, type ClusterOptions } from "@quorumlog/client";
+import { JSON_SETTING } from "../cluster-settings.ts";
+import { lookAtCluster } from "../cluster-look.ts";
+import { type Command, command } from "../command.ts";
+import { EXIT } from "../failure.ts";
+import { withProgress } from "../progress.ts";
+import { statusTable } from "../status-table.ts";
+import type { Child } from "../up/child-process.ts";
 import { demonstrate } from "../up/demonstration.ts";
 import { LocalCluster } from "../up/local-cluster.ts";
-import { STATUS_HEADS, statusOf, statusRow } from "./status-command.ts";
+import { StatusBoard } from "../up/status-board.ts";
 
-const LOOK_MS = 1_000;
-/** Up and left, and what is below is gone: the next table takes its place. */
-const CLEAR = "\u001B[H\u001B[J";
+const DEFAULT_NAME_SERVER = "127.0.0.1:9876";
 
-export const UP: Command = {
-  name: "up",
-  about: "starts a cluster on this machine: a NameServer, and broker groups",
-  settings: {
-    nodes: { type: "integer", about: "of each broker group", min: 1, max: 7, fallback: 3 },
-    groups: { type: "integer", about: "how many broker groups", min: 1, max: 8, fallback: 1 },
-    dataDir: { type: "text", about: "where everything is kept", fallback: "./quorumlog-data" },
-    demo: {
-      type: "flag",
-      about: "publishes, kills the leader, consumes, and ends",
-      fallback: false,
+export const UP: Command = command(
+  {
+    nodes: { type: "integer", about: "of each broker group; default 3", min: 1, max: 7 },
+    groups: { type: "integer", about: "how many broker groups; default 1", min: 1, max: 8 },
+    nameServers: {
+      type: "integer",
+      about: "how many; default 1",
+      min: 1,
+      max: 4,
+      isOnLineAlone: true,
+    },
+    port: {
+      type: "integer",
+      about: "of the first NameServer; default: 9876 if it is free, else any",
+      max: 65_535,
+      isOnLineAlone: true,
+    },
+    dataDir: {
+      type: "path",
+      about: "where everything is kept; a second start goes on with it",
+      fallback: "./quorumlog-data",
+      alias: "data",
+    },
+    demo: { type: "flag", about: "publishes, kills the leader, consumes, and ends" },
+    json: JSON_SETTING,
+  },
+  {
+    name: "up",
+    about: "starts a cluster on this machine: NameServers, and broker groups",
+    notes: [
+      "Each process is a child of this one, and ends with it. One that dies is shown, and not",
+      "started again by itself: press r, or run the command that is shown with it.",
+    ],
+    examples: ["quorumlog up", "quorumlog up --groups 2 --data ./cluster", "quorumlog up --demo"],
+    async run({ settings, signal }) {
+      const { demo, json: isJson } = settings;
+      let board: StatusBoard | undefined;
+      const onLost = (child: Child): void => board?.onLost(child);
+      const local = await withProgress("the processes are starting", () =>
+        LocalCluster.start({ ...settings, onLost, signal }),
+      );
+      await using stopping = local;
+      if (signal.aborted) return EXIT.interrupted;
+      const cluster: ClusterOptions = { nameServers: stopping.nameServers };
+      await using admin = await Admin.open({ ...cluster, signal });
+      await leadersOf(admin, signal);
+      if (demo) return await runDemonstration({ local, admin, cluster }, signal);
+      board = new StatusBoard({ local, admin, welcome: welcomeTo(local), isJson });
+      const shown = board;
+      {
+        using keys = listenForKeys(local, (child) => {
+          shown.onStarted(child);
+        });
+        void keys;
+        await shown.show(signal);
+      }
+      if (!isJson) console.log("\nstopping; interrupt again to stop at once");
+      return EXIT.done;
     },
   },
-  async run({ settings, signal }) {
-    const cluster = await LocalCluster.start({
-      dataDir: text(settings, "dataDir"),
-      nodes: integer(settings, "nodes"),
-      groups: integer(settings, "groups"),
-      onLine: (name, line) => {
-        console.error(`${name}: ${line}`);
-      },
-      onLost: (name, how) => {
-        console.error(`${name} has ended: ${how}`);
-      },
-    });
-    try {
-      if (settings["demo"] !== true) {
-        await showUntil(cluster, signal);
-        return 0;
-      }
-      await using access = new ClusterAccess([cluster.nameServer]);
-      console.log(await statusTable(access, signal));
-      const { acknowledged, consumed, isInOrder } = await demonstrate(cluster, signal);
-      console.log(await statusTable(access, signal));
-      const isWell = acknowledged === consumed && isInOrder;
-      const order = isInOrder ? "each group in order" : "NOT IN ORDER";
-      console.log(`${acknowledged} acknowledged, ${consumed} consumed, ${order}`);
-      return isWell ? 0 : 1;
-    } finally {
-      await cluster.stop();
-    }
-  },
-};
+);
 
-async function showUntil(cluster: LocalCluster, signal: AbortSignal): Promise<void> {
-  await using access = new ClusterAccess([cluster.nameServer]);
-  const over = aborted(signal);
-  let before = 0;
-  while (!signal.aborted) {
-    const { table, messages } = await look(access, signal);
-    const rate = Math.max(0, messages - before);
-    before = messages;
-    const head = `NameServer ${cluster.nameServer}   ${rate} messages/s   interrupt to stop\n\n`;
-    process.stdout.write(`${process.stdout.isTTY ? CLEAR : ""}${head}${table}\n`);
-    await Promise.race([over, new Promise((resolve) => setTimeout(resolve, LOOK_MS))]);
-  }
-}
-
-async function statusTable(access: ClusterAccess, signal: AbortSignal): Promise<string> {
-  return (await look(access, signal)).table;
-}
-
-async function look(
-  access: ClusterAccess,
+async function runDemonstration(
+  parts: { readonly local: LocalCluster; readonly admin: Admin; readonly cluster: ClusterOptions },
   signal: AbortSignal,
-): Promise<{ readonly table: string; readonly messages: number }> {
-  const { groups } = await access.cluster(signal);
-  const nodes = groups.flatMap(({ name, nodes: members }) =>
-    members.map(({ address, nodeId }) => ({ name, address, nodeId })),
-  );
-  const rows = await Promise.all(
-    nodes
-      .toSorted((a, b) => a.nodeId - b.nodeId)
-      .map(async ({ name, address }) => statusRow(name, address, await statusOf(address))),
-  );
-  const counts = new Map<string, number>();
-  for (const row of rows)
-    counts.set(String(row[0]), Math.max(Number(row.at(-1)), counts.get(String(row[0])) ?? 0));
-  const messages = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  return { table: tableOf(STATUS_HEADS, rows), messages };
+): Promise<number> {
+  const { admin } = parts;
+  console.log(statusTable(await lookAtCluster(admin, signal)));
+  const { acknowledged, consumed, duplicates, isInOrder } = await demonstrate(parts, signal);
+  console.log(`\n${statusTable(await lookAtCluster(admin, signal))}\n`);
+  const isWell = acknowledged > 0 && acknowledged === consumed && duplicates === 0 && isInOrder;
+  const order = isInOrder ? "each message group in order" : "NOT IN ORDER";
+  const read = `${consumed} consumed, ${duplicates} twice, ${order}`;
+  console.log(`${isWell ? "verified" : "FAILED"}: ${acknowledged} acknowledged, ${read}`);
+  return isWell ? EXIT.done : EXIT.failed;
+}
+
+/** Until each group that was started has one: then everything can be asked of it. */
+async function leadersOf(admin: Admin, signal: AbortSignal): Promise<void> {
+  await withProgress("the nodes are electing their leaders", async () => {
+    while (admin.cluster().groups.some(({ leaderNodeId }) => leaderNodeId === 0))
+      await admin.clusterChange({ signal });
+  });
+}
+
+/** What a person does next, to be copied. */
+function welcomeTo({ nameServers }: LocalCluster): string[] {
+  const addresses = nameServers.join(",");
+  const isDefault = addresses === DEFAULT_NAME_SERVER;
+  return [
+    `A cluster is up; NameServers at ${addresses}. In another terminal:`,
+    "",
+    ...(isDefault ? [] : [`  export QUORUMLOG_NAME_SERVERS=${addresses}`]),
+    "  npx quorumlog topic create orders",
+    "  seq 1000 | npx quorumlog produce orders",
+    "  npx quorumlog consume orders",
+    "  npx quorumlog help",
+  ];
+}
+
+/** `r` starts what has ended. In this mode of a terminal an interrupt is a key like any other. */
+function listenForKeys(local: LocalCluster, onStarted: (child: Child) => void): Disposable {
+  const { stdin } = process;
+  if (!stdin.isTTY || !process.stdout.isTTY) return { [Symbol.dispose]: () => undefined };
+  const onKey = (key: Buffer): void => {
+    const text = key.toString();
+    if (text === "\u0003" || text === "q") process.kill(process.pid, "SIGINT");
+    if (text !== "r") return;
+    for (const child of local.children.filter(({ isRunning }) => !isRunning))
+      child.start().then(
+        () => {
+          onStarted(child);
+        },
+        // It has said why, and is shown as one that has ended.
+        () => undefined,
+      );
+  };
+  stdin.setRawMode(true);
+  stdin.on("data", onKey);
+  return {
+    [Symbol.dispose]: () => {
+      stdin.off("data", onKey);
+      stdin.setRawMode(false);
+      stdin.pause();
+    },
+  };
 }

@@ -1,68 +1,105 @@
-/** A whole cluster on this machine: a NameServer and broker groups, each node a process. */
+/** A whole cluster on this machine: NameServers and broker groups, each node a process. */
 
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { nodeFileSystem } from "@quorumlog/log";
+import { withProgress } from "../progress.ts";
+import { UsageError } from "../settings.ts";
 import { Child } from "./child-process.ts";
+import {
+  type ClusterPlan,
+  groupNameOf,
+  planOf,
+  type PlanWish,
+  writeBroker,
+  writeNameServer,
+} from "./cluster-plan.ts";
+import { untilFree } from "./port-wait.ts";
 
-export interface LocalClusterOptions {
-  readonly dataDir: string;
-  readonly groups: number;
-  /** Of each group. */
-  readonly nodes: number;
-  readonly onLine: (name: string, line: string) => void;
-  readonly onLost: (name: string, how: string) => void;
+export interface LocalClusterOptions extends PlanWish {
+  /** One has ended, and nobody here asked it to: it is not started again by itself. */
+  readonly onLost: (child: Child) => void;
+  readonly signal: AbortSignal;
 }
 
-/** What a cluster on this machine keeps: where it is reached, the same after a restart. */
-interface Plan {
-  readonly token: string;
-  readonly nameServer: string;
-  readonly nodes: readonly NodePlan[];
+interface Lock {
+  release(): void;
 }
 
-interface NodePlan {
-  readonly nodeId: number;
-  readonly groupId: number;
-  readonly client: string;
-  readonly peer: string;
-}
+export class LocalCluster implements AsyncDisposable {
+  readonly #plan: ClusterPlan;
+  readonly #lock: Lock;
+  readonly #nameServers: readonly Child[];
+  readonly #brokers: ReadonlyMap<number, Child>;
 
-const PLAN = "cluster.json";
-const GROUP_NAMES = "abcdefghijklmnopqrstuvwxyz";
-const NAME_SERVER_PORT = 9_876;
-const TOKEN_BYTES = 24;
-
-export class LocalCluster {
-  readonly #options: LocalClusterOptions;
-  readonly #plan: Plan;
-  readonly #nameServer: Child;
-  readonly #brokers = new Map<number, Child>();
-
-  private constructor(options: LocalClusterOptions, plan: Plan) {
-    this.#options = options;
+  private constructor(options: LocalClusterOptions, plan: ClusterPlan, lock: Lock) {
+    const { dataDir, onLost } = options;
+    const logDir = join(dataDir, "logs");
+    // By a second interrupt, or a defect: nothing is left behind.
+    process.once("exit", () => {
+      for (const child of this.children) child.killNow();
+    });
+    mkdirSync(logDir, { recursive: true, mode: 0o700 });
     this.#plan = plan;
-    this.#nameServer = this.#child("nameserver", ["nameserver", "--listen", plan.nameServer]);
-    for (const node of plan.nodes)
-      this.#brokers.set(
-        node.nodeId,
-        this.#child(`node ${node.nodeId}`, brokerArgs(node, plan, options)),
-      );
+    this.#lock = lock;
+    this.#nameServers = plan.nameServers.map((address, i) => {
+      const name = `nameserver-${i + 1}`;
+      const config = writeNameServer(address, dataDir);
+      const logFile = join(logDir, `${name}.log`);
+      return new Child({ name, command: "nameserver", config, logFile, onLost });
+    });
+    this.#brokers = new Map(
+      plan.nodes.map((node) => {
+        const name = `${groupNameOf(node.groupId)}-${node.nodeId}`;
+        const config = writeBroker(node, plan, dataDir);
+        const logFile = join(logDir, `${name}.log`);
+        return [node.nodeId, new Child({ name, command: "broker", config, logFile, onLost })];
+      }),
+    );
   }
 
+  /**
+   * @throws UsageError if another process has the data, or a port; ChildError if one of its
+   *   processes does not start
+   */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
-    mkdirSync(options.dataDir, { recursive: true });
-    const cluster = new LocalCluster(options, await planOf(options));
-    await cluster.#nameServer.start();
-    // Those of a group wait for each other.
-    await Promise.all([...cluster.#brokers.values()].map((child) => child.start()));
-    return cluster;
+    const lock = lockOf(options.dataDir);
+    try {
+      const cluster = new LocalCluster(options, await planOf(options), lock);
+      const onAbort = (): void => {
+        for (const child of cluster.children) child.killNow();
+      };
+      options.signal.addEventListener("abort", onAbort, { once: true });
+      try {
+        await cluster.#start(options.signal);
+        return cluster;
+      } catch (error) {
+        await cluster.stop();
+        throw error;
+      } finally {
+        options.signal.removeEventListener("abort", onAbort);
+      }
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
   }
 
   /** As `host:port`. */
-  get nameServer(): string {
-    return this.#plan.nameServer;
+  get nameServers(): readonly string[] {
+    return this.#plan.nameServers;
+  }
+
+  get children(): readonly Child[] {
+    return [...this.#nameServers, ...this.#brokers.values()];
+  }
+
+  /** Of brokers that run as children of this process, by the nodes' ids. */
+  get pids(): ReadonlyMap<number, number> {
+    const running = [...this.#brokers].flatMap(([nodeId, { pid }]) =>
+      pid === undefined ? [] : [[nodeId, pid] as const],
+    );
+    return new Map(running);
   }
 
   /** @throws RangeError if there is no such node */
@@ -72,77 +109,41 @@ export class LocalCluster {
     return child;
   }
 
+  /** Brokers first, who tell NameServers that they go. Idempotent. */
   async stop(): Promise<void> {
     await Promise.all([...this.#brokers.values()].map((child) => child.stop()));
-    await this.#nameServer.stop();
+    await Promise.all(this.#nameServers.map((child) => child.stop()));
+    this.#lock.release();
   }
 
-  #child(name: string, args: readonly string[]): Child {
-    const { onLine, onLost } = this.#options;
-    return new Child({
-      name,
-      args,
-      onLine: (line) => {
-        onLine(name, line);
-      },
-      onLost: (_, how) => {
-        onLost(name, how);
-      },
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { nameServers, nodes } = this.#plan;
+    const addresses = nodes.flatMap(({ client, peer }) => [client, peer]);
+    await withProgress("the ports are in use: a former cluster may be ending", () =>
+      untilFree([...nameServers, ...addresses], signal),
+    );
+    if (signal.aborted) return;
+    await Promise.all(this.#nameServers.map((child) => child.start()));
+    // Those of a group wait for each other: if one fails, the others would wait for ever.
+    await new Promise<void>((resolve, reject) => {
+      const starts = [...this.#brokers.values()].map((child) => child.start());
+      for (const start of starts) start.catch(reject);
+      Promise.all(starts).then(() => {
+        resolve();
+      }, reject);
     });
   }
 }
 
-function brokerArgs(node: NodePlan, plan: Plan, { dataDir }: LocalClusterOptions): string[] {
-  const { nodeId, groupId, client } = node;
-  const peers = plan.nodes.filter((other) => other.groupId === groupId);
-  const name = `broker-${GROUP_NAMES[groupId - 1] ?? groupId}`;
-  return [
-    "broker",
-    `--node-id=${nodeId}`,
-    `--group-id=${groupId}`,
-    `--group-name=${name}`,
-    `--data-dir=${join(dataDir, `${name}-${nodeId}`)}`,
-    `--listen=${client}`,
-    `--peers=${peers.map((other) => `${other.nodeId}=${other.peer}`).join(",")}`,
-    `--token=${plan.token}`,
-    `--name-servers=${plan.nameServer}`,
-  ];
-}
-
-/** What was made the first time, or a new one, at ports that are free now. */
-async function planOf({ dataDir, groups, nodes }: LocalClusterOptions): Promise<Plan> {
-  const path = join(dataDir, PLAN);
-  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as Plan;
-  const token = randomBytes(TOKEN_BYTES).toString("hex");
-  const nameServer = `127.0.0.1:${await freePort(NAME_SERVER_PORT)}`;
-  const planned: NodePlan[] = [];
-  for (let groupId = 1; groupId <= groups; groupId++)
-    for (let i = 0; i < nodes; i++)
-      planned.push({
-        nodeId: planned.length + 1,
-        groupId,
-        client: `127.0.0.1:${await freePort(0)}`,
-        peer: `127.0.0.1:${await freePort(0)}`,
-      });
-  const plan: Plan = { token, nameServer, nodes: planned };
-  writeFileSync(path, `${JSON.stringify(plan, undefined, 2)}\n`, { mode: 0o600 });
-  return plan;
-}
-
-/** @returns the wanted one if nobody has it, else any. */
-function freePort(wanted: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (error) => {
-      if (wanted === 0) reject(error);
-      else freePort(0).then(resolve, reject);
-    });
-    server.listen(wanted, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => {
-        resolve(port);
-      });
-    });
-  });
+/** @throws UsageError that names who has it */
+function lockOf(dataDir: string): Lock {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const lock = nodeFileSystem.lock(dataDir);
+  if ("release" in lock) return lock;
+  const advice = "stop that one, or name another --data";
+  throw new UsageError([`${dataDir} is in use by ${lock.heldBy}: ${advice}`]);
 }

@@ -1,0 +1,77 @@
+/** `quorumlog cluster status|members`: how the nodes of a cluster are. */
+
+import type { Admin } from "@quorumlog/client";
+import { CLUSTER_SETTINGS, clusterProblems, openAdmin } from "../cluster-settings.ts";
+import { lookAtCluster, type NodeLook } from "../cluster-look.ts";
+import { type Command, command } from "../command.ts";
+import { EXIT } from "../failure.ts";
+import { pause } from "../process-life.ts";
+import { roleOf, statusObject, statusTable } from "../status-table.ts";
+import { tableOf } from "../table.ts";
+
+const WATCH_MS = 1_000;
+
+export const CLUSTER_STATUS: Command = command(
+  {
+    ...CLUSTER_SETTINGS,
+    watch: { type: "flag", about: "again and again, until it is interrupted" },
+  },
+  {
+    name: "cluster status",
+    about: "shows each node: its role, and how far it is",
+    notes: ["Exit code 1 if a node does not answer, or a group has no leader."],
+    relations: clusterProblems,
+    async run({ settings, signal }) {
+      const { json, watch } = settings;
+      await using admin = await openAdmin(settings, signal);
+      for (;;) {
+        const looks = await lookAtCluster(admin, signal);
+        if (json) for (const look of looks) console.log(JSON.stringify(statusObject(look)));
+        else console.log(statusTable(looks));
+        if (watch) await pause(WATCH_MS, signal);
+        if (!watch || signal.aborted) return isWell(admin, looks) ? EXIT.done : EXIT.failed;
+      }
+    },
+  },
+);
+
+export const CLUSTER_MEMBERS: Command = command(CLUSTER_SETTINGS, {
+  name: "cluster members",
+  about: "shows who belongs to each broker group, and how far the leader has brought them",
+  relations: clusterProblems,
+  async run({ settings, signal }) {
+    await using admin = await openAdmin(settings, signal);
+    const looks = await lookAtCluster(admin, signal);
+    const leaders = new Map(
+      looks.flatMap(({ groupId, status }) =>
+        status?.role === "leader" ? [[groupId, status]] : [],
+      ),
+    );
+    const members = looks.map((look) => {
+      const { group, groupId, nodeId, address, membership } = look;
+      const leader = leaders.get(groupId);
+      const match =
+        leader?.progress.find((each) => each.nodeId === nodeId)?.matchIndex ?? undefined;
+      const matchIndex = leader?.nodeId === nodeId ? leader.syncedIndex : match;
+      const behind = matchIndex === undefined ? undefined : (leader?.lastIndex ?? 0) - matchIndex;
+      const isUp = look.status !== undefined;
+      return { group, groupId, nodeId, membership, role: roleOf(look), isUp, behind, address };
+    });
+    if (settings.json) for (const member of members) console.log(JSON.stringify(member));
+    else {
+      const heads = ["group", "node", "membership", "role", "behind", "address"];
+      const rows = members.map(({ group, nodeId, membership, role, behind, address }) => {
+        return [group, nodeId, membership, role, behind ?? "?", address === "" ? "-" : address];
+      });
+      console.log(tableOf(heads, rows));
+    }
+  },
+});
+
+function isWell(admin: Admin, looks: readonly NodeLook[]): boolean {
+  const led = new Set(
+    looks.filter(({ status }) => status?.role === "leader").map(({ groupId }) => groupId),
+  );
+  const { groups } = admin.cluster();
+  return looks.every(({ status }) => status !== undefined) && groups.length === led.size;
+}

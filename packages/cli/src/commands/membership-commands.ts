@@ -1,0 +1,184 @@
+/** `quorumlog cluster transfer|add|remove|replace`: who leads a broker group, and who is in it. */
+
+import type { Admin } from "@quorumlog/client";
+import { OperationError } from "@quorumlog/protocol";
+import type { GroupView } from "@quorumlog/protocol/messages";
+import { CLUSTER_SETTINGS, clusterProblems, openAdmin } from "../cluster-settings.ts";
+import { type Command, command } from "../command.ts";
+import { tellResult } from "../output.ts";
+import { type Progress, withProgress } from "../progress.ts";
+import { addressProblem } from "../setting-spec.ts";
+
+const LOOK_MS = 500;
+const TRANSFER_MS = 30_000;
+
+const GROUP = {
+  groupId: { type: "integer", about: "of the broker group", min: 1, fallback: 1 },
+} as const;
+const NEW_NODE = {
+  nodeId: { type: "integer", about: "of the new node", min: 1, isRequired: true },
+  peerAddress: {
+    type: "text",
+    about: "host:port where the new node is reached by its peers",
+    isRequired: true,
+    check: addressProblem,
+  },
+} as const;
+const FIRST_START = [
+  "Start the new node first, on an empty directory: quorumlog broker --if-missing join ...",
+  "It counts when it holds every message that is retained, which may take a while; if this is",
+  "interrupted, the same command goes on from there.",
+];
+
+export const CLUSTER_TRANSFER: Command = command(
+  {
+    ...CLUSTER_SETTINGS,
+    ...GROUP,
+    nodeId: { type: "integer", about: "of the node that is to lead", min: 1, isRequired: true },
+  },
+  {
+    name: "cluster transfer",
+    about: "hands the leadership of a broker group to another node",
+    relations: clusterProblems,
+    async run({ settings: { groupId, nodeId, ...settings }, signal }) {
+      await using admin = await openAdmin(settings, signal);
+      await withProgress(`node ${nodeId} is to lead group ${groupId}`, async () => {
+        await admin.transferLeadership({ groupId, nodeId }, { signal, timeoutMs: TRANSFER_MS });
+        while (leaderOf(admin, groupId) !== nodeId)
+          await admin.clusterChange({ signal, timeoutMs: TRANSFER_MS });
+      });
+      tellResult(settings.json, { groupId, leaderNodeId: nodeId }, `node ${nodeId} leads now`);
+    },
+  },
+);
+
+export const CLUSTER_ADD: Command = command(
+  {
+    ...CLUSTER_SETTINGS,
+    ...GROUP,
+    ...NEW_NODE,
+    learner: { type: "flag", about: "it receives everything, and decides nothing" },
+  },
+  {
+    name: "cluster add",
+    about: "adds a node to a broker group",
+    notes: FIRST_START,
+    examples: ["quorumlog cluster add --node-id 4 --peer-address 10.0.0.4:7101"],
+    relations: clusterProblems,
+    async run({ settings: { groupId, nodeId, peerAddress, learner, ...settings }, signal }) {
+      await using admin = await openAdmin(settings, signal);
+      const options = { groupId, nodeId, peerAddress, staysLearner: learner, signal };
+      const view = await whileCatchingUp({ admin, groupId, nodeId }, () => admin.addNode(options));
+      const role = learner ? "a learner" : "a voter";
+      tellResult(settings.json, viewObject(view), `node ${nodeId} is ${role} of ${said(view)}`);
+    },
+  },
+);
+
+export const CLUSTER_REMOVE: Command = command(
+  {
+    ...CLUSTER_SETTINGS,
+    ...GROUP,
+    nodeId: { type: "integer", about: "of the node that is to leave", min: 1, isRequired: true },
+  },
+  {
+    name: "cluster remove",
+    about: "takes a node out of a broker group; its process is yours to stop",
+    notes: ["A leader hands over first: cluster transfer."],
+    relations: clusterProblems,
+    async run({ settings: { groupId, nodeId, ...settings }, signal }) {
+      await using admin = await openAdmin(settings, signal);
+      const view = await withProgress(`node ${nodeId} leaves group ${groupId}`, () =>
+        admin.removeNode({ groupId, nodeId }, { signal }),
+      );
+      tellResult(settings.json, viewObject(view), `node ${nodeId} has left ${said(view)}`);
+    },
+  },
+);
+
+export const CLUSTER_REPLACE: Command = command(
+  {
+    ...CLUSTER_SETTINGS,
+    ...GROUP,
+    former: { type: "integer", about: "id of the node that leaves", min: 1, isRequired: true },
+    ...NEW_NODE,
+  },
+  {
+    name: "cluster replace",
+    about: "puts a new node in the place of another one, in one step",
+    notes: FIRST_START,
+    examples: ["quorumlog cluster replace --former 3 --node-id 4 --peer-address 10.0.0.4:7101"],
+    relations: clusterProblems,
+    async run({ settings: { groupId, former, nodeId, peerAddress, ...settings }, signal }) {
+      await using admin = await openAdmin(settings, signal);
+      const options = { groupId, formerNodeId: former, nodeId, peerAddress, signal };
+      const view = await whileCatchingUp({ admin, groupId, nodeId }, () =>
+        admin.replaceNode(options),
+      );
+      const text = `node ${nodeId} has taken the place of node ${former} in ${said(view)}`;
+      tellResult(settings.json, viewObject(view), text);
+    },
+  },
+);
+
+interface NewNode {
+  readonly admin: Admin;
+  readonly groupId: number;
+  readonly nodeId: number;
+}
+
+/** Says how much the new node still lacks, as its leader sees it. */
+async function whileCatchingUp<T>(node: NewNode, work: () => Promise<T>): Promise<T> {
+  const { groupId, nodeId } = node;
+  return withProgress(`node ${nodeId} is not reached by group ${groupId} yet`, async (progress) => {
+    let isOver = false;
+    const told = setInterval(() => {
+      // What it says is for the eye: the outcome is told by the call itself.
+      tellProgress(node, progress).catch((error: unknown) => {
+        if (!isOver && !(error instanceof OperationError)) throw error;
+      });
+    }, LOOK_MS);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof OperationError && error.code !== "MEMBERSHIP_REFUSED")
+        console.error(
+          `quorumlog: node ${nodeId} may be a learner by now: the same command goes on from there`,
+        );
+      throw error;
+    } finally {
+      isOver = true;
+      clearInterval(told);
+    }
+  });
+}
+
+async function tellProgress({ admin, groupId, nodeId }: NewNode, bar: Progress): Promise<void> {
+  const leader = leaderOf(admin, groupId);
+  if (leader === undefined) return;
+  const status = await admin.nodeStatus({ groupId, nodeId: leader }, { timeoutMs: 2_000 });
+  const member = status.progress.find((each) => each.nodeId === nodeId);
+  if (member === undefined) return;
+  const matchIndex = member.matchIndex ?? 0;
+  const total = Math.max(1, status.lastIndex - status.firstIndex + 1);
+  const held = Math.max(0, matchIndex - status.firstIndex + 1);
+  const percent = Math.floor((100 * held) / total);
+  const behind = status.lastIndex - matchIndex;
+  bar.tell(`node ${nodeId} catches up: ${percent} %, ${behind} entries to go`);
+}
+
+function leaderOf(admin: Admin, groupId: number): number | undefined {
+  const group = admin.cluster().groups.find((each) => each.groupId === groupId);
+  return group === undefined || group.leaderNodeId === 0 ? undefined : group.leaderNodeId;
+}
+
+function viewObject(view: GroupView.$Properties): object {
+  const { groupId, name, term, leaderNodeId, voterNodeIds, learnerNodeIds } = view;
+  return { groupId, name, term, leaderNodeId, voterNodeIds, learnerNodeIds };
+}
+
+function said({ name, voterNodeIds, learnerNodeIds }: GroupView.$Properties): string {
+  const learners = learnerNodeIds ?? [];
+  const behind = learners.length === 0 ? "" : `, learners ${learners.join(", ")}`;
+  return `${name ?? ""}: voters ${(voterNodeIds ?? []).join(", ")}${behind}`;
+}

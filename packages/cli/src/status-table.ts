@@ -1,0 +1,63 @@
+/** How nodes are, a row each, for people. */
+
+import type { NodeLook } from "./cluster-look.ts";
+import { tableOf } from "./table.ts";
+
+const HEADS: readonly string[] = [
+  "group",
+  "node",
+  "role",
+  "term",
+  "last",
+  "synced",
+  "committed",
+  "applied",
+  "lag",
+];
+
+/** What is known of nodes from watching them, by their ids. */
+export interface Watched {
+  /** Messages per second. */
+  readonly rates: ReadonlyMap<number, number>;
+  /** Of those that run as children of this one. */
+  readonly pids: ReadonlyMap<number, number>;
+}
+
+/** Without what was watched, messages are those since the node was started. */
+export function statusTable(looks: readonly NodeLook[], watched?: Watched): string {
+  const counted = watched === undefined ? ["messages"] : ["messages/s", "pid"];
+  const heads = [...HEADS, ...counted, "address"];
+  const rows = looks.map((look) => {
+    const { group, nodeId, address, status, lag } = look;
+    if (status === undefined) {
+      const unknown = [...HEADS.slice(3), ...counted].map(() => "-");
+      return [group, nodeId, "down", ...unknown, address === "" ? "-" : address];
+    }
+    const { term, lastIndex, syncedIndex, commitIndex, appliedIndex, messagesApplied } = status;
+    const indexes = [term, lastIndex, syncedIndex, commitIndex, appliedIndex, lag];
+    const counts =
+      watched === undefined
+        ? [messagesApplied]
+        : [Math.round(watched.rates.get(nodeId) ?? 0), watched.pids.get(nodeId) ?? "-"];
+    return [group, nodeId, roleOf(look), ...indexes, ...counts, address];
+  });
+  return tableOf(heads, rows);
+}
+
+/** As Raft calls it; a learner follows, and does not count. */
+export function roleOf({ status, membership }: NodeLook): string {
+  if (status === undefined) return "down";
+  return membership === "learner" ? "learner" : status.role;
+}
+
+/** Of a status, what programs read, with names that stay. */
+export function statusObject({ status, ...look }: NodeLook): object {
+  const { group, groupId, nodeId, address, membership, lag } = look;
+  const place = { group, groupId, nodeId, address, membership };
+  if (status === undefined) return { ...place, role: "down" };
+  const { role, term, lastIndex, syncedIndex, commitIndex, appliedIndex, firstIndex } = status;
+  const indexes = { lastIndex, syncedIndex, commitIndex, appliedIndex, firstIndex };
+  const { messagesApplied, bytesApplied, logBytes, diskLagMs, metadataVersion } = status;
+  const counts = { messagesApplied, bytesApplied, logBytes, diskLagMs, metadataVersion };
+  return { ...place, role, term, ...indexes, lag, ...counts };
+}

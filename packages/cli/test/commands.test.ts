@@ -1,0 +1,188 @@
+// Goal: every command does what its help says, for people and for programs, and says by its exit
+// code how it went.
+// Method: one cluster of two groups, of one node each; real processes for each command.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type Ended,
+  jsonOf,
+  quorumlog,
+  type RunOptions,
+  Running,
+  scratch,
+} from "./kit/quorumlog.ts";
+import { startUp, type Up } from "./kit/up.ts";
+
+let up: Up;
+let remove: () => void;
+
+beforeAll(async () => {
+  const folder = scratch((onOver) => {
+    remove = onOver;
+  });
+  up = await startUp(`${folder}/cluster`, ["--nodes", "1", "--groups", "2"]);
+}, 120_000);
+
+afterAll(async () => {
+  await up.running.stop();
+  remove();
+}, 60_000);
+
+function run(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return quorumlog(args, { ...options, env: { QUORUMLOG_NAME_SERVERS: up.nameServer } });
+}
+
+function json<Value>(args: readonly string[]): Promise<Value[]> {
+  return jsonOf([...args, "--name-servers", up.nameServer]);
+}
+
+test("a topic is made, listed, shown, altered and deleted", async () => {
+  const made = await run(["topic", "create", "orders", "--queues", "2"]);
+  expect(made).toMatchObject({ code: 0, stdout: 'topic "orders" has 2 queues\n' });
+  const again = await run(["topic", "create", "orders", "--queues", "2"]);
+  expect(again.code).toBe(1);
+  expect(again.stderr).toContain("TOPIC_EXISTS");
+  expect(await run(["topic", "create", "orders", "--queues", "2", "--if-missing"])).toMatchObject({
+    code: 0,
+  });
+
+  const [listed] = await json<{ groupIds: number[] }>(["topic", "list"]);
+  expect(listed).toMatchObject({ name: "orders", type: "normal", isWritable: true });
+  expect(listed?.groupIds.toSorted()).toEqual([1, 2]);
+
+  await run(["topic", "alter", "orders", "--queues", "4", "--writable", "no"]);
+  const refused = await run(["produce", "orders"], { input: "a\n" });
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("TOPIC_NOT_WRITABLE");
+  const [shown] = await json<{ queues: object[] }>(["topic", "show", "orders"]);
+  expect(shown).toMatchObject({ isWritable: false, isReadable: true });
+  expect(shown?.queues).toHaveLength(4);
+
+  expect(await run(["topic", "delete", "orders"])).toMatchObject({ code: 0 });
+  expect(await run(["topic", "list"])).toMatchObject({
+    stdout: expect.not.stringContaining("orders"),
+  });
+  const unknown = await run(["topic", "show", "orders"]);
+  expect(unknown.code).toBe(1);
+  expect(unknown.stderr).toContain("UNKNOWN_TOPIC");
+}, 60_000);
+
+test("lines are published with keys, groups and tags, and found by all of them", async () => {
+  await run(["topic", "create", "events", "--type", "fifo"]);
+  const lines = [1, 2, 3].map((id) => JSON.stringify({ id, customer: `c${id % 2}` }));
+  const fields = ["--key-field", "id", "--group-field", "customer", "--tag", "made"];
+  const produced = await run(["produce", "events", ...fields], { input: lines.join("\n") });
+  expect(produced).toMatchObject({ code: 0, stdout: "3 messages are stored\n" });
+
+  const consumed = await run(["consume", "events"]);
+  expect(consumed.stdout.trimEnd().split("\n").toSorted()).toEqual(lines);
+  expect((await run(["consume", "events", "--tag", "paid || sent"])).stdout).toBe("");
+  expect((await run(["consume", "events", "--from", "latest"])).stdout).toBe("");
+
+  const [found] = await json<{ messageId: string }>(["query", "--topic", "events", "--key", "2"]);
+  expect(found).toMatchObject({ body: lines[1], keys: ["2"], messageGroup: "c0", tag: "made" });
+  const [same] = await json<object>(["query", "--id", found?.messageId ?? ""]);
+  expect(same).toEqual(found);
+  expect(await json(["query", "--topic", "events", "--time", "-1h"])).toHaveLength(3);
+  expect(await run(["query", "--topic", "events", "--key", "4"])).toMatchObject({ code: 1 });
+
+  const broken = await run(["produce", "events", ...fields], { input: `${lines[0]}\nno json\n` });
+  expect(broken.code).toBe(1);
+  expect(broken.stdout).toBe("1 messages are stored\n");
+  expect(broken.stderr).toContain("line 2 is no JSON");
+}, 60_000);
+
+test("a group goes on where it was, and is moved, shown and deleted", async () => {
+  await run(["topic", "create", "jobs", "--queues", "2"]);
+  await run(["produce", "jobs"], { input: "1\n2\n3\n4\n5\n6\n" });
+
+  const first = await run(["consume", "jobs", "--group", "workers", "--count", "4"]);
+  const second = await run(["consume", "jobs", "--group", "workers", "--idle-ms", "2000"]);
+  const all = (first.stdout + second.stdout).trimEnd().split("\n").toSorted();
+  expect(all).toEqual(["1", "2", "3", "4", "5", "6"]);
+
+  const offsets = await json<{ lag: number }>(["offset", "show", "workers"]);
+  expect(offsets.map(({ lag }) => lag)).toEqual([0, 0]);
+  const reset = ["offset", "reset", "workers", "--topic", "jobs"];
+  const dry = await run([...reset, "--to-time", "-1h", "--dry-run"]);
+  expect(dry.stdout).toContain("nothing has changed");
+  const [unmoved] = await json<{ lag: number }>(["group", "show", "workers"]);
+  expect(unmoved).toMatchObject({ lag: 0 });
+  expect(await run([...reset, "--to-earliest"])).toMatchObject({ code: 0 });
+  const [moved] = await json<{ lag: number }>(["group", "show", "workers"]);
+  expect(moved).toMatchObject({ lag: 6, members: [] });
+  expect(await json(["group", "list"])).toContainEqual(
+    expect.objectContaining({ group: "workers", memberCount: 0 }),
+  );
+  const both = await run([...reset, "--to-earliest", "--to-latest"]);
+  expect(both.code).toBe(2);
+
+  expect(await run(["group", "delete", "workers"])).toMatchObject({ code: 0 });
+  expect((await run(["group", "show", "workers"])).stderr).toContain("UNKNOWN_GROUP");
+}, 120_000);
+
+test("what is followed is printed as it comes, until an interrupt", async () => {
+  await run(["topic", "create", "news"]);
+  const following = new Running(["consume", "news", "--follow", "--name-servers", up.nameServer]);
+  await run(["produce", "news"], { input: "one\n" });
+  await following.line(/^one$/u);
+
+  const { code, stdout } = await following.stop();
+
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "one\n" });
+}, 60_000);
+
+test("the state of the cluster is told for people and for programs", async () => {
+  const { code, stdout } = await run(["cluster", "status"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^group +node +role +term +last +synced +committed +applied +lag/u);
+  const nodes = await json<object>(["cluster", "status"]);
+  expect(nodes).toEqual([
+    expect.objectContaining({ group: "broker-a", nodeId: 1, role: "leader", lag: 0 }),
+    expect.objectContaining({ group: "broker-b", nodeId: 2, role: "leader", lag: 0 }),
+  ]);
+  expect(await json<object>(["cluster", "members"])).toEqual([
+    expect.objectContaining({ nodeId: 1, membership: "voter", isUp: true }),
+    expect.objectContaining({ nodeId: 2, membership: "voter", isUp: true }),
+  ]);
+}, 60_000);
+
+test("a load is made, and every message read back", async () => {
+  const [published, consumed] = await json<object>(["bench", "--messages", "500", "--size", "100"]);
+
+  expect(published).toMatchObject({ phase: "publish", messages: 500 });
+  expect(consumed).toMatchObject({ phase: "consume", messages: 500 });
+}, 60_000);
+
+test("mistakes are usage, and failures are not; programs get both as JSON", async () => {
+  const usage = await run(["topic", "create", "--queues", "0", "--json"]);
+  expect(usage.code).toBe(2);
+  expect(JSON.parse(usage.stderr)).toMatchObject({
+    error: {
+      code: "USAGE",
+      problems: [
+        '--queues: "0" is not an integer in [1, 1024]',
+        "TOPIC is missing",
+        expect.anything(),
+      ],
+    },
+  });
+  const bad = await run(["topic", "create", "no/such name"]);
+  expect(bad.code).toBe(2);
+  const failed = await run(["topic", "show", "nothing", "--json"]);
+  expect(failed.code).toBe(1);
+  expect(JSON.parse(failed.stderr)).toMatchObject({
+    error: { code: "UNKNOWN_TOPIC", outcome: "not-applied", advice: "do-not-retry" },
+  });
+  const nobody = await quorumlog(["topic", "list", "--name-servers", "127.0.0.1:1"]);
+  expect(nobody.code).toBe(1);
+  expect(nobody.stderr).toContain("waiting for a NameServer of 127.0.0.1:1");
+  expect(nobody.stderr).toContain("is the cluster running");
+}, 60_000);
+
+test("the log of a node that runs is left alone, and its files are told of", async () => {
+  const { code, stderr } = await run(["log", "stat", "/nowhere"]);
+
+  expect(code).toBe(1);
+  expect(stderr).toContain("LOG_MISSING");
+  expect(await run(["log", "dump", "/nowhere", "--from", "0"])).toMatchObject({ code: 2 });
+});

@@ -1,0 +1,74 @@
+// Goal: `quorumlog up` is a cluster that its operator can trust: it goes on with its data, says
+// what has ended and how to bring it back, and leaves nothing behind, however it ends itself.
+// Method: real processes; one cluster of one group of two nodes, and what is done to it in turn.
+import { expect, onTestFinished, test } from "vitest";
+import { isAlive, jsonOf, quorumlog, Running, scratch, until } from "./kit/quorumlog.ts";
+import { startUp } from "./kit/up.ts";
+
+/** As it has told. */
+function childrenOf(running: Running): number[] {
+  return [...running.text.matchAll(/is process (?<pid>\d+)/gu)].map(([, pid]) => Number(pid));
+}
+
+test("a cluster is started, disturbed, killed, and started again with its data", async () => {
+  const folder = scratch(onTestFinished);
+  const dataDir = `${folder}/cluster`;
+  const first = await startUp(dataDir, ["--nodes", "2"]);
+  onTestFinished(() => {
+    first.running.stop("SIGKILL").catch(() => undefined);
+  });
+  const cluster = ["--name-servers", first.nameServer];
+  expect(first.running.text).toContain("npx quorumlog produce orders");
+
+  // A second one on the same data is told who has it.
+  const second = await quorumlog(["up", "--data", dataDir]);
+  expect(second.code).toBe(2);
+  expect(second.stderr).toContain(`is in use by process ${first.running.pid}`);
+
+  await jsonOf(["topic", "create", "orders", ...cluster]);
+  const produced = await quorumlog(["produce", "orders", ...cluster], { input: "a\nb\nc\n" });
+  expect(produced).toMatchObject({ code: 0, stdout: "3 messages are stored\n" });
+
+  // A child that dies is shown, with its last words and the command that brings it back.
+  const pids = childrenOf(first.running);
+  expect(pids).toHaveLength(3);
+  const broker = pids.at(-1) ?? 0;
+  process.kill(broker, "SIGKILL");
+  await first.running.line(/broker-a-\d has ended: SIGKILL/u);
+  await first.running.line(/^ {2}\| \S/u);
+  const hint = await first.running.line(/start it again: quorumlog broker --config/u);
+  const config = hint.split("--config ").at(-1) ?? "";
+  const byHand = new Running(["broker", "--config", config]);
+  onTestFinished(() => {
+    byHand.stop("SIGKILL").catch(() => undefined);
+  });
+  await first.running.line(/node \d is down/u);
+  await until("it is back", async () => {
+    const { code } = await quorumlog(["cluster", "status", ...cluster]);
+    return code === 0;
+  });
+  expect((await byHand.stop()).code).toBe(0);
+
+  // Its children do not outlive it.
+  const left = pids.filter((pid) => isAlive(pid));
+  expect(left).toHaveLength(2);
+  await first.running.stop("SIGKILL");
+  await until("the children have ended", () => left.every((pid) => !isAlive(pid)));
+
+  const again = await startUp(dataDir);
+  onTestFinished(() => {
+    again.running.stop("SIGKILL").catch(() => undefined);
+  });
+  const consumed = await quorumlog(["consume", "orders", ...cluster]);
+  expect(consumed.stdout.trimEnd().split("\n").toSorted()).toEqual(["a", "b", "c"]);
+
+  // An interrupt ends all of them, in order.
+  const last = childrenOf(again.running);
+  expect(last).toHaveLength(3);
+  expect((await again.running.stop()).code).toBe(0);
+  expect(last.filter((pid) => isAlive(pid))).toEqual([]);
+
+  const other = await quorumlog(["up", "--data", dataDir, "--nodes", "3"]);
+  expect(other.code).toBe(2);
+  expect(other.stderr).toContain("nodes: 3 are asked for, and there are 2");
+}, 240_000);
