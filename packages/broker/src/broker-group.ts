@@ -2,13 +2,15 @@
 
 import { OperationError } from "@quorumlog/protocol";
 import type { Command, CommandAnswer } from "@quorumlog/protocol/messages";
-import type { Durability, ReplicatedStateMachine } from "@quorumlog/replica";
+import type { Durability, ReplicaEvent, ReplicatedStateMachine } from "@quorumlog/replica";
+import { BrokerTraffic } from "./broker-traffic.ts";
 import { operationErrorOf } from "./operation-errors.ts";
 import type { BrokerMachine } from "./state/broker-machine.ts";
 import { commandRecord, parseCommandAnswer } from "./state/command-record.ts";
 
 /** Before it makes sense to ask again who leads. */
 const ELECTION_MS = 20;
+const MIB = 1024 * 1024;
 
 /** What became of the records of one call. */
 export interface Submitted {
@@ -32,8 +34,11 @@ export class BrokerGroup {
   readonly name: string;
   readonly replica: ReplicatedStateMachine;
   readonly machine: BrokerMachine;
+  readonly traffic: BrokerTraffic = new BrokerTraffic();
   #isLeader = false;
   #hasBegun = false;
+  #leaderChanges = 0;
+  #failure: Error | undefined;
 
   constructor(init: {
     readonly groupId: number;
@@ -58,7 +63,23 @@ export class BrokerGroup {
     return this.#hasBegun;
   }
 
-  /** Something has happened to the replica. */
+  /** Leaders that this node has seen since it was opened. */
+  get leaderChanges(): number {
+    return this.#leaderChanges;
+  }
+
+  /** Why the replica has stopped; `undefined` while it runs. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  onEvent(event: ReplicaEvent): void {
+    if (event.type === "leader" && event.leaderId !== undefined) this.#leaderChanges += 1;
+    if (event.type === "failed") this.#failure = event.error;
+    this.look();
+  }
+
+  /** Something may have happened to the replica. */
   look(): void {
     this.#isLeader = this.replica.status().role === "leader";
     if (!this.#isLeader) this.#hasBegun = false;
@@ -120,6 +141,21 @@ export class BrokerGroup {
 
   operationError(error: unknown): OperationError {
     const { leaderId, term } = this.replica.status();
-    return operationErrorOf(error, { groupId: this.groupId, term, leaderId });
+    const known = operationErrorOf(error, { groupId: this.groupId, term, leaderId });
+    return known.code === "OVERLOADED" ? this.#overloaded(known) : known;
+  }
+
+  /** With what it is that is too much, and what that waits for. */
+  #overloaded({ retryAfterMs }: OperationError): OperationError {
+    const { pendingBytes, lastIndex, syncedIndex, commitIndex } = this.replica.status();
+    const mebibytes = Math.max(1, Math.round(pendingBytes / MIB));
+    const what =
+      commitIndex === lastIndex
+        ? "to be applied"
+        : syncedIndex < lastIndex
+          ? "for the leader's disk"
+          : "for the disks of other nodes";
+    const message = `${mebibytes} MiB of publishes wait ${what}: slow down`;
+    return new OperationError("OVERLOADED", message, { retryAfterMs });
   }
 }

@@ -15,6 +15,8 @@ import {
 
 /** Numbers; all have defaults. */
 export interface BrokerLimits {
+  /** Connections of clients: more are dropped. In `[1, 1000000]`, default 10000. */
+  readonly connectionCountMax: number;
   /** Queues of a topic that is created without saying how many. In `[1, 1024]`, default 4. */
   readonly defaultQueueCount: number;
   /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
@@ -53,6 +55,11 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
   readonly groupId?: number;
   /** Of the broker group; default `broker-a`. */
   readonly groupName?: string;
+  /**
+   * Where figures are told over HTTP, as `host:port`: `/metrics` for Prometheus, `/health` and
+   * `/ready`; port 0 takes a free one. Default nowhere.
+   */
+  readonly metrics?: string;
   /** Of the group's messages; the same on all of its nodes. */
   readonly retention?: BrokerRetention;
   /** The group's nodes, this one's disk, and how they talk to each other. */
@@ -82,6 +89,9 @@ interface Bounds {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GROUP_ID_MAX = 65_535;
+/** As the replica has it, and the most that it takes. */
+const SEGMENT_BYTES = 64 * MIB;
+const CALL_BYTES_MAX = 8 * MIB;
 const METADATA_GROUP_ID = 1;
 const RETENTION: Required<Pick<BrokerRetentionLimits, "milliseconds" | "diskPercent">> = {
   milliseconds: 72 * 3_600_000,
@@ -89,6 +99,7 @@ const RETENTION: Required<Pick<BrokerRetentionLimits, "milliseconds" | "diskPerc
 };
 
 const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
+  connectionCountMax: { min: 1, max: 1_000_000, fallback: 10_000 },
   defaultQueueCount: { min: 1, max: 1_024, fallback: 4 },
   messageBytesMax: { min: KIB, max: 4 * MIB, fallback: 4 * MIB },
 };
@@ -102,6 +113,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof BrokerOptions>([
   "nameServers",
   "groupId",
   "groupName",
+  "metrics",
   "retention",
   "replica",
   "onIndexFailure",
@@ -124,7 +136,7 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
   const limit = (field: keyof BrokerLimits): number =>
     integer(field, options[field] ?? BOUNDS[field].fallback, BOUNDS[field]);
   integer("groupId", groupId, { min: 1, max: GROUP_ID_MAX, fallback: METADATA_GROUP_ID });
-  for (const field of ["listen", "advertise"] as const)
+  for (const field of ["listen", "advertise", "metrics"] as const)
     if (options[field] !== undefined && !isAddress(options[field]))
       problems.push({ field, problem: `${said(options[field])} is not host:port` });
   if ((options.listen as unknown) === undefined)
@@ -132,13 +144,19 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
   const stranger = nameServers.find((address) => !isAddress(address));
   if (stranger !== undefined)
     problems.push({ field: "nameServers", problem: `${said(stranger)} is not host:port` });
-  const replica = { ...options.replica, groupId, retention: retentionOf(options.retention) };
+  const replica = {
+    ...options.replica,
+    groupId,
+    retention: retentionOf(options.retention),
+    tuning: tuningOf(options.replica.tuning),
+  };
   problems.push(...replicaProblems(replica));
   const settings: BrokerSettings = {
     groupId,
     groupName,
     nameServers,
     replica,
+    connectionCountMax: limit("connectionCountMax"),
     defaultQueueCount: limit("defaultQueueCount"),
     messageBytesMax: limit("messageBytesMax"),
   };
@@ -151,6 +169,13 @@ function retentionOf(given: BrokerRetention = {}): MachineOptions["retention"] &
   // Whatever else it is, the replica says what it may be.
   if (typeof (given as unknown) !== "object" || given === "keep") return given;
   return { ...RETENTION, ...given };
+}
+
+/** The largest message fits into a call, with all that its batch says of it. */
+function tuningOf(given: MachineOptions["tuning"] = {}): MachineOptions["tuning"] & {} {
+  const { segmentBytes = SEGMENT_BYTES } = given;
+  const callBytesMax = Math.floor(Math.min(CALL_BYTES_MAX, segmentBytes / 4));
+  return Number.isInteger(callBytesMax) ? { callBytesMax, ...given } : given;
 }
 
 function replicaProblems(options: BrokerSettings["replica"]): FieldProblem[] {

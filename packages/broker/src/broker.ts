@@ -10,6 +10,7 @@ import {
   ADMIN_SERVICE,
   BROKER_SERVICE,
   COORDINATOR_SERVICE,
+  MetricsPort,
   NODE_SERVICE,
   OFFSETS_SERVICE,
   OperationError,
@@ -21,6 +22,7 @@ import { type ReplicaEvent, ReplicatedStateMachine } from "@quorumlog/replica";
 import { LmdbTables } from "@quorumlog/tables";
 import { QueueIndex } from "./queue-index/queue-index.ts";
 import { BrokerGroup } from "./broker-group.ts";
+import { brokerMetrics, illnessOf, unreadinessOf } from "./broker-metrics.ts";
 import { type BrokerOptions, type BrokerSettings, parseBrokerOptions } from "./broker-options.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { AdminService } from "./rpc/admin-service.ts";
@@ -42,6 +44,7 @@ export class Broker {
   readonly #coordinator: CoordinatorService;
   readonly #registration: BrokerRegistration;
   readonly #follower: MetadataFollower;
+  readonly #metrics: MetricsPort | undefined;
   readonly #onDefect: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
   #looks = 0;
@@ -56,6 +59,7 @@ export class Broker {
     readonly coordinator: CoordinatorService;
     readonly registration: BrokerRegistration;
     readonly follower: MetadataFollower;
+    readonly metrics: MetricsPort | undefined;
     readonly onDefect: (error: unknown) => void;
   }) {
     this.#onDefect = init.onDefect;
@@ -67,6 +71,7 @@ export class Broker {
     this.#registration = init.registration;
     this.#follower = init.follower;
     this.#server = init.server;
+    this.#metrics = init.metrics;
   }
 
   /** @throws OperationError, and the errors of `ReplicatedStateMachine.open` */
@@ -94,6 +99,7 @@ export class Broker {
     });
     const onEvent = (event: ReplicaEvent): void => {
       options.onEvent?.(event);
+      listeners.broker?.group.onEvent(event);
       listeners.broker?.onRole();
     };
     const replica = await ReplicatedStateMachine.open(
@@ -105,28 +111,18 @@ export class Broker {
       const group = new BrokerGroup({ groupId, name: groupName, replica, machine });
       const server = new RpcServer({
         listen: options.listen,
+        connectionCountMax: settings.connectionCountMax,
         ...(options.tls === undefined ? {} : { tls: options.tls }),
         onDefect: options.onDefect,
       });
-      const fetches = new FetchService(group);
-      const admin = new AdminService(group, settings);
-      const coordinator = new CoordinatorService(group, () => performance.now());
-      server.handle(BROKER_SERVICE, {
-        publish: publishHandler(group),
-        fetch: fetches.handler(),
-        queryOffsets: queryOffsetsHandler(group),
-        queryByKey: queryByKeyHandler(group),
-      });
-      server.handle(OFFSETS_SERVICE, offsetsHandlers(group));
-      server.handle(COORDINATOR_SERVICE, coordinator.handlers());
-      server.handle(ADMIN_SERVICE, admin.handlers());
-      server.handle(NODE_SERVICE, nodeHandlers(group, node.clusterId));
+      const { fetches, admin, coordinator } = serve(server, group, settings);
       await server.open();
+      const metrics = await openMetrics(options, group, server);
       const registration = register(options, settings, { group, port: server.port });
       const { onDefect, channelTls: tls } = options;
       const { clusterId } = node;
       const follower = new MetadataFollower({ group, clusterId, nameServers, tls, onDefect });
-      const services = { server, coordinator, registration, follower };
+      const services = { server, coordinator, registration, follower, metrics };
       const broker = new Broker({ group, ...services, onDefect });
       Object.assign(listeners, { fetches, admin, coordinator, broker });
       broker.onRole();
@@ -140,6 +136,11 @@ export class Broker {
   /** Of the clients' address. */
   get port(): number {
     return this.#server.port;
+  }
+
+  /** Where figures are told, if they are. */
+  get metricsPort(): number | undefined {
+    return this.#metrics?.port;
   }
 
   /** Hands leadership over, and lets go of everything. Idempotent. */
@@ -213,6 +214,7 @@ export class Broker {
     await this.group.replica.close();
     await this.#registration.close();
     await this.#server.close();
+    await this.#metrics?.close();
     await new Promise<void>((resolve) => {
       this.group.machine.index.close(resolve);
     });
@@ -235,6 +237,48 @@ function register(
       metadata: group.machine.metadata.view(),
     },
   );
+}
+
+/** What the port does, service by service. */
+function serve(
+  server: RpcServer,
+  group: BrokerGroup,
+  settings: BrokerSettings,
+): { fetches: FetchService; admin: AdminService; coordinator: CoordinatorService } {
+  const fetches = new FetchService(group);
+  const admin = new AdminService(group, settings);
+  const coordinator = new CoordinatorService(group, () => performance.now());
+  server.handle(BROKER_SERVICE, {
+    publish: publishHandler(group, settings),
+    fetch: fetches.handler(),
+    queryOffsets: queryOffsetsHandler(group),
+    queryByKey: queryByKeyHandler(group),
+  });
+  server.handle(OFFSETS_SERVICE, offsetsHandlers(group));
+  server.handle(COORDINATOR_SERVICE, coordinator.handlers());
+  server.handle(ADMIN_SERVICE, admin.handlers());
+  server.handle(NODE_SERVICE, nodeHandlers(group, settings.replica.clusterId));
+  return { fetches, admin, coordinator };
+}
+
+/** @returns `undefined` if none is asked for. */
+async function openMetrics(
+  { metrics: listen, replica, onDefect }: BrokerOptions,
+  group: BrokerGroup,
+  server: RpcServer,
+): Promise<MetricsPort | undefined> {
+  if (listen === undefined) return undefined;
+  return MetricsPort.open({
+    listen,
+    metrics: brokerMetrics({
+      group,
+      nodeId: replica.nodeId,
+      droppedConnectionCount: () => server.droppedConnectionCount,
+    }),
+    illness: () => illnessOf(group),
+    unreadiness: () => unreadinessOf(group),
+    onDefect,
+  });
 }
 
 /** What is told of changes, once it is there. */

@@ -26,6 +26,11 @@ export interface NameServerOptions extends Partial<NameServerLimits> {
   /** As `host:port`; port 0 takes a free one. */
   readonly listen: string;
   readonly tls?: RpcTls;
+  /**
+   * Where figures are told over HTTP, as `host:port`: `/metrics` for Prometheus, `/health` and
+   * `/ready`; port 0 takes a free one. Default nowhere.
+   */
+  readonly metrics?: string;
   /** The only cluster that is served; default: each that registers. In `[1, 256]` bytes. */
   readonly clusterId?: string;
 }

@@ -5,6 +5,7 @@
 
 import {
   type CallContext,
+  MetricsPort,
   NAME_SERVER_SERVICE,
   OperationError,
   RpcServer,
@@ -17,8 +18,10 @@ import { ClusterDirectory } from "./cluster-directory.ts";
 import { clusterMessage, encodingOnce, ofTopics } from "./cluster-message.ts";
 import { ClusterWatcher, type WatchCall } from "./cluster-watcher.ts";
 import type { NameServerEvent, NameServerListener } from "./name-server-event.ts";
+import { nameServerMetrics } from "./name-server-metrics.ts";
 import { limitsOf, type NameServerLimits, type NameServerOptions } from "./name-server-options.ts";
 import { processScheduler } from "./process-scheduler.ts";
+import type { ServedCluster } from "./served-cluster.ts";
 import { type RegisterCall, RegistrarStream } from "./registrar-stream.ts";
 
 /** What is around it. */
@@ -46,6 +49,8 @@ export class NameServer implements AsyncDisposable {
   readonly #strangers = new Map<RegistrarStream, number>();
   readonly #streams = new Set<RegistrarStream>();
   readonly #watchers = new Set<ClusterWatcher>();
+  #metrics: MetricsPort | undefined;
+  #refusedCount = 0;
   #cancelScan: () => void = () => undefined;
   #isClosing = false;
 
@@ -54,7 +59,11 @@ export class NameServer implements AsyncDisposable {
     this.#limits = limitsOf(options);
     this.#scheduler = surroundings.scheduler ?? processScheduler;
     this.#onDefect = surroundings.onDefect ?? throwLater;
-    this.#onEvent = guarded(surroundings.onEvent, this.#onDefect);
+    const tell = guarded(surroundings.onEvent, this.#onDefect);
+    this.#onEvent = (event) => {
+      if (event.type === "refused") this.#refusedCount += 1;
+      tell(event);
+    };
     this.#directory = new ClusterDirectory({
       clusterId: options.clusterId,
       clusterCountMax: this.#limits.clusterCountMax,
@@ -88,12 +97,24 @@ export class NameServer implements AsyncDisposable {
   ): Promise<NameServer> {
     const server = new NameServer(options, surroundings);
     await server.#server.open();
+    try {
+      if (options.metrics !== undefined)
+        server.#metrics = await server.#openMetrics(options.metrics);
+    } catch (error) {
+      await server.#server.close();
+      throw error;
+    }
     server.#scanLater();
     return server;
   }
 
   get port(): number {
     return this.#server.port;
+  }
+
+  /** Where figures are told, if they are. */
+  get metricsPort(): number | undefined {
+    return this.#metrics?.port;
   }
 
   /** Where it listens, as `host:port`. */
@@ -111,10 +132,28 @@ export class NameServer implements AsyncDisposable {
       for (const watcher of this.#watchers) watcher.end(error);
     }
     await this.#server.close();
+    await this.#metrics?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #openMetrics(listen: string): Promise<MetricsPort> {
+    const clusters = (): ServedCluster[] => [...this.#directory.clusters];
+    return MetricsPort.open({
+      listen,
+      metrics: nameServerMetrics({
+        clusters,
+        registrationCount: () => this.#streams.size,
+        watcherCount: () => this.#watchers.size,
+        refusedCount: () => this.#refusedCount,
+        droppedConnectionCount: () => this.#server.droppedConnectionCount,
+      }),
+      illness: () => undefined,
+      unreadiness: () => (clusters().length === 0 ? "no node has registered here yet" : undefined),
+      onDefect: this.#onDefect,
+    });
   }
 
   #onRegister(call: RegisterCall): void {

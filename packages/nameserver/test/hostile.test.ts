@@ -234,7 +234,8 @@ test("topics of a watch are checked", async () => {
 
 test("a watcher that does not read is told the newest when it does, and little else", async () => {
   const server = await startNameServer({ messageBytesMax: 16 * 1024 * 1024 });
-  const names = Array.from({ length: 5_000 }, (_, i) => `topic-with-a-longer-name-${i}`);
+  // So large that a few of them fill whatever is between the two.
+  const names = Array.from({ length: 10_000 }, (_, i) => `topic-${i}-`.padEnd(120, "x"));
   const broker = startBroker([server], registration(1, { metadata: metadata(1, ...names) }));
   const watch = startWatch([server]);
   await watch.ready();

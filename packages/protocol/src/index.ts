@@ -33,6 +33,8 @@ export {
 export { type BatchPlace, RecordBatchBuilder } from "./record-batch-builder.ts";
 export { type BatchMessage, batchMessages } from "./record-batch-reader.ts";
 export { RecordError } from "./record-codec.ts";
+export { Histogram, type Metric, type MetricSample, metricsText } from "./metrics.ts";
+export { MetricsPort } from "./metrics-port.ts";
 export type { Method } from "./rpc.ts";
 export {
   ADMIN_SERVICE,

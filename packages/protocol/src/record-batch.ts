@@ -169,6 +169,21 @@ export class RecordBatch {
     return this.bytes.subarray(end - this.recordCount, end);
   }
 
+  /**
+   * Of its largest message as it is published; of one that is compressed, all messages together, as
+   * nobody looks into it before the consumer does.
+   */
+  largestMessageBytes(): number {
+    if (this.compression !== COMPRESSION.none) return this.recordsBytes;
+    let largest = 0;
+    for (let at = this.bytes.readUInt32LE(BATCH_FIELD.headerBytes); at < this.bytes.length;) {
+      const length = this.bytes.readUInt32LE(at);
+      largest = Math.max(largest, length);
+      at += RECORD_LENGTH_BYTES + length;
+    }
+    return largest;
+  }
+
   /** As they are stored, perhaps compressed. */
   records(): Buffer {
     return this.bytes.subarray(this.bytes.readUInt32LE(BATCH_FIELD.headerBytes));

@@ -17,6 +17,7 @@ import {
   type ServiceDefinition,
 } from "@grpc/grpc-js";
 import { InvariantViolation } from "@quorumlog/std";
+import { ConnectionPort } from "./connection-port.ts";
 import { grpcFailure, OperationError } from "./operation-error.ts";
 import { PortDescription } from "./port-description.ts";
 import { MalformedRequest, type Method } from "./rpc.ts";
@@ -36,6 +37,8 @@ export interface RpcServerOptions {
   readonly tls?: RpcTls;
   /** Of one message, in bytes; default 16 MiB. */
   readonly messageBytesMax?: number;
+  /** Of clients, at a time: more are dropped. In `[1, 1000000]`, default 10000. */
+  readonly connectionCountMax?: number;
   /** A handler has thrown what is no operating error: the process should end. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -71,6 +74,7 @@ export type Handler<Received, Reply> =
 
 const MIB = 1024 * 1024;
 const MESSAGE_BYTES_MAX = 16 * MIB;
+const CONNECTION_COUNT_MAX = 10_000;
 const KEEPALIVE_MS = 10_000;
 /** Of calls of one connection, at a time. */
 const STREAMS_MAX = 1_000;
@@ -80,6 +84,7 @@ export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #description = new PortDescription();
   #port = 0;
+  #connections: ConnectionPort | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: RpcServerOptions) {
@@ -105,6 +110,11 @@ export class RpcServer {
     return this.#port;
   }
 
+  /** Connections that were one too many, since it was opened. */
+  get droppedConnectionCount(): number {
+    return this.#connections?.droppedCount ?? 0;
+  }
+
   /** Before `open`. */
   handle<Service extends Readonly<Record<string, Method<never, unknown, never, unknown>>>>(
     service: Service,
@@ -119,7 +129,7 @@ export class RpcServer {
 
   /** @throws OperationError `INVALID_ARGUMENT` if it cannot listen there */
   async open(): Promise<void> {
-    const { listen, tls } = this.#options;
+    const { listen, tls, connectionCountMax = CONNECTION_COUNT_MAX } = this.#options;
     this.#description.serve(this.#server);
     const credentials =
       tls === undefined
@@ -129,18 +139,20 @@ export class RpcServer {
             [{ cert_chain: Buffer.from(tls.certificate), private_key: Buffer.from(tls.key) }],
             tls.clientAuthority !== undefined,
           );
-    this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(listen, credentials, (error, port) => {
-        if (error === null) resolve(port);
-        else reject(cannotListen(listen, error));
-      });
-    });
+    const injector = this.#server.createConnectionInjector(credentials);
     widenConnections(this.#server);
+    this.#connections = new ConnectionPort({ listen, connectionCountMax, injector });
+    try {
+      this.#port = await this.#connections.open();
+    } catch (error) {
+      throw cannotListen(listen, error as Error);
+    }
   }
 
   /** Ends the streams that are still there after a while. Idempotent. */
   close(graceMs = 1_000): Promise<void> {
     this.#description.stop();
+    this.#connections?.close();
     this.#closing ??= new Promise((resolve) => {
       const force = setTimeout(() => {
         this.#server.forceShutdown();

@@ -28,7 +28,7 @@ export function widenStreams(server: Server): void {
   };
 }
 
-/** Once it listens. */
+/** Once it has what takes its connections, and before it takes any. */
 export function widenConnections(server: Server): void {
   for (const http2Server of (server as unknown as ServerParts).http2Servers?.keys() ?? [])
     http2Server.on("session", (session: ServerHttp2Session) => {

@@ -39,6 +39,14 @@ export interface GroupDutiesInit {
   readonly submit: (draft: CommandDraft, onSettled: () => void) => void;
 }
 
+/** Room on a disk. */
+export interface DiskStatus {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** It has too little room: what is appended is refused. */
+  readonly isFull: boolean;
+}
+
 const LOOK_MS = 1_000;
 /** Of the reserve: when so much was appended, the disk is looked at without waiting for that. */
 const LOOK_SHARE = 0.25;
@@ -59,6 +67,7 @@ export class GroupDuties {
   #crowd: Crowd = { excessBytes: 0, totalBytes: 0 };
   /** Whether the log may be trimmed for a disk's sake: once, until its files are gone. */
   #mayMakeRoom = false;
+  #freeBytes = 0;
   #isProposing = false;
   /** Of the log, when it was last looked at whether anything is due. */
   #seenBytes = -1;
@@ -82,6 +91,12 @@ export class GroupDuties {
     this.#own = this.#check();
     init.replica.peers.tellHealth(this.#own);
     this.#lookLater();
+  }
+
+  /** Of this node. */
+  get disk(): DiskStatus {
+    const { totalBytes } = this.#crowd;
+    return { freeBytes: this.#freeBytes, totalBytes, isFull: this.#own.isFull };
   }
 
   /** Whose disk has too little room for more; this node's own id, if it is its own. */
@@ -230,6 +245,7 @@ export class GroupDuties {
     const isTrimmed = replica.log.base().index >= state.startIndex;
     const excessBytes = isTrimmed ? crowdOf(retention, space).excessBytes : 0;
     this.#crowd = { excessBytes, totalBytes: space.totalBytes };
+    this.#freeBytes = space.freeBytes;
     return this.#health.check(environment.now(), {
       ...space,
       excessBytes,

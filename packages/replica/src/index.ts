@@ -25,6 +25,7 @@ export { LogSession, type SessionAppendOptions } from "./log-session.ts";
 export { ReplicaError, type ReplicaErrorCode, type Outcome } from "./replica-error.ts";
 export { ReplicaOptionsError, type ReplicaTuning } from "./replica-options.ts";
 export type { CallOptions, GroupStatus, WriteOptions } from "./replicated-group.ts";
+export type { DiskStatus } from "./group-duties.ts";
 export type { LogCondition } from "./log-care.ts";
 export type { Durability } from "./append-call.ts";
 export type { AsyncFlushOptions, Flush } from "./flush-mode.ts";

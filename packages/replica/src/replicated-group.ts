@@ -6,7 +6,7 @@ import type { AppendedAt } from "./append-call.ts";
 import { sessionDraft } from "./command-drafts.ts";
 import { type CommandDraft, COMMAND_KIND } from "./container.ts";
 import { type Environment, nodeEnvironment } from "./environment.ts";
-import { GroupDuties } from "./group-duties.ts";
+import { type DiskStatus, GroupDuties } from "./group-duties.ts";
 import { GroupWaits } from "./group-waits.ts";
 import { demandInteger } from "./append-outcome.ts";
 import type { LogCondition } from "./log-care.ts";
@@ -56,6 +56,8 @@ export interface GroupStatus {
   readonly logBytes: number;
   /** How long the disk has been busy with the oldest write that is not done, in milliseconds. */
   readonly diskLagMs: number;
+  /** Of this node's directory, as of the last second. */
+  readonly disk: DiskStatus;
   /** Of the log's files: what was found damaged, and when they were read through. */
   readonly logCondition: LogCondition;
 }
@@ -168,6 +170,7 @@ export class ReplicatedGroup {
       pendingBytes: this.replica.proposals.pendingBytes,
       logBytes: log.bytes,
       diskLagMs: this.replica.disk.lagMs(),
+      disk: this.#duties.disk,
       logCondition: this.replica.care.condition(),
     };
   }

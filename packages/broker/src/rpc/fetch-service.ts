@@ -5,6 +5,7 @@
 import { endWith, errorDetail, type Handler, OperationError } from "@quorumlog/protocol";
 import type { FetchReply, FetchRequest } from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
+import type { BrokerTraffic } from "../broker-traffic.ts";
 import type { QueueKey } from "../state/queue-key.ts";
 import { FetchCollector } from "./fetch-collector.ts";
 
@@ -32,10 +33,12 @@ interface ParkedFetch {
 
 export class FetchService {
   readonly #collector: FetchCollector;
+  readonly #traffic: BrokerTraffic;
   readonly #parked = new Map<QueueKey, Set<ParkedFetch>>();
   readonly #woken = new Set<ParkedFetch>();
 
   constructor(group: BrokerGroup) {
+    this.#traffic = group.traffic;
     this.#collector = new FetchCollector(group);
   }
 
@@ -66,6 +69,7 @@ export class FetchService {
   fetch(stream: FetchStream, request: FetchRequest): void {
     const { queues, hasNews, bytes } = this.#collector.collect(request);
     if (hasNews || request.waitMs === 0) {
+      this.#traffic.onFetched(queues);
       stream.answer({ requestId: request.requestId, queues: [...queues] }, bytes);
       return;
     }
@@ -79,6 +83,7 @@ export class FetchService {
     );
     const fetch: ParkedFetch = { stream, request, keys, timer };
     stream.parked.add(fetch);
+    this.#traffic.fetchesWaiting += 1;
     for (const key of keys) {
       const waiting = this.#parked.get(key);
       if (waiting === undefined) this.#parked.set(key, new Set([fetch]));
@@ -103,6 +108,7 @@ export class FetchService {
 
   #unpark(fetch: ParkedFetch): void {
     clearTimeout(fetch.timer);
+    this.#traffic.fetchesWaiting -= 1;
     fetch.stream.parked.delete(fetch);
     for (const key of fetch.keys) {
       const waiting = this.#parked.get(key);

@@ -70,7 +70,7 @@ function messageOf({ voterNodeIds, learnerNodeIds, ...view }: GroupView): GroupM
 }
 
 function statusOf(group: BrokerGroup, clusterId: string): NodeStatus.$Properties {
-  const { replica, machine } = group;
+  const { replica, machine, traffic } = group;
   const status = replica.status();
   return {
     clusterId,
@@ -98,7 +98,24 @@ function statusOf(group: BrokerGroup, clusterId: string): NodeStatus.$Properties
     })),
     diskLagMs: Math.round(status.diskLagMs),
     timeMs: status.time,
+    messagesIn: traffic.messagesIn,
+    bytesIn: traffic.bytesIn,
+    messagesOut: traffic.messagesOut,
+    bytesOut: traffic.bytesOut,
+    fetchesWaiting: traffic.fetchesWaiting,
+    pendingBytes: status.pendingBytes,
+    diskFreeBytes: wireBytes(status.disk.freeBytes),
+    diskTotalBytes: wireBytes(status.disk.totalBytes),
+    isDiskFull: status.disk.isFull,
+    leaderChanges: group.leaderChanges,
+    residentBytes: process.memoryUsage.rss(),
+    flush: status.flush,
   };
+}
+
+/** A disk in memory may have no end. */
+function wireBytes(bytes: number): number {
+  return Math.min(Math.floor(bytes), Number.MAX_SAFE_INTEGER);
 }
 
 function demandAddress(address: string): string {

@@ -18,6 +18,7 @@ import {
 } from "@quorumlog/protocol/messages";
 import type { Durability } from "@quorumlog/replica";
 import type { BrokerGroup, Submitted } from "../broker-group.ts";
+import type { BrokerLimits } from "../broker-options.ts";
 import { parsePublishAnswer, type PublishRefusal } from "../state/publish-answer.ts";
 
 type PublishCall = Parameters<
@@ -42,10 +43,11 @@ const REACHED: Readonly<Record<Submitted["reached"], Reached>> = {
 
 export function publishHandler(
   group: BrokerGroup,
+  limits: Pick<BrokerLimits, "messageBytesMax">,
 ): Handler<PublishRequest, PublishReply.$Properties> {
   return {
     duplex: (call) => {
-      const stream = new PublishStream(group, call);
+      const stream = new PublishStream(group, call, limits.messageBytesMax);
       stream.start();
     },
   };
@@ -54,13 +56,15 @@ export function publishHandler(
 class PublishStream {
   readonly #group: BrokerGroup;
   readonly #call: PublishCall;
+  readonly #messageBytesMax: number;
   #unansweredBytes = 0;
   #isFull = false;
   #isOver = false;
 
-  constructor(group: BrokerGroup, call: PublishCall) {
+  constructor(group: BrokerGroup, call: PublishCall, messageBytesMax: number) {
     this.#group = group;
     this.#call = call;
+    this.#messageBytesMax = messageBytesMax;
   }
 
   start(): void {
@@ -90,14 +94,18 @@ class PublishStream {
     const bytes = 1 + request.batches.reduce((sum, batch) => sum + batch.byteLength, 0);
     this.#unansweredBytes += bytes;
     this.#maybePause();
+    const startedAt = performance.now();
+    const { traffic } = this.#group;
     this.#publish(request).then(
       (reply) => {
+        traffic.publishSeconds.observe((performance.now() - startedAt) / 1_000);
         this.#answer({ ...reply, requestId }, bytes);
       },
       (error: unknown) => {
-        if (error instanceof OperationError)
+        if (error instanceof OperationError) {
+          traffic.onRefused(error.code);
           this.#answer({ requestId, error: errorDetail(error) }, bytes);
-        else endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
+        } else endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
       },
     );
   }
@@ -117,6 +125,7 @@ class PublishStream {
       durability,
       ...(request.timeoutMs === 0 ? {} : { timeoutMs: request.timeoutMs }),
     });
+    this.#group.traffic.onPublished(accepted);
     return replyOf(submitted, refusals);
   }
 
@@ -136,11 +145,24 @@ class PublishStream {
         throw new OperationError("INVALID_BATCH", `batch ${i}: ${batch}`, {
           problems: [{ field: `batches[${i}]`, problem: batch }],
         });
+      // Most batches are smaller as a whole than one message may be.
+      if (batch.recordsBytes > this.#messageBytesMax) this.#demandSmaller(batch, i);
       const refusal = this.#group.machine.refusalOf(batch);
       if (refusal === undefined) accepted.push(bytes);
+      else this.#group.traffic.onRefused(refusal);
       return refusal;
     });
     return { accepted, refusals };
+  }
+
+  #demandSmaller(batch: RecordBatch, i: number): void {
+    const bytes = batch.largestMessageBytes();
+    const max = this.#messageBytesMax;
+    if (bytes <= max) return;
+    const problem = `a message of ${bytes} bytes, and it may have ${max}`;
+    throw new OperationError("MESSAGE_TOO_LARGE", `batch ${i}: ${problem}`, {
+      problems: [{ field: `batches[${i}]`, problem }],
+    });
   }
 
   #answer(reply: PublishReply.$Properties, bytes: number): void {

@@ -93,6 +93,20 @@ export class ProgressTable {
     return [...this.#queues.keys()].filter((owner) => owner === group || owner.startsWith(prefix));
   }
 
+  /**
+   * Of all groups, what they have committed; without the progress of members that is their own, of
+   * which there may be many.
+   */
+  *committed(): Generator<{ readonly group: string; readonly key: QueueKey; offset: number }> {
+    for (const [group, queues] of this.#queues) {
+      if (memberOf(group) !== undefined) continue;
+      for (const key of queues) {
+        const { offset } = this.get(group, key);
+        if (offset >= 0) yield { group, key, offset };
+      }
+    }
+  }
+
   /** Names of the groups, each once. */
   groups(): string[] {
     const names = [...this.#queues.keys()].map((owner) => owner.split(MEMBER_MARK, 1)[0] as string);

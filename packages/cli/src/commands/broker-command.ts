@@ -101,6 +101,11 @@ const SPECS = {
     max: 4_194_304,
     fallback: 4_194_304,
   },
+  metrics: {
+    type: "text",
+    about: "host:port for /metrics, /health and /ready; default: none",
+    check: addressProblem,
+  },
   ...SERVER_TLS,
   tlsAuthority: {
     type: "path",
@@ -163,7 +168,7 @@ function peerProblems(settings: Partial<BrokerSettings>): readonly string[] {
 
 function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions {
   const { advertise, listen, nameServers, groupId, groupName } = settings;
-  const { retentionBytes, retentionDiskPercent } = settings;
+  const { retentionBytes, retentionDiskPercent, metrics } = settings;
   const tls = serverTls(settings);
   const outgoing = channelTls(settings);
   return {
@@ -181,6 +186,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     },
     defaultQueueCount: settings.defaultQueueCount,
     messageBytesMax: settings.messageBytesMax,
+    ...(metrics === undefined ? {} : { metrics }),
     replica: replicaOptions(settings, signal),
     onEvent: tellEvent,
     onDefect: endOnDefect,

@@ -14,6 +14,11 @@ export const NAMESERVER: Command = command(
       fallback: "127.0.0.1:9876",
       check: addressProblem,
     },
+    metrics: {
+      type: "text",
+      about: "host:port for /metrics, /health and /ready; default: none",
+      check: addressProblem,
+    },
     clusterId: { type: "text", about: "serves this cluster alone; default: any" },
     ...SERVER_TLS,
   },
@@ -23,12 +28,13 @@ export const NAMESERVER: Command = command(
     examples: ["quorumlog nameserver --listen 10.0.0.1:9876"],
     relations: tlsProblems,
     async run({ settings, signal }) {
-      const { listen, clusterId } = settings;
+      const { listen, clusterId, metrics } = settings;
       const tls = serverTls(settings);
       const server = await NameServer.open(
         {
           listen,
           ...(clusterId === undefined ? {} : { clusterId }),
+          ...(metrics === undefined ? {} : { metrics }),
           ...(tls === undefined ? {} : { tls }),
         },
         { onDefect: endOnDefect },
