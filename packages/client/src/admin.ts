@@ -27,7 +27,7 @@ import {
   topicName,
   WAIT_CHECKS,
 } from "./admin-options.ts";
-import { ClusterLink } from "./cluster-link.ts";
+import { ClusterLink, type LeaderTarget } from "./cluster-link.ts";
 import {
   type ConfigurationEntry,
   type GroupRoute,
@@ -179,7 +179,7 @@ export class Admin implements AsyncDisposable {
   async addNode(options: AddNodeOptions): Promise<GroupView.$Properties> {
     demandOptions<AddNodeOptions>(options, ADD_NODE_CHECKS, ["groupId", "nodeId", "peerAddress"]);
     const { groupId, nodeId, peerAddress, staysLearner = false } = options;
-    const target = this.#leader(groupId, { timeoutMs: MEMBERSHIP_MS, ...options });
+    const target = this.#member(groupId, options);
     const request = { nodeId, peerAddress, staysLearner };
     return (await this.#link.callLeader(target, NODE_SERVICE.addNode, request)).group ?? {};
   }
@@ -200,7 +200,7 @@ export class Admin implements AsyncDisposable {
     const required = ["groupId", "formerNodeId", "nodeId", "peerAddress"] as const;
     demandOptions<ReplaceNodeOptions>(options, REPLACE_NODE_CHECKS, required);
     const { groupId, formerNodeId, nodeId, peerAddress } = options;
-    const target = this.#leader(groupId, { timeoutMs: MEMBERSHIP_MS, ...options });
+    const target = this.#member(groupId, options);
     const request = { formerNodeId, nodeId, peerAddress };
     return (await this.#link.callLeader(target, NODE_SERVICE.replaceNode, request)).group ?? {};
   }
@@ -315,11 +315,7 @@ export class Admin implements AsyncDisposable {
     return this.close();
   }
 
-  #leader(
-    groupId: number,
-    { signal, timeoutMs }: WaitOptions,
-    isRepeatable = false,
-  ): { readonly seeker: LeaderSeeker; readonly isRepeatable: boolean } & WaitOptions {
+  #leader(groupId: number, { signal, timeoutMs }: WaitOptions, isRepeatable = false): LeaderTarget {
     let seeker = this.#seekers.get(groupId);
     if (seeker === undefined) {
       seeker = this.#link.seeker(groupId);
@@ -330,6 +326,14 @@ export class Admin implements AsyncDisposable {
       isRepeatable,
       ...(signal === undefined ? {} : { signal }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
+  }
+
+  /** For a member that joins: where the leader changes meanwhile, the next one goes on with it. */
+  #member(groupId: number, options: WaitOptions): LeaderTarget {
+    return {
+      ...this.#leader(groupId, { timeoutMs: MEMBERSHIP_MS, ...options }, true),
+      isLong: true,
     };
   }
 

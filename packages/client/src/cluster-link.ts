@@ -22,6 +22,15 @@ export interface ClusterOptions {
   readonly connectTimeoutMs?: number;
 }
 
+/** Whom to ask, and how. */
+export interface LeaderTarget extends WaitOptions {
+  readonly seeker: LeaderSeeker;
+  /** It may be done twice; or it is not asked again once its outcome is unknown. */
+  readonly isRepeatable: boolean;
+  /** It takes its time: a node that says nothing for seconds is not given up. */
+  readonly isLong?: boolean;
+}
+
 export const CLUSTER_CHECKS: { readonly [K in keyof Required<ClusterOptions>]: Check } = {
   nameServers: addresses,
   clusterId: anyText,
@@ -84,16 +93,14 @@ export class ClusterLink {
   /**
    * Asks the leader of a group, wherever it goes meanwhile.
    *
-   * @param isRepeatable - That it may be done twice; or it is not asked again once its outcome is
-   *   unknown.
    * @throws OperationError
    */
   async callLeader<Request, Received, Reply, Answer>(
-    target: { readonly seeker: LeaderSeeker; readonly isRepeatable: boolean } & WaitOptions,
+    target: LeaderTarget,
     method: Method<Request, Received, Reply, Answer>,
     request: Request,
   ): Promise<Answer> {
-    const { seeker, isRepeatable, signal, timeoutMs = CALL_TIMEOUT_MS } = target;
+    const { seeker, isRepeatable, isLong = false, signal, timeoutMs = CALL_TIMEOUT_MS } = target;
     const deadline = Date.now() + timeoutMs;
     let backoffMs = BACKOFF_MS_MIN;
     for (;;) {
@@ -107,9 +114,14 @@ export class ClusterLink {
         });
       } else {
         try {
-          const attempt = { timeoutMs: isRepeatable ? Math.min(left, ATTEMPT_MS_MAX) : left };
+          const attempt = {
+            timeoutMs: isRepeatable && !isLong ? Math.min(left, ATTEMPT_MS_MAX) : left,
+          };
           const wait = signal === undefined ? attempt : { ...attempt, signal };
-          const answer = await this.channel(address).call(method, request, wait);
+          const channel = this.channel(address);
+          // What was not sent may be sent elsewhere.
+          if (!isRepeatable) await channel.connect(Math.min(left, ATTEMPT_MS_MAX));
+          const answer = await channel.call(method, request, wait);
           seeker.succeeded(address);
           return answer;
         } catch (error) {

@@ -5,6 +5,7 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
+  connectivityState,
   credentials,
 } from "@grpc/grpc-js";
 import { fromGrpcFailure, OperationError } from "./operation-error.ts";
@@ -89,6 +90,31 @@ export class RpcChannel {
       );
       signal?.addEventListener("abort", onAbort, { once: true });
     });
+  }
+
+  /**
+   * Connects, if it is not connected: for a call that must not be lost on the way without a word.
+   *
+   * @throws OperationError `UNAVAILABLE`, not applied: nothing was sent
+   */
+  async connect(timeoutMs: number): Promise<void> {
+    const channel = this.#client.getChannel();
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return;
+      const isWaiting = state === connectivityState.CONNECTING || state === connectivityState.IDLE;
+      if (!isWaiting || Date.now() >= deadline)
+        throw new OperationError("UNAVAILABLE", `${this.address} is not reached`, {
+          outcome: "not-applied",
+        });
+      await new Promise<void>((resolve) => {
+        // Late or not: the loop looks.
+        channel.watchConnectivityState(state, deadline, () => {
+          resolve();
+        });
+      });
+    }
   }
 
   serverStream<Request, Received, Reply, Answer>(

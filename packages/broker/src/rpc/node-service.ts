@@ -31,6 +31,9 @@ export function nodeHandlers(group: BrokerGroup, clusterId: string): Handlers<ty
     addNode: {
       unary: ({ nodeId, peerAddress, staysLearner }, { signal }) =>
         change(async () => {
+          group.demandLeader();
+          // Repeated, after an outcome that was not known.
+          if (!staysLearner && groupView(group).voterNodeIds.includes(nodeId)) return;
           const options = { signal, timeoutMs: MEMBERSHIP_TIMEOUT_MS };
           await replica.addLearner(nodeId, demandAddress(peerAddress), options);
           if (!staysLearner) await replica.promote(nodeId, options);
@@ -41,13 +44,17 @@ export function nodeHandlers(group: BrokerGroup, clusterId: string): Handlers<ty
     },
     replaceNode: {
       unary: ({ formerNodeId, nodeId, peerAddress }, { signal }) =>
-        change(() =>
-          replica.replace(
+        change(async () => {
+          group.demandLeader();
+          const { voterNodeIds, learnerNodeIds } = groupView(group);
+          const isMember = [...voterNodeIds, ...learnerNodeIds].includes(formerNodeId);
+          if (!isMember && voterNodeIds.includes(nodeId)) return;
+          await replica.replace(
             formerNodeId,
             { nodeId, address: demandAddress(peerAddress) },
             { signal, timeoutMs: MEMBERSHIP_TIMEOUT_MS },
-          ),
-        ),
+          );
+        }),
     },
   };
 }
