@@ -21,11 +21,14 @@ const rows = rowsOf(filesEndingIn("docs/features.md")[0]?.text ?? "");
 const titles = titlesByFile();
 
 function rowsOf(text: string): Row[] {
-  return text
-    .split("\n")
-    .filter((line) => line.startsWith("| ") && !/^\| (?:-+|feature +) \|/u.test(line))
-    .map((line) => line.split("|").map((cell) => cell.trim()))
-    .map(([, feature = "", about = "", reference = ""]) => ({ feature, about, reference }));
+  return (
+    text
+      .split("\n")
+      .filter((line) => line.startsWith("| ") && !/^\| (?:-+|feature) +\|/u.test(line))
+      // A bar of the text itself has a backslash before it.
+      .map((line) => line.split(/(?<!\\)\|/u).map((cell) => cell.trim()))
+      .map(([, feature = "", about = "", reference = ""]) => ({ feature, about, reference }))
+  );
 }
 
 function titlesByFile(): Map<string, readonly string[]> {

@@ -34,6 +34,8 @@ export class ProcessCluster implements AsyncDisposable {
   readonly #nameServers: readonly OwnedProcess[];
   readonly #brokers = new Map<number, OwnedProcess>();
   readonly #channels = new Map<number, RpcChannel>();
+  /** Nodes that are starting again, and why one of them does not. */
+  #returning: Promise<unknown>[] = [];
   #admin: Promise<Admin> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -77,6 +79,11 @@ export class ProcessCluster implements AsyncDisposable {
   nodeIdsOf(groupId: number): readonly number[] {
     const nodes = this.#plan.nodesOf(groupId);
     return nodes.map(({ nodeId }) => nodeId).filter((nodeId) => this.#brokers.has(nodeId));
+  }
+
+  /** Of its port for clients, as `host:port`. */
+  addressOf(nodeId: number): string {
+    return this.#planOf(nodeId).client;
   }
 
   /** For the whole life of the cluster; opened when it is first asked for. */
@@ -125,10 +132,8 @@ export class ProcessCluster implements AsyncDisposable {
   async replace(nodeId: number): Promise<number> {
     const former = this.#planOf(nodeId);
     const { groupId } = former;
-    await this.kill(nodeId);
-    this.#brokers.delete(nodeId);
-    const node = await this.#plan.addNode(groupId);
-    await this.#know(node, "join").start();
+    await this.forget(nodeId);
+    const node = await this.join(groupId);
     const admin = await this.admin();
     await admin.replaceNode({
       groupId,
@@ -138,6 +143,19 @@ export class ProcessCluster implements AsyncDisposable {
       timeoutMs: MEMBERSHIP_MS,
     });
     return node.nodeId;
+  }
+
+  /** A node that is no member any more: it is killed, and belongs to no group here. */
+  async forget(nodeId: number): Promise<void> {
+    await this.kill(nodeId);
+    this.#brokers.delete(nodeId);
+  }
+
+  /** A node with an empty folder, which waits to be taken into a group. */
+  async join(groupId: number): Promise<NodePlan> {
+    const node = await this.#plan.addNode(groupId);
+    await this.#know(node, "join").start();
+    return node;
   }
 
   /** A further broker group, as large as the others. @returns its id. */
@@ -174,10 +192,21 @@ export class ProcessCluster implements AsyncDisposable {
     return nodeId;
   }
 
-  /** `kill -9` of the leaders of all groups; they are started again once others lead. */
+  /**
+   * `kill -9` of the leaders of all groups; they are started again once others lead.
+   *
+   * @returns when others lead; the next time waits for the killed ones to be back.
+   */
   async failOver(): Promise<void> {
+    await this.whole();
     const killed = await Promise.all(this.groupIds.map((groupId) => this.killLeader(groupId)));
-    await Promise.all(killed.map((nodeId) => this.node(nodeId).start()));
+    this.#returning = killed.map((nodeId) => settled(this.node(nodeId).start()));
+  }
+
+  /** @throws Error if a node that was killed by `failOver` has not come back. */
+  async whole(): Promise<void> {
+    for (const failure of await Promise.all(this.#returning.splice(0)))
+      if (failure !== undefined) throw failure;
   }
 
   /** @returns `undefined` if it says nothing: it is down, or stands still. */
@@ -234,6 +263,7 @@ export class ProcessCluster implements AsyncDisposable {
       for (const channel of this.#channels.values()) channel.close();
       const processes = [...this.#brokers.values(), ...this.#nameServers];
       await Promise.all(processes.map((process) => process.kill()));
+      await Promise.all(this.#returning);
       removeFolder(this.#folder);
     }
   }
@@ -272,4 +302,12 @@ export class ProcessCluster implements AsyncDisposable {
 
 function quorumlog(name: string, command: string, config: string): OwnedProcess {
   return new OwnedProcess({ name, main: QUORUMLOG, args: [command, `--config=${config}`] });
+}
+
+/** @returns what it failed with. Somebody looks at it later. */
+function settled(work: Promise<void>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }
