@@ -1,0 +1,93 @@
+// Goal: an operator adds, replaces and removes nodes of a group that serves, and moves its leader,
+// by commands alone; nothing that was stored is missing on the nodes that are there at the end.
+// Method: one cluster of three nodes; two more, started by hand as the help says.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freeAddresses } from "./kit/free-addresses.ts";
+import { type Ended, jsonOf, quorumlog, Running, scratch } from "./kit/quorumlog.ts";
+import { startUp, type Up } from "./kit/up.ts";
+
+interface Member {
+  readonly nodeId: number;
+  readonly membership: string;
+  readonly role: string;
+}
+
+let up: Up;
+let folder: string;
+let remove: () => void;
+const started: Running[] = [];
+
+beforeAll(async () => {
+  folder = scratch((onOver) => {
+    remove = onOver;
+  });
+  up = await startUp(folder);
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(started.map((process) => process.stop("SIGTERM")));
+  await up.running.stop();
+  remove();
+}, 60_000);
+
+function run(...args: readonly string[]): Promise<Ended> {
+  return quorumlog([...args, "--name-servers", up.nameServer]);
+}
+
+function members(): Promise<Member[]> {
+  return jsonOf<Member>(["cluster", "members", "--name-servers", up.nameServer]);
+}
+
+async function voters(): Promise<number[]> {
+  const all = await members();
+  return all.filter(({ membership }) => membership === "voter").map(({ nodeId }) => nodeId);
+}
+
+/** A new node of the group, on an empty directory. @returns its address for peers */
+async function startNode(nodeId: number): Promise<string> {
+  const path = join(folder, "broker-a-1.json");
+  const former = JSON.parse(readFileSync(path, "utf8")) as { readonly peers: readonly string[] };
+  const [listen = "", peer = ""] = await freeAddresses(2);
+  const config = join(folder, `node-${nodeId}.json`);
+  const dataDir = join(folder, `node-${nodeId}`);
+  const peers = [...former.peers, `${nodeId}=${peer}`];
+  const settings = { ...former, nodeId, listen, dataDir, peers, ifMissing: "join" };
+  writeFileSync(config, JSON.stringify(settings));
+  const process = new Running(["broker", "--config", config]);
+  started.push(process);
+  await process.line(/clients on port/u);
+  return peer;
+}
+
+test("nodes are added, replaced and removed, and the leader moves", async () => {
+  await run("topic", "create", "orders", "--queues", "1");
+  const input = `${Array.from({ length: 1_000 }, (_, i) => i).join("\n")}\n`;
+  await quorumlog(["produce", "orders", "--name-servers", up.nameServer], { input });
+
+  const fourth = await startNode(4);
+  const added = await run("cluster", "add", "--node-id", "4", "--peer-address", fourth);
+  expect(added.stdout).toBe("node 4 is a voter of broker-a: voters 1, 2, 3, 4\n");
+  const again = await run("cluster", "add", "--node-id", "4", "--peer-address", fourth);
+  expect(again.code).toBe(1);
+  expect(again.stderr).toContain("MEMBERSHIP_REFUSED: node 4 is a voter");
+
+  const moved = await run("cluster", "transfer", "--node-id", "4");
+  expect(moved).toMatchObject({ code: 0, stdout: "node 4 leads now\n" });
+  expect(await members()).toContainEqual(expect.objectContaining({ nodeId: 4, role: "leader" }));
+
+  const fifth = await startNode(5);
+  const replacing = ["--former", "1", "--node-id", "5", "--peer-address", fifth];
+  expect(await run("cluster", "replace", ...replacing)).toMatchObject({ code: 0 });
+  expect(await run("cluster", "remove", "--node-id", "2")).toMatchObject({ code: 0 });
+  expect(await voters()).toEqual([3, 4, 5]);
+  const stranger = await run("cluster", "remove", "--node-id", "9");
+  expect(stranger.code).toBe(1);
+  expect(stranger.stderr).toContain("node 9 is not a member of the group");
+
+  // The new nodes hold everything: they alone are left of a group of three when 3 is gone.
+  await run("cluster", "remove", "--node-id", "3");
+  const consumed = await run("consume", "orders");
+  expect(consumed.stdout).toBe(input);
+}, 240_000);

@@ -1,0 +1,120 @@
+// Goal: with certificates, every port of a cluster speaks TLS and knows who is there; whoever has
+// none, or one of another authority, is kept out, and told so.
+// Method: real processes from files of settings: a NameServer and a broker group of two nodes, with
+// an authority for clients and another one for peers; commands with and without certificates.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeAuthority } from "./kit/certificates.ts";
+import { freeAddresses } from "./kit/free-addresses.ts";
+import { quorumlog, Running, scratch } from "./kit/quorumlog.ts";
+
+let remove: () => void;
+let nameServer: string;
+let clientOfOurs: string[];
+let clientOfOthers: string[];
+let authorityOnly: string[];
+const processes: Running[] = [];
+
+beforeAll(async () => {
+  const folder = scratch((onOver) => {
+    remove = onOver;
+  });
+  const ours = makeAuthority(join(folder, "tls"), "clients");
+  const peers = makeAuthority(join(folder, "tls"), "peers");
+  const others = makeAuthority(join(folder, "tls"), "strangers");
+  const server = ours.issue("server");
+  const addresses = await freeAddresses(5);
+  [nameServer = ""] = addresses;
+  const tls = {
+    tlsCertificate: server.certificate,
+    tlsKey: server.key,
+    tlsClientAuthority: ours.file,
+  };
+  const start = async (command: string, name: string, settings: object): Promise<void> => {
+    // The file names files beside it by their names alone.
+    const path = join(folder, "tls", `${name}.json`);
+    writeFileSync(path, JSON.stringify(settings).replaceAll(join(folder, "tls/"), ""));
+    const process = new Running([command, "--config", path]);
+    processes.push(process);
+    await process.line(/^NameServer on|clients on port/u);
+  };
+  await start("nameserver", "nameserver", { listen: nameServer, ...tls });
+  const node = (nodeId: number): Promise<void> => {
+    const own = peers.issue(`node-${nodeId}`);
+    return start("broker", `broker-${nodeId}`, {
+      nodeId,
+      dataDir: join(folder, `data-${nodeId}`),
+      listen: addresses[nodeId],
+      peers: [1, 2].map((id) => `${id}=${addresses[id + 2]}`),
+      nameServers: [nameServer],
+      ...tls,
+      tlsAuthority: ours.file,
+      peerTlsCertificate: own.certificate,
+      peerTlsKey: own.key,
+      peerTlsAuthority: peers.file,
+    });
+  };
+  await Promise.all([node(1), node(2)]);
+  const mine = ours.issue("client");
+  const theirs = others.issue("client");
+  authorityOnly = ["--tls-authority", ours.file];
+  clientOfOurs = [...authorityOnly, "--tls-certificate", mine.certificate, "--tls-key", mine.key];
+  clientOfOthers = [
+    ...["--tls-authority", ours.file, "--tls-certificate", theirs.certificate],
+    ...["--tls-key", theirs.key],
+  ];
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(processes.map((process) => process.stop("SIGTERM")));
+  remove();
+}, 60_000);
+
+test("every command works with a certificate", async () => {
+  const cluster = ["--name-servers", nameServer, ...clientOfOurs];
+
+  expect(await quorumlog(["topic", "create", "orders", ...cluster])).toMatchObject({ code: 0 });
+  const produced = await quorumlog(["produce", "orders", ...cluster], { input: "a\nb\n" });
+  expect(produced).toMatchObject({ code: 0, stdout: "2 messages are stored\n" });
+  const consumed = await quorumlog([
+    "consume",
+    "orders",
+    ...cluster,
+    "--group",
+    "g",
+    "--count",
+    "2",
+  ]);
+  expect(consumed).toMatchObject({ code: 0, stdout: "a\nb\n" });
+  expect(await quorumlog(["group", "show", "g", ...cluster])).toMatchObject({ code: 0 });
+  expect(await quorumlog(["bench", "--messages", "10", ...cluster])).toMatchObject({ code: 0 });
+  const status = await quorumlog(["cluster", "status", ...cluster]);
+  expect(status).toMatchObject({ code: 0 });
+  expect(status.stdout).toContain("follower");
+}, 60_000);
+
+test("nobody else gets in", async () => {
+  const strangers = [[], authorityOnly, clientOfOthers];
+
+  const ends = await Promise.all(
+    strangers.map((flags) => quorumlog(["topic", "list", "--name-servers", nameServer, ...flags])),
+  );
+
+  for (const { code, stdout, stderr } of ends) {
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("--tls-...");
+  }
+}, 60_000);
+
+test("certificates that are missing, or half there, are named", async () => {
+  const { code, stderr } = await quorumlog(["topic", "list", "--tls-certificate", "/no/such.pem"]);
+
+  expect(code).toBe(2);
+  expect(stderr).toContain("--tls-certificate and --tls-key belong together");
+  const both = ["--tls-certificate", "/no/such.pem", "--tls-key", "/no/such.key"];
+  const missing = await quorumlog(["topic", "list", ...both]);
+  expect(missing.code).toBe(2);
+  expect(missing.stderr).toContain("--tls-certificate: ENOENT");
+  expect(missing.stderr).toContain("--tls-key: ENOENT");
+});
