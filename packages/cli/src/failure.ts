@@ -37,8 +37,9 @@ function usageFailure(problems: readonly string[]): Failure {
 }
 
 function operationFailure(error: OperationError): Failure {
-  const { code, message, outcome, advice, problems } = error;
+  const { code, message, outcome, advice, problems, cause } = error;
   const lines = [`${code}: ${message}`];
+  if (cause instanceof OperationError) lines.push(`because: ${cause.message}`);
   if (outcome === "unknown" && code !== "TIMEOUT" && code !== "UNAVAILABLE")
     lines.push("whether it was done is not known");
   const hint = HINTS[code];

@@ -60,10 +60,8 @@ beforeAll(async () => {
   const theirs = others.issue("client");
   authorityOnly = ["--tls-authority", ours.file];
   clientOfOurs = [...authorityOnly, "--tls-certificate", mine.certificate, "--tls-key", mine.key];
-  clientOfOthers = [
-    ...["--tls-authority", ours.file, "--tls-certificate", theirs.certificate],
-    ...["--tls-key", theirs.key],
-  ];
+  const { certificate, key } = theirs;
+  clientOfOthers = [...authorityOnly, "--tls-certificate", certificate, "--tls-key", key];
 }, 120_000);
 
 afterAll(async () => {
