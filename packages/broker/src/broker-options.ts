@@ -60,6 +60,8 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
    * `/ready`; port 0 takes a free one. Default nowhere.
    */
   readonly metrics?: string;
+  /** Of that port, which speaks HTTPS then; default: without TLS. */
+  readonly metricsTls?: RpcTls;
   /** Of the group's messages; the same on all of its nodes. */
   readonly retention?: BrokerRetention;
   /** The group's nodes, this one's disk, and how they talk to each other. */
@@ -114,6 +116,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof BrokerOptions>([
   "groupId",
   "groupName",
   "metrics",
+  "metricsTls",
   "retention",
   "replica",
   "onIndexFailure",

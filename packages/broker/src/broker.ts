@@ -263,13 +263,14 @@ function serve(
 
 /** @returns `undefined` if none is asked for. */
 async function openMetrics(
-  { metrics: listen, replica, onDefect }: BrokerOptions,
+  { metrics: listen, metricsTls: tls, replica, onDefect }: BrokerOptions,
   group: BrokerGroup,
   server: RpcServer,
 ): Promise<MetricsPort | undefined> {
   if (listen === undefined) return undefined;
   return MetricsPort.open({
     listen,
+    tls,
     metrics: brokerMetrics({
       group,
       nodeId: replica.nodeId,

@@ -1,9 +1,10 @@
 /**
  * TLS, of whoever listens and of whoever connects. NameServers and brokers of a cluster all speak
- * it, or none does; the port for peers has certificates of its own.
+ * it, or none does; the port for peers and the one for figures have certificates of their own.
  */
 
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import type { ChannelTls, RpcTls } from "@quorumlog/protocol";
 import { flagName, type FlagSetting, type PathSetting } from "./setting-spec.ts";
 import { UsageError } from "./settings.ts";
@@ -21,7 +22,7 @@ export const CLIENT_TLS: {
   tlsKey: { type: "path", about: "PEM: of that certificate" },
 };
 
-/** Of a process that listens. */
+/** Of a process that listens for clients. */
 export const SERVER_TLS: {
   readonly tlsCertificate: PathSetting;
   readonly tlsKey: PathSetting;
@@ -35,70 +36,125 @@ export const SERVER_TLS: {
   },
 };
 
-interface ClientFiles {
-  readonly tls?: boolean | undefined;
-  readonly tlsAuthority?: string | undefined;
-  readonly tlsCertificate?: string | undefined;
-  readonly tlsKey?: string | undefined;
-}
+/** Of the port for figures. */
+export const METRICS_TLS: {
+  readonly metricsTlsCertificate: PathSetting;
+  readonly metricsTlsKey: PathSetting;
+  readonly metricsTlsClientAuthority: PathSetting;
+} = {
+  metricsTlsCertificate: { type: "path", about: "PEM: has --metrics speak HTTPS" },
+  metricsTlsKey: { type: "path", about: "PEM: of that certificate" },
+  metricsTlsClientAuthority: {
+    type: "path",
+    about: "PEM: whoever asks has to show a certificate of this authority",
+  },
+};
 
-interface ServerFiles {
-  readonly tlsCertificate?: string | undefined;
-  readonly tlsKey?: string | undefined;
-  readonly tlsClientAuthority?: string | undefined;
-}
+/** Files, by the settings that name them. */
+type Files<Name extends string> = { readonly [Key in Name]?: string | undefined };
+type ClientFiles = Files<"tlsAuthority" | "tlsCertificate" | "tlsKey"> & {
+  readonly tls?: boolean | undefined;
+};
+type ServerFiles = Files<keyof typeof SERVER_TLS>;
+type MetricsFiles = Files<keyof typeof METRICS_TLS>;
 
 /** @returns what is missing beside what is given */
-export function tlsProblems({
-  tlsCertificate,
-  tlsKey,
-  tlsClientAuthority,
-}: ClientFiles & ServerFiles): readonly string[] {
+export function tlsProblems(settings: ServerFiles & MetricsFiles): readonly string[] {
+  const { tlsCertificate, tlsKey, tlsClientAuthority } = settings;
+  const { metricsTlsCertificate, metricsTlsKey, metricsTlsClientAuthority } = settings;
   const problems: string[] = [];
   if ((tlsCertificate === undefined) !== (tlsKey === undefined))
     problems.push("--tls-certificate and --tls-key belong together");
   if (tlsClientAuthority !== undefined && tlsCertificate === undefined)
     problems.push("--tls-client-authority wants --tls-certificate: a port without TLS asks nobody");
+  if ((metricsTlsCertificate === undefined) !== (metricsTlsKey === undefined))
+    problems.push("--metrics-tls-certificate and --metrics-tls-key belong together");
+  if (metricsTlsClientAuthority !== undefined && metricsTlsCertificate === undefined)
+    problems.push("--metrics-tls-client-authority wants --metrics-tls-certificate");
   return problems;
 }
 
-/** @throws UsageError that names the file that cannot be read */
+/** @throws UsageError that names each file that does not fit */
 export function channelTls(files: ClientFiles): ChannelTls | undefined {
   const { tls = false, tlsAuthority, tlsCertificate, tlsKey } = files;
   if (!tls && tlsAuthority === undefined && tlsCertificate === undefined) return undefined;
-  const read = readAll({ tlsAuthority, tlsCertificate, tlsKey });
-  return {
-    ...(read.tlsAuthority === undefined ? {} : { authority: read.tlsAuthority }),
-    ...(read.tlsCertificate === undefined ? {} : { certificate: read.tlsCertificate }),
-    ...(read.tlsKey === undefined ? {} : { key: read.tlsKey }),
-  };
+  const names = { authority: "tlsAuthority", certificate: "tlsCertificate", key: "tlsKey" };
+  return readTls(names, { tlsAuthority, tlsCertificate, tlsKey });
 }
 
-/** @throws UsageError that names the file that cannot be read */
-export function serverTls({
-  tlsCertificate,
-  tlsKey,
-  tlsClientAuthority,
-}: ServerFiles): RpcTls | undefined {
-  const read = readAll({ tlsCertificate, tlsKey, tlsClientAuthority });
-  if (read.tlsCertificate === undefined || read.tlsKey === undefined) return undefined;
-  const { tlsCertificate: certificate, tlsKey: key, tlsClientAuthority: clientAuthority } = read;
+/** @throws UsageError that names each file that does not fit */
+export function serverTls(files: ServerFiles): RpcTls | undefined {
+  const { tlsCertificate, tlsKey, tlsClientAuthority } = files;
+  const names = {
+    certificate: "tlsCertificate",
+    key: "tlsKey",
+    clientAuthority: "tlsClientAuthority",
+  };
+  return portTls(readTls(names, { tlsCertificate, tlsKey, tlsClientAuthority }));
+}
+
+/** @throws UsageError that names each file that does not fit */
+export function metricsTls(files: MetricsFiles): RpcTls | undefined {
+  const { metricsTlsCertificate, metricsTlsKey, metricsTlsClientAuthority } = files;
+  const names = {
+    certificate: "metricsTlsCertificate",
+    key: "metricsTlsKey",
+    clientAuthority: "metricsTlsClientAuthority",
+  };
+  const given = { metricsTlsCertificate, metricsTlsKey, metricsTlsClientAuthority };
+  return portTls(readTls(names, given));
+}
+
+function portTls({
+  certificate,
+  key,
+  clientAuthority,
+}: Partial<Record<keyof RpcTls, Buffer>>): RpcTls | undefined {
+  if (certificate === undefined || key === undefined) return undefined;
   return { certificate, key, ...(clientAuthority === undefined ? {} : { clientAuthority }) };
 }
 
-/** The content of files, by the settings that name them. @throws UsageError with all that fail */
-export function readAll<Name extends string>(
-  files: Readonly<Record<Name, string | undefined>>,
-): Record<Name, Buffer | undefined> {
-  const contents: Record<string, Buffer | undefined> = {};
+/**
+ * Reads PEM files, and sees whether they are what they are to be.
+ *
+ * @param names - Of the settings, by what their files are: `key`, and others, which are
+ *   certificates.
+ * @throws UsageError that names each file that does not fit
+ */
+export function readTls<Part extends string>(
+  names: Readonly<Record<Part, string>>,
+  files: Files<string>,
+): Partial<Record<Part, Buffer>> {
+  const read: Partial<Record<string, Buffer>> = {};
   const problems: string[] = [];
-  for (const [name, path] of Object.entries<string | undefined>(files)) {
+  for (const [part, name] of Object.entries<string>(names)) {
+    const path = files[name];
+    if (path === undefined) continue;
     try {
-      contents[name] = path === undefined ? undefined : readFileSync(path);
+      const pem = readFileSync(path);
+      createSecureContext(part === "key" ? { key: pem } : { cert: pem });
+      read[part] = pem;
     } catch (error) {
-      problems.push(`--${flagName(name)}: ${(error as Error).message}`);
+      const { message } = error as Error;
+      const what = part === "key" ? "no private key" : "no certificate";
+      const isFile = (error as NodeJS.ErrnoException).syscall !== undefined;
+      const problem = isFile ? message : `${path} is ${what} in PEM`;
+      problems.push(`--${flagName(name)}: ${problem}`);
     }
   }
+  const { certificate: cert, key } = read;
+  if (cert !== undefined && key !== undefined && !isPair(cert, key))
+    problems.push("the certificate and the key are not of one pair");
   if (problems.length > 0) throw new UsageError(problems);
-  return contents;
+  return read;
+}
+
+function isPair(cert: Buffer, key: Buffer): boolean {
+  try {
+    createSecureContext({ cert, key });
+    return true;
+  } catch {
+    // Each is sound by itself, as was seen before: they do not belong together.
+    return false;
+  }
 }

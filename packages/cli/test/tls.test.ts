@@ -2,7 +2,8 @@
 // none, or one of another authority, is kept out, and told so.
 // Method: real processes from files of settings: a NameServer and a broker group of two nodes, with
 // an authority for clients and another one for peers; commands with and without certificates.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { get } from "node:https";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeAuthority } from "./kit/certificates.ts";
@@ -11,6 +12,7 @@ import { quorumlog, Running, scratch } from "./kit/quorumlog.ts";
 
 let remove: () => void;
 let nameServer: string;
+let metrics: string;
 let clientOfOurs: string[];
 let clientOfOthers: string[];
 let authorityOnly: string[];
@@ -24,8 +26,8 @@ beforeAll(async () => {
   const peers = makeAuthority(join(folder, "tls"), "peers");
   const others = makeAuthority(join(folder, "tls"), "strangers");
   const server = ours.issue("server");
-  const addresses = await freeAddresses(5);
-  [nameServer = ""] = addresses;
+  const addresses = await freeAddresses(6);
+  [nameServer = "", , , , , metrics = ""] = addresses;
   const tls = {
     tlsCertificate: server.certificate,
     tlsKey: server.key,
@@ -39,7 +41,14 @@ beforeAll(async () => {
     processes.push(process);
     await process.line(/^NameServer on|clients on port/u);
   };
-  await start("nameserver", "nameserver", { listen: nameServer, ...tls });
+  await start("nameserver", "nameserver", {
+    listen: nameServer,
+    ...tls,
+    metrics,
+    metricsTlsCertificate: server.certificate,
+    metricsTlsKey: server.key,
+    metricsTlsClientAuthority: ours.file,
+  });
   const node = (nodeId: number): Promise<void> => {
     const own = peers.issue(`node-${nodeId}`);
     return start("broker", `broker-${nodeId}`, {
@@ -105,6 +114,22 @@ test("nobody else gets in", async () => {
   }
 }, 60_000);
 
+test("figures are told over HTTPS, to those who show a certificate", async () => {
+  const options = { ca: readFileSync(authorityOnly[1] ?? ""), agent: false };
+  const [cert, key] = [clientOfOurs[3], clientOfOurs[5]].map((file) => readFileSync(file ?? ""));
+  const text = await new Promise<string>((resolve, reject) => {
+    get(`https://${metrics}/metrics`, { ...options, cert, key }, (answer) => {
+      answer.setEncoding("utf8").once("data", resolve);
+    }).once("error", reject);
+  });
+  const refusal = await new Promise<Error>((resolve, reject) => {
+    get(`https://${metrics}/metrics`, options, reject).once("error", resolve);
+  });
+
+  expect(text).toContain("quorumlog_");
+  expect(refusal.message).toMatch(/alert|ECONNRESET|hang up/u);
+}, 30_000);
+
 test("certificates that are missing, or half there, are named", async () => {
   const { code, stderr } = await quorumlog(["topic", "list", "--tls-certificate", "/no/such.pem"]);
 
@@ -115,4 +140,9 @@ test("certificates that are missing, or half there, are named", async () => {
   expect(missing.code).toBe(2);
   expect(missing.stderr).toContain("--tls-certificate: ENOENT");
   expect(missing.stderr).toContain("--tls-key: ENOENT");
+  const swapped = [authorityOnly[1] ?? "", clientOfOurs[3] ?? ""];
+  const files = ["--tls-certificate", swapped[0] ?? "", "--tls-key", swapped[1] ?? ""];
+  const wrong = await quorumlog(["topic", "list", ...files]);
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain("is no private key in PEM");
 });

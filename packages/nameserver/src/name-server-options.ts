@@ -31,6 +31,8 @@ export interface NameServerOptions extends Partial<NameServerLimits> {
    * `/ready`; port 0 takes a free one. Default nowhere.
    */
   readonly metrics?: string;
+  /** Of that port, which speaks HTTPS then; default: without TLS. */
+  readonly metricsTls?: RpcTls;
   /** The only cluster that is served; default: each that registers. In `[1, 256]` bytes. */
   readonly clusterId?: string;
 }

@@ -9,6 +9,7 @@ import {
   NAME_SERVER_SERVICE,
   OperationError,
   RpcServer,
+  type RpcTls,
   topicNameProblem,
 } from "@quorumlog/protocol";
 import type { Cluster as ClusterMessage, GetClusterRequest } from "@quorumlog/protocol/messages";
@@ -98,8 +99,8 @@ export class NameServer implements AsyncDisposable {
     const server = new NameServer(options, surroundings);
     await server.#server.open();
     try {
-      if (options.metrics !== undefined)
-        server.#metrics = await server.#openMetrics(options.metrics);
+      const { metrics, metricsTls } = options;
+      if (metrics !== undefined) server.#metrics = await server.#openMetrics(metrics, metricsTls);
     } catch (error) {
       await server.#server.close();
       throw error;
@@ -139,10 +140,11 @@ export class NameServer implements AsyncDisposable {
     await this.close();
   }
 
-  #openMetrics(listen: string): Promise<MetricsPort> {
+  #openMetrics(listen: string, tls: RpcTls | undefined): Promise<MetricsPort> {
     const clusters = (): ServedCluster[] => [...this.#directory.clusters];
     return MetricsPort.open({
       listen,
+      tls,
       metrics: nameServerMetrics({
         clusters,
         registrationCount: () => this.#streams.size,

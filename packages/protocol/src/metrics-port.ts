@@ -3,14 +3,19 @@
  * its work. It takes no input, and knows no secrets; keep it from strangers all the same.
  */
 
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { TlsOptions } from "node:tls";
 import { type Metric, metricsText } from "./metrics.ts";
 import { OperationError } from "./operation-error.ts";
 import { ProcessMetrics } from "./process-metrics.ts";
+import type { RpcTls } from "./rpc-server.ts";
 
 export interface MetricsPortInit {
   /** As `host:port`; port 0 takes a free one. */
   readonly listen: string;
+  /** HTTPS, then. */
+  readonly tls?: RpcTls | undefined;
   readonly metrics: readonly Metric[];
   /** Why the process should be started anew; `undefined` if it should not. */
   readonly illness: () => string | undefined;
@@ -32,14 +37,19 @@ export class MetricsPort {
 
   private constructor(init: MetricsPortInit) {
     this.#init = init;
-    this.#server = createServer({ requestTimeout: TIMEOUT_MS }, ({ method, url }, response) => {
+    const onRequest = ({ method, url }: IncomingMessage, response: ServerResponse): void => {
       try {
         this.#answer(method ?? "", url ?? "", response);
       } catch (error) {
         response.destroy();
         init.onDefect(error);
       }
-    });
+    };
+    const options = { requestTimeout: TIMEOUT_MS };
+    this.#server =
+      init.tls === undefined
+        ? createServer(options, onRequest)
+        : createTlsServer({ ...options, ...tlsOptionsOf(init.tls) }, onRequest);
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
@@ -97,6 +107,12 @@ export class MetricsPort {
         reply(response, 404, "there are /metrics, /health and /ready\n");
     }
   }
+}
+
+function tlsOptionsOf({ certificate, key, clientAuthority }: RpcTls): TlsOptions {
+  if (clientAuthority === undefined) return { cert: certificate, key };
+  const asked = { requestCert: true, rejectUnauthorized: true };
+  return { cert: certificate, key, ca: clientAuthority, ...asked };
 }
 
 function replyState(response: ServerResponse, problem: string | undefined): void {

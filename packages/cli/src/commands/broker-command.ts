@@ -5,7 +5,15 @@ import { type Command, command } from "../command.ts";
 import { aborted, endOnDefect, tellParent } from "../process-life.ts";
 import { tellEvent } from "../replica-log.ts";
 import { addressProblem, type SettingsOf, type SettingSpecs } from "../setting-spec.ts";
-import { channelTls, readAll, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
+import {
+  channelTls,
+  METRICS_TLS,
+  metricsTls,
+  readTls,
+  SERVER_TLS,
+  serverTls,
+  tlsProblems,
+} from "../tls-settings.ts";
 
 const HOUR_MS = 3_600_000;
 const PEER = /^(?<id>[1-9]\d*)=(?<address>.+)$/u;
@@ -106,6 +114,7 @@ const SPECS = {
     about: "host:port for /metrics, /health and /ready; default: none",
     check: addressProblem,
   },
+  ...METRICS_TLS,
   ...SERVER_TLS,
   tlsAuthority: {
     type: "path",
@@ -170,6 +179,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
   const { advertise, listen, nameServers, groupId, groupName } = settings;
   const { retentionBytes, retentionDiskPercent, metrics } = settings;
   const tls = serverTls(settings);
+  const watched = metricsTls(settings);
   const outgoing = channelTls(settings);
   return {
     listen,
@@ -187,6 +197,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     defaultQueueCount: settings.defaultQueueCount,
     messageBytesMax: settings.messageBytesMax,
     ...(metrics === undefined ? {} : { metrics }),
+    ...(watched === undefined ? {} : { metricsTls: watched }),
     replica: replicaOptions(settings, signal),
     onEvent: tellEvent,
     onDefect: endOnDefect,
@@ -216,8 +227,9 @@ function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOp
 
 function peerTls(settings: BrokerSettings): BrokerOptions["replica"]["tls"] {
   const { peerTlsCertificate, peerTlsKey, peerTlsAuthority, peerTlsServerName } = settings;
-  const read = readAll({ peerTlsCertificate, peerTlsKey, peerTlsAuthority });
-  const { peerTlsCertificate: cert, peerTlsKey: key, peerTlsAuthority: ca } = read;
+  const names = { certificate: "peerTlsCertificate", key: "peerTlsKey", ca: "peerTlsAuthority" };
+  const read = readTls(names, { peerTlsCertificate, peerTlsKey, peerTlsAuthority });
+  const { certificate: cert, key, ca } = read;
   if (cert === undefined || key === undefined || ca === undefined) return undefined;
   const name = peerTlsServerName === undefined ? {} : { serverName: peerTlsServerName };
   return { cert, key, ca, ...name };

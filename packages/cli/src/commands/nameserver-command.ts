@@ -4,7 +4,7 @@ import { NameServer } from "@quorumlog/nameserver";
 import { type Command, command } from "../command.ts";
 import { aborted, endOnDefect, tellParent } from "../process-life.ts";
 import { addressProblem } from "../setting-spec.ts";
-import { SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
+import { METRICS_TLS, metricsTls, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
 
 export const NAMESERVER: Command = command(
   {
@@ -21,6 +21,7 @@ export const NAMESERVER: Command = command(
     },
     clusterId: { type: "text", about: "serves this cluster alone; default: any" },
     ...SERVER_TLS,
+    ...METRICS_TLS,
   },
   {
     name: "nameserver",
@@ -30,11 +31,13 @@ export const NAMESERVER: Command = command(
     async run({ settings, signal }) {
       const { listen, clusterId, metrics } = settings;
       const tls = serverTls(settings);
+      const watched = metricsTls(settings);
       const server = await NameServer.open(
         {
           listen,
           ...(clusterId === undefined ? {} : { clusterId }),
           ...(metrics === undefined ? {} : { metrics }),
+          ...(watched === undefined ? {} : { metricsTls: watched }),
           ...(tls === undefined ? {} : { tls }),
         },
         { onDefect: endOnDefect },
