@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measurements, each beside a bare counterpart in the same run. */
 
 import { parseArgs } from "node:util";
+import { runBrokerBench } from "./broker-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
 import { runFailoverBench } from "./failover-bench.ts";
 import { runLogBench } from "./log-bench.ts";
@@ -11,6 +12,7 @@ import { runSpikeBench } from "./spike/spike-bench.ts";
 const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
        npm run bench -- replica [--rounds N] [--time MS]
+       npm run bench -- broker [--rounds N] [--time MS] [--only NAME]
        npm run bench -- failover [--times N]
        npm run bench -- soak [--minutes N] [--load SHARE]
 
@@ -18,10 +20,12 @@ core       the consensus core: proposals, append replies, follower appends; byte
 spike      the data path that the formats were chosen by: containers, peers, ways to sync
 log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
 replica    three replicas in their own processes, beside a bare program; in out/bench
+broker     messages through a broker group and back, beside a bare program; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
 soak       a steady load for long: memory, disk, stalls, losses; in out/bench, with a plot
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
+--only     cases whose name has this in it, as in "quorum 1 KB"; default all
 --times    faults of each kind; in [1, 1000], default 30
 --minutes  how long the load is held; in [1, 10000], default 30
 --load     of the peak, which is measured first; in [0.01, 1], default 0.5
@@ -29,7 +33,7 @@ soak       a steady load for long: memory, disk, stalls, losses; in out/bench, w
            with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
 type Flag = "time" | "rounds" | "open-gb" | "times" | "minutes" | "load";
-type Values = Readonly<Record<Flag, number>>;
+type Values = Readonly<Record<Flag, number>> & { readonly only: string | undefined };
 
 interface Bounds {
   readonly min: number;
@@ -49,7 +53,7 @@ const FLAGS: Readonly<Record<Flag, Bounds>> = {
 };
 
 interface BenchEntry {
-  readonly flags: readonly Flag[];
+  readonly flags: readonly (Flag | "only")[];
   readonly run: (values: Values) => Promise<void>;
 }
 
@@ -66,6 +70,13 @@ const BENCHES = new Map<string, BenchEntry>([
   [
     "soak",
     { flags: ["minutes", "load"], run: ({ minutes, load }) => runSoakBench({ minutes, load }) },
+  ],
+  [
+    "broker",
+    {
+      flags: ["time", "rounds", "only"],
+      run: ({ time, rounds, only }) => runBrokerBench({ timeMs: time, rounds, only }),
+    },
   ],
   ["failover", { flags: ["times"], run: ({ times }) => runFailoverBench({ times }) }],
   [
@@ -94,7 +105,7 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 /** @returns `undefined` if a flag is not one of those, or its value is out of bounds. */
-function parseFlags(words: readonly string[], flags: readonly Flag[]): Values | undefined {
+function parseFlags(words: readonly string[], flags: BenchEntry["flags"]): Values | undefined {
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: "string" as const }]));
   let given: Readonly<Record<string, string | boolean | undefined>>;
   try {
@@ -103,7 +114,7 @@ function parseFlags(words: readonly string[], flags: readonly Flag[]): Values | 
     // An unknown flag, a word too many or no value: the caller shows what there is.
     return undefined;
   }
-  const values = {} as Record<Flag, number>;
+  const values = { only: given["only"]?.toString() } as Record<Flag, number> & Values;
   for (const flag of Object.keys(FLAGS) as Flag[]) {
     const { min, max, fallback, isShare = false } = FLAGS[flag];
     const text = given[flag];

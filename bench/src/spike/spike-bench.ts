@@ -47,6 +47,24 @@ export async function runSpikeBench(options: { readonly timeMs: number }): Promi
   }
 }
 
+/** The ceiling: opaque containers over the same hops, synced on all three, and no consensus. */
+export async function bareMessagesPerSecond(
+  load: Omit<Case["load"], "queues">,
+  timeMs: number,
+): Promise<number> {
+  const { messageBytes, inFlight } = load;
+  const containerBytes = Math.min(load.containerBytes, messageBytes * inFlight);
+  const { messagesPerSecond } = await runCase(
+    {
+      name: "bare",
+      server: { work: "bare", peers: "tcp", sync: "pool" },
+      load: { messageBytes, inFlight, containerBytes, queues: 1 },
+    },
+    timeMs,
+  );
+  return messagesPerSecond;
+}
+
 function spikeCases(): Case[] {
   const cases: Case[] = [];
   const add = (

@@ -12,10 +12,12 @@ export interface AsyncFlush {
   readonly intervalMs: number;
   /** Written and not synced. Twice as much, and writes wait for the sync that is under way. */
   readonly bytes: number;
-  /**
-   * Runs `run` once, after so many milliseconds.
-   *
-   * @returns what calls it off.
-   */
-  readonly after: (delayMs: number, run: () => void) => () => void;
+  readonly after: After;
 }
+
+/**
+ * Runs `run` once, after so many milliseconds.
+ *
+ * @returns what calls it off.
+ */
+export type After = (delayMs: number, run: () => void) => () => void;

@@ -1,5 +1,5 @@
 // What a user of the log needs.
-export type { AsyncFlush } from "./async-flush.ts";
+export type { After, AsyncFlush } from "./async-flush.ts";
 export { nodeFileSystem } from "./node-file-system.ts";
 export type { HardState, LogBase, LogEntry, LogEntryKind, LogPosition } from "./log-entry.ts";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./log-error.ts";

@@ -9,7 +9,7 @@
 import { assert } from "@quorumlog/std";
 import { join } from "node:path";
 import { AppendQueue } from "./append-queue.ts";
-import type { AsyncFlush } from "./async-flush.ts";
+import type { After, AsyncFlush } from "./async-flush.ts";
 import type { LateSync } from "./background-sync.ts";
 import { demandFit, demandSound } from "./batch-conditions.ts";
 import { claimDirectory, demandConfigurationFits, type LogPlace } from "./create-log.ts";
@@ -35,6 +35,8 @@ export interface SegmentLogInit extends LogPlace {
   readonly onFailure: (error: LogError) => void;
   /** The sync that was under way as the log failed is over, whatever was said of it by then. */
   readonly onLateSync?: ((outcome: LateSync) => void) | undefined;
+  /** For what has time; default: nothing waits. */
+  readonly after?: After | undefined;
   /** Default: everything is synced before it is said to be durable. */
   readonly flush?: AsyncFlush | undefined;
 }
@@ -106,7 +108,7 @@ export class SegmentLogStore implements LogStore {
     this.#lock = lock;
     const { segments, next, state, last, tornBytes } = recovered;
     const active = segments.at(-1) as Segment;
-    this.#maker = new SegmentMaker(init.fileSystem, init.directory);
+    this.#maker = new SegmentMaker(init.fileSystem, init.directory, init.after);
     this.#segments = [...segments];
     this.#salt = active.header.salt;
     this.#next = next;
@@ -391,7 +393,8 @@ export class SegmentLogStore implements LogStore {
     const { segmentBytes } = options;
     const header = { identity, segmentId, segmentBytes, salt: this.#salt };
     const isRecycled = this.#takeTrimmed(segmentBytes);
-    this.#maker.make(header, isRecycled, (result) => {
+    const filledBytes = (): number => this.#queue.active.end;
+    this.#maker.make(header, { isRecycled, filledBytes }, (result) => {
       this.#isMaking = false;
       if (result instanceof Error) {
         const file = join(this.#init.directory, segmentName(segmentId));

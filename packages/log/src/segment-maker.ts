@@ -3,11 +3,16 @@
  *
  * Its zeros are on the disk before it is used: a sync then has bytes to write and no blocks to
  * find. A segment that was trimmed is used again, without that: its old frames have another seed.
+ * They are written at leisure, so that what is appended meanwhile does not wait for them. If the
+ * log fills faster than that, the rest is left a hole: zeros would take half of what its disk can
+ * write, and its syncs, of many bytes each, find blocks for all of them at once. See ADR 11.
  *
- *     spare.tmp: zeros or old bytes ──> header ──> sync ──> renamed to <id>.log ──> sync of names
+ *     spare.tmp: zeros, a hole or old bytes ──> header ──> sync ──> <id>.log ──> sync of names
  */
 
+import { sometimes } from "@quorumlog/std";
 import { join } from "node:path";
+import type { After } from "./async-flush.ts";
 import type { Done, FileSystem, OpenFile } from "./file-system.ts";
 import { EntryTable } from "./entry-table.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -21,7 +26,15 @@ export const REPAIR_NAME = "repair.tmp";
 
 const ZEROS = new Uint8Array(1 << 20);
 /** Zeros between two syncs: a sync of more would hold up that of an append. */
-const SYNC_BYTES = 4 << 20;
+const SYNC_BYTES = 1 << 19;
+/** And of a small segment no more than such a part of it. */
+const SYNC_SHARE = 1 / 8;
+/** Between such a sync and more zeros: the disk is there for what is appended. */
+const PAUSE_MS = 10;
+/** Of the segment that is being written: with more of it filled, there is no time for zeros. */
+const URGENT_SHARE = 0.5;
+/** A hole may find no block when it is written: it is left where there is room for so many. */
+const HOLE_ROOM_SEGMENTS = 16;
 
 export function segmentName(segmentId: number): string {
   return `${segmentId.toString(16).padStart(16, "0")}.log`;
@@ -36,14 +49,26 @@ export function segmentIdOf(name: string): number | undefined {
 /** What came of making a segment. */
 export type Made = Segment | Error | "stopped";
 
+export interface MakeOptions {
+  /** Whether the spare file holds the bytes of a trimmed segment. */
+  readonly isRecycled: boolean;
+  /** Of the segment that is being written. */
+  readonly filledBytes: () => number;
+}
+
 export class SegmentMaker {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
+  readonly #after: After | undefined;
+  /** Goes on with the zeros at once. */
+  #onPause: (() => void) | undefined;
   #isStopped = false;
 
-  constructor(fileSystem: FileSystem, directory: string) {
+  /** @param after - Without it zeros are written without a pause. */
+  constructor(fileSystem: FileSystem, directory: string, after?: After) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
+    this.#after = after;
   }
 
   /** Makes the first segment of a log, begun, at once and in one: there is never half of it. */
@@ -64,12 +89,9 @@ export class SegmentMaker {
     this.#fileSystem.syncDirectory(this.#directory);
   }
 
-  /**
-   * Makes a segment, in the background.
-   *
-   * @param isRecycled - Whether the spare file holds the bytes of a trimmed segment.
-   */
-  make(header: SegmentHeader, isRecycled: boolean, done: (result: Made) => void): void {
+  /** Makes a segment, in the background. */
+  make(header: SegmentHeader, options: MakeOptions, done: (result: Made) => void): void {
+    const { isRecycled, filledBytes } = options;
     if (this.#isStopped) {
       done("stopped");
       return;
@@ -89,29 +111,61 @@ export class SegmentMaker {
     };
     // Its old name must be gone from the disk before its header is another one's.
     if (isRecycled) this.#fileSystem.syncDirectoryLater(this.#directory, finish);
-    else this.#fill(file, 0, header.segmentBytes, finish);
+    else this.#fill({ file, end: header.segmentBytes, filledBytes }, 0, finish);
   }
 
   /** Whatever is being made ends soon. Nothing is to be made after that. */
   stop(): void {
     this.#isStopped = true;
+    this.#onPause?.();
   }
 
-  #fill(file: OpenFile, at: number, end: number, done: Done): void {
+  #fill(spare: Spare, at: number, done: Done): void {
+    const { file, end, filledBytes } = spare;
     if (at >= end || this.#isStopped) {
       done(undefined);
       return;
     }
-    const count = Math.min(ZEROS.length, end - at);
-    const next = (error: Error | undefined): void => {
+    const stop = Math.min(at + Math.min(SYNC_BYTES, end * SYNC_SHARE), end);
+    const zeros = ZEROS.subarray(0, stop - at);
+    file.write([zeros], at, (error) => {
       if (error !== undefined) done(error);
-      else this.#fill(file, at + count, end, done);
-    };
-    file.write([ZEROS.subarray(0, count)], at, (error) => {
-      const isSyncDue = (at + count) % SYNC_BYTES === 0;
-      if (error === undefined && isSyncDue) file.sync(next);
-      else next(error);
+      else
+        file.sync((syncError) => {
+          if (syncError !== undefined) done(syncError);
+          else if (filledBytes() < end * URGENT_SHARE)
+            this.#pause(() => {
+              this.#fill(spare, stop, done);
+            });
+          else if (stop < end && this.#hasRoomForHoles(end)) {
+            sometimes("a segment is made with a hole");
+            file.write([ZEROS.subarray(0, 1)], end - 1, done);
+          } else this.#fill(spare, stop, done);
+        });
     });
+  }
+
+  #pause(run: () => void): void {
+    if (this.#after === undefined || this.#isStopped) {
+      run();
+      return;
+    }
+    const goOn = (): void => {
+      cancel();
+      this.#onPause = undefined;
+      run();
+    };
+    const cancel = this.#after(PAUSE_MS, goOn);
+    this.#onPause = goOn;
+  }
+
+  #hasRoomForHoles(segmentBytes: number): boolean {
+    try {
+      return this.#fileSystem.freeBytes(this.#directory) >= HOLE_ROOM_SEGMENTS * segmentBytes;
+    } catch {
+      // Who cannot tell writes zeros.
+      return false;
+    }
   }
 
   #finish(file: OpenFile, header: SegmentHeader, done: (result: Made) => void): void {
@@ -157,6 +211,13 @@ export class SegmentMaker {
     this.#fileSystem.rename(join(this.#directory, SPARE_NAME), path);
     return segmentOf(header, this.#fileSystem.open(path, "readWrite"));
   }
+}
+
+/** A file that becomes a segment. */
+interface Spare {
+  readonly file: OpenFile;
+  readonly end: number;
+  readonly filledBytes: () => number;
 }
 
 function segmentOf(header: SegmentHeader, file: OpenFile): Segment {

@@ -426,12 +426,12 @@ function openLog(
     });
   }
   const { flush } = init;
+  const after = (delayMs: number, run: () => void): (() => void) => environment.after(delayMs, run);
+  const log = { ...place, ...callbacks, after };
   try {
-    if (flush?.mode !== "async") return SegmentLogStore.open({ ...place, ...callbacks });
+    if (flush?.mode !== "async") return SegmentLogStore.open(log);
     const { intervalMs, bytes } = flush;
-    const after = (delayMs: number, run: () => void): (() => void) =>
-      environment.after(delayMs, run);
-    return SegmentLogStore.open({ ...place, ...callbacks, flush: { intervalMs, bytes, after } });
+    return SegmentLogStore.open({ ...log, flush: { intervalMs, bytes, after } });
   } catch (error) {
     throw error instanceof LogError ? withAdvice(error, init) : error;
   }

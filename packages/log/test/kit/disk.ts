@@ -23,6 +23,11 @@ export const IDENTITY: LogIdentity = { clusterId: "test", groupId: 0, nodeId: 1,
 
 export const NO_BASE: LogBase = { term: 0, index: 0, configuration: new Uint8Array(0) };
 
+/** Of its disk, and of the logs on it. */
+export interface MachineOptions extends Record<string, unknown> {
+  readonly capacityBytes?: number;
+}
+
 /** A machine: a disk, and what is running on it. */
 export class Machine {
   readonly fileSystem: MemoryFileSystem;
@@ -35,13 +40,16 @@ export class Machine {
   #heldPath: string | undefined;
   /** For logs that are opened from now on. */
   flush: AsyncFlush | undefined;
+  /** Whether logs that are opened from now on pause where they may, until {@link ring}. */
+  hasPauses = false;
   failure: LogError | undefined;
   /** What became of the sync that was under way as the log failed. */
   lateSync: LateSync | undefined;
 
-  constructor(seed = 1, options: Record<string, unknown> = {}) {
+  constructor(seed = 1, { capacityBytes, ...options }: MachineOptions = {}) {
     this.options = parseLogOptions({ segmentBytes: 65_536, tailBytesMax: 4_096, ...options });
     this.fileSystem = new MemoryFileSystem({
+      ...(capacityBytes === undefined ? {} : { capacityBytes }),
       prng: new Prng(seed),
       schedule: (run, { operation, path }) => {
         const isOfPath = path === (this.#heldPath ?? path);
@@ -66,6 +74,7 @@ export class Machine {
       identity,
       options,
       flush: this.flush,
+      after: this.hasPauses ? this.#after : undefined,
       onFailure: (error) => {
         this.failure = error;
       },
@@ -80,12 +89,14 @@ export class Machine {
     this.flush = {
       intervalMs: 1_000,
       bytes,
-      after: (_delayMs, run) => {
-        this.#timers.add(run);
-        return () => this.#timers.delete(run);
-      },
+      after: this.#after,
     };
   }
+
+  readonly #after = (_delayMs: number, run: () => void): (() => boolean) => {
+    this.#timers.add(run);
+    return () => this.#timers.delete(run);
+  };
 
   /** @param path - Of the file whose syncs are not answered; default: all. */
   holdSyncs(path?: string): void {
@@ -141,7 +152,7 @@ export class Machine {
   }
 }
 
-export function made(seed = 1, options: Record<string, unknown> = {}): Machine {
+export function made(seed = 1, options: MachineOptions = {}): Machine {
   const machine = new Machine(seed, options);
   machine.create();
   return machine;

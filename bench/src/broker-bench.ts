@@ -1,0 +1,151 @@
+/**
+ * `npm run bench -- broker`: messages through a broker group of three processes, published one by
+ * one and read back, beside a bare program that moves the same bytes over the same hops.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import type { Durability } from "@quorumlog/client";
+import { BrokerCluster } from "./broker/broker-cluster.ts";
+import type { ClientAnswer, ConsumeFigures, PublishFigures } from "./broker/client-process.ts";
+import { bareMessagesPerSecond } from "./spike/spike-bench.ts";
+
+interface Case {
+  readonly messageBytes: number;
+  readonly inFlight: number;
+  readonly durability: Durability;
+}
+
+interface Row {
+  readonly bare: number;
+  readonly published: PublishFigures;
+  readonly consumed: ConsumeFigures;
+  /** Of the client, the leader and its followers, per message that was published. */
+  readonly cpuMicros: readonly number[];
+  /** Of the brokers, the leader first. */
+  readonly anonymousMb: readonly number[];
+}
+
+const SIZES = [100, 1_024, 10_240];
+const IN_FLIGHT = [1, 64, 1_000, 10_000];
+const DURABILITIES: readonly Durability[] = ["quorum", "leader", "async"];
+const CASES: readonly Case[] = DURABILITIES.flatMap((durability) =>
+  SIZES.flatMap((messageBytes) =>
+    IN_FLIGHT.map((inFlight) => ({ messageBytes, inFlight, durability })),
+  ),
+);
+const WARMUP_SHARE = 0.5;
+/** Of the bare program, as two of its containers are under way at a time. */
+const BARE_CONTAINER_BYTES = 256 * 1024;
+
+export async function runBrokerBench(options: {
+  readonly timeMs: number;
+  readonly rounds: number;
+  readonly only: string | undefined;
+}): Promise<void> {
+  const { timeMs, rounds, only } = options;
+  const folder = join("out", "bench");
+  mkdirSync(folder, { recursive: true });
+  const cases = CASES.filter((each) => only === undefined || nameOf(each).includes(only));
+  const results = cases.map(() => [] as Row[]);
+  for (let round = 0; round < rounds; round++)
+    for (const [at, each] of cases.entries()) {
+      process.stderr.write(`round ${round + 1}/${rounds}, ${nameOf(each)}\n`);
+      results[at]?.push(await measure(each, { folder, timeMs, round }));
+    }
+  const isSound = print(cases, results);
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
+  const rows = cases.map((each, at) => ({ ...each, rounds: results[at] }));
+  const report = { machine, timeMs, rounds, rows };
+  writeFileSync(join(folder, "broker.json"), `${JSON.stringify(report, undefined, 2)}\n`);
+  console.log(`\nwritten to ${join(folder, "broker.json")}`);
+  if (!isSound) throw new Error("not everything that was acknowledged was read back as it was");
+}
+
+async function measure(
+  each: Case,
+  { folder, timeMs, round }: { readonly folder: string; timeMs: number; readonly round: number },
+): Promise<Row> {
+  // A bare program has one durability; it is measured beside the one that is like it.
+  const bare =
+    each.durability === "quorum"
+      ? await bareMessagesPerSecond({ ...each, containerBytes: BARE_CONTAINER_BYTES }, timeMs)
+      : Number.NaN;
+  const cluster = await BrokerCluster.start(folder);
+  try {
+    const { client, admin } = cluster;
+    const topic = `bench-${round}`;
+    await admin.createTopic({ name: topic });
+    await client.ask({ type: "begin", topic, load: each });
+    await client.ask({ type: "publish", ms: timeMs * WARMUP_SHARE });
+    const before = await cluster.usage();
+    const published = answered(await client.ask({ type: "publish", ms: timeMs }), "published");
+    const after = await cluster.usage();
+    const consumed = answered(await client.ask({ type: "consume" }), "consumed");
+    const used = after.map(({ cpuMicros }, at) => cpuMicros - (before[at]?.cpuMicros ?? 0));
+    const cpuMicros = [published.cpuMicros, ...used].map((micros) => micros / published.messages);
+    const anonymousMb = after.map(({ anonymousKb }) => anonymousKb / 1_024);
+    return { bare, published, consumed, cpuMicros, anonymousMb };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+function answered<Type extends ClientAnswer["type"]>(
+  answer: ClientAnswer,
+  type: Type,
+): ClientAnswer & { readonly type: Type } {
+  if (answer.type === type) return answer as ClientAnswer & { readonly type: Type };
+  throw new Error(`the client answered ${answer.type}, not ${type}`);
+}
+
+function nameOf({ messageBytes, inFlight, durability }: Case): string {
+  const size = messageBytes < 1_024 ? `${messageBytes} B` : `${messageBytes / 1_024} KB`;
+  return `${durability} ${size} x ${inFlight}`;
+}
+
+/** @returns whether everything was read back as it was acknowledged. */
+function print(cases: readonly Case[], results: readonly (readonly Row[])[]): boolean {
+  const heads = " acked/s   MB/s    p50    p99   bare/s ratio   read/s  CPU us, anonymous MB";
+  console.log(`\n${"".padEnd(22)}${heads}`);
+  let isSound = true;
+  for (const [at, each] of cases.entries()) {
+    const rows = results[at] ?? [];
+    const rateOf = ({ published }: Row): number => published.messages / published.seconds;
+    const rate = median(rows, rateOf);
+    const row = rows.find((one) => rateOf(one) === rate);
+    if (rate === undefined || row === undefined) continue;
+    const bare = median(rows, (one) => one.bare) ?? Number.NaN;
+    const ratio = median(rows, (one) => rateOf(one) / one.bare) ?? Number.NaN;
+    const read = median(rows, ({ consumed }) => consumed.read / consumed.seconds) ?? Number.NaN;
+    const { p50Ms, p99Ms } = row.published;
+    const cells = [
+      count(rate, 8),
+      ((rate * each.messageBytes) / 1e6).toFixed(1).padStart(7),
+      p50Ms.toFixed(2).padStart(7),
+      p99Ms.toFixed(2).padStart(7),
+      Number.isNaN(bare) ? "        -     -" : `${count(bare, 9)} ${ratio.toFixed(2)}`,
+      count(read, 9),
+      `  ${row.cpuMicros.map((micros) => micros.toFixed(1)).join(" + ")}`,
+      `  ${row.anonymousMb.map((mb) => mb.toFixed(0)).join("/")}`,
+    ];
+    console.log(`${nameOf(each).padEnd(22)}${cells.join("")}`);
+    for (const { published, consumed } of rows)
+      if (published.failed + consumed.lost + consumed.wrong > 0) {
+        isSound = false;
+        const { lost, wrong } = consumed;
+        console.log(`  FAILED ${published.failed}, lost ${lost}, wrong ${wrong}`);
+      }
+  }
+  return isSound;
+}
+
+function count(value: number, width: number): string {
+  return Math.round(value).toLocaleString("en-US").padStart(width);
+}
+
+function median<T>(items: readonly T[], valueOf: (item: T) => number): number | undefined {
+  const sorted = items.map(valueOf).toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}

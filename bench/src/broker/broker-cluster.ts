@@ -1,0 +1,76 @@
+/** A NameServer, three brokers and a client, each a process but the first, for one measurement. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Admin } from "@quorumlog/client";
+import { NameServer } from "@quorumlog/nameserver";
+import { ForkedNode } from "../forked-node.ts";
+import { freePorts } from "../free-ports.ts";
+import type { BrokerNodeConfig, NodeUsage } from "./broker-node.ts";
+import type { ClientAnswer, ClientConfig, ClientRequest } from "./client-process.ts";
+
+type NodeProcess = ForkedNode<{ readonly type: "usage" }, NodeUsage>;
+type ClientProcess = ForkedNode<ClientRequest, ClientAnswer>;
+
+const NODE_COUNT = 3;
+
+export class BrokerCluster {
+  readonly admin: Admin;
+  readonly client: ClientProcess;
+  readonly #directory: string;
+  readonly #nameServer: NameServer;
+  readonly #nodes: readonly NodeProcess[];
+
+  private constructor(init: {
+    readonly admin: Admin;
+    readonly client: ClientProcess;
+    readonly directory: string;
+    readonly nameServer: NameServer;
+    readonly nodes: readonly NodeProcess[];
+  }) {
+    this.admin = init.admin;
+    this.client = init.client;
+    this.#directory = init.directory;
+    this.#nameServer = init.nameServer;
+    this.#nodes = init.nodes;
+  }
+
+  static async start(folder: string): Promise<BrokerCluster> {
+    const directory = mkdtempSync(join(folder, "broker-"));
+    const nameServer = await NameServer.open({ listen: "127.0.0.1:0" }, { onDefect });
+    const address = `127.0.0.1:${nameServer.port}`;
+    const ports = await freePorts(NODE_COUNT);
+    const peers = Object.fromEntries(ports.map((port, at) => [at + 1, `127.0.0.1:${port}`]));
+    const nodes = ports.map((_, at): NodeProcess => {
+      const nodeId = at + 1;
+      const path = join(directory, `${nodeId}`);
+      const config: BrokerNodeConfig = { nodeId, directory: path, nameServer: address, peers };
+      return new ForkedNode(new URL("./broker-node.js", import.meta.url), config);
+    });
+    await Promise.all(nodes.map((node) => node.nextAnswer()));
+    const config: ClientConfig = { nameServer: address };
+    const file = new URL("./client-process.js", import.meta.url);
+    const client: ClientProcess = new ForkedNode(file, config);
+    await client.nextAnswer();
+    const admin = await Admin.open({ nameServers: [address] });
+    return new BrokerCluster({ admin, client, directory, nameServer, nodes });
+  }
+
+  /** The leader first. */
+  async usage(): Promise<NodeUsage[]> {
+    const usages = await Promise.all(this.#nodes.map((node) => node.ask({ type: "usage" })));
+    return usages.toSorted((a, b) => Number(b.isLeader) - Number(a.isLeader));
+  }
+
+  async stop(): Promise<void> {
+    this.client.signal("SIGKILL");
+    await this.admin.close();
+    for (const node of this.#nodes) node.signal("SIGKILL");
+    await this.#nameServer.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function onDefect(error: unknown): void {
+  throw error;
+}

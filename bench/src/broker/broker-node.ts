@@ -1,0 +1,56 @@
+/** A node of a broker group, as its own process: `node broker-node.js JSON`. */
+
+import { readFileSync } from "node:fs";
+import { Broker } from "@quorumlog/broker";
+
+export interface BrokerNodeConfig {
+  readonly nodeId: number;
+  readonly directory: string;
+  readonly nameServer: string;
+  /** Of each node, for the others. */
+  readonly peers: Readonly<Record<number, string>>;
+}
+
+export interface NodeUsage {
+  readonly isLeader: boolean;
+  readonly cpuMicros: number;
+  readonly anonymousKb: number;
+}
+
+/** Of each node's log: what is trimmed is written to again, as in the bare program. */
+const RETENTION_BYTES = 2 * 1024 ** 3;
+
+const config = JSON.parse(process.argv[2] ?? "{}") as BrokerNodeConfig;
+const { nodeId, directory, nameServer, peers } = config;
+const broker = await Broker.open({
+  listen: "127.0.0.1:0",
+  nameServers: [nameServer],
+  retention: { bytes: RETENTION_BYTES },
+  replica: {
+    directory,
+    clusterId: "bench",
+    nodeId,
+    peers,
+    token: "the token of the bench",
+    ifMissing: "found",
+  },
+  onDefect: (error) => {
+    console.error(error);
+    process.exit(1);
+  },
+});
+process.on("message", () => {
+  process.send?.(usage());
+});
+process.on("disconnect", () => process.exit(0));
+process.send?.("ready");
+
+function usage(): NodeUsage {
+  const { user, system } = process.cpuUsage();
+  const found = /RssAnon:\s+(?<kb>\d+)/u.exec(readFileSync("/proc/self/status", "utf8"));
+  return {
+    isLeader: broker.group.isLeader,
+    cpuMicros: user + system,
+    anonymousKb: Number(found?.groups?.["kb"] ?? 0),
+  };
+}
