@@ -132,8 +132,13 @@ export class MetadataTable {
     if (metadata.version <= this.#version) return [];
     const topics = metadata.topics.map((topic) => new Topic(topic));
     const configuration = metadata.configuration.map((each) => new ConfigurationValue(each));
-    const problem = metadataProblem(metadata.version, topics, configuration);
+    const problem =
+      metadataProblem(metadata.version, topics, configuration) ?? this.#changedTopicProblem(topics);
     if (problem !== undefined) return problem;
+    this.#lastTopicId = topics.reduce(
+      (max, { topicId }) => Math.max(max, topicId),
+      this.#lastTopicId,
+    );
     const ids = new Set(topics.map(({ topicId }) => topicId));
     const gone = [...this.#topics.values()].filter(({ topicId }) => !ids.has(topicId));
     for (const { name } of gone) this.#dropTopic(name);
@@ -173,6 +178,16 @@ export class MetadataTable {
     for (const [rowKey, value] of keyed)
       if (this.#configurationRows.get(rowKey)?.value !== value.value)
         this.#setConfiguration(rowKey, value);
+  }
+
+  /** An id stands for one name, and for nothing once that is gone: the index has it for both. */
+  #changedTopicProblem(topics: readonly Topic[]): string | undefined {
+    const changed = topics.find(({ topicId, name }) => {
+      const known = this.#topicsById.get(topicId);
+      return known === undefined ? topicId <= this.#lastTopicId : known.name !== name;
+    });
+    if (changed === undefined) return undefined;
+    return `topics: topic_id: ${changed.topicId} was another topic's`;
   }
 
   #setConfiguration(rowKey: string, value: ConfigurationValue): void {
