@@ -1,0 +1,120 @@
+/**
+ * Applies one history of records, most of them damaged, to three machines at once: two from the
+ * beginning, and one that is restored from a snapshot again and again.
+ *
+ * No record may make one throw; all give the same answers and have the same state, to the byte; and
+ * whatever a queue has is without a gap, and ends where the state says.
+ */
+
+import { type BrokerMachine, parsePublishAnswer, queueKey } from "@quorumlog/broker/testing";
+import { batchMessages, RecordBatch, RecordError } from "@quorumlog/protocol";
+import { CommandAnswer } from "@quorumlog/protocol/messages";
+import { Prng } from "@quorumlog/std";
+import { demand, Finding } from "../finding.ts";
+import { imageOf, loneMachine, restored } from "./lone-machine.ts";
+import { RecordSource } from "./record-source.ts";
+
+const TURNS = 40;
+const RECORDS_PER_TURN_MAX = 6;
+const LENGTH_AT = 4;
+
+export interface ApplyOutcome {
+  readonly records: number;
+}
+
+/** @throws Finding with the record that does it, in hex */
+export function runApply(seed: number): ApplyOutcome {
+  const prng = new Prng(seed);
+  const groupId = 1 + prng.below(2);
+  const source = new RecordSource(prng, groupId);
+  const machines = [loneMachine(groupId), loneMachine(groupId)] as const;
+  let third = loneMachine(groupId);
+  let offset = 0;
+  let timestamp = 1_700_000_000_000;
+  for (let turn = 0; turn < TURNS; turn++) {
+    const records =
+      turn === 0
+        ? source.first()
+        : Array.from({ length: 1 + prng.below(RECORDS_PER_TURN_MAX) }, () => source.next());
+    for (const record of records) readAsConsumer(record);
+    const batch = { offset, records, timestamp };
+    const answers = [...machines, third].map((machine) => applied(machine, batch));
+    demandEqual(answers, records);
+    for (const [i, answer] of (answers[0] ?? []).entries()) demandReadable(answer, records[i]);
+    offset += records.length;
+    timestamp += prng.below(3);
+    const image = imageOf(machines[0]);
+    demand(image.equals(imageOf(machines[1])), `turn ${turn}: two states of one history differ`);
+    demand(image.equals(imageOf(third)), `turn ${turn}: a restored state goes on differently`);
+    demandWhole(machines[0]);
+    if (prng.below(4) === 0) third = restored(image, { index: offset + 10, offset }, groupId);
+  }
+  return { records: offset };
+}
+
+function applied(
+  machine: BrokerMachine,
+  batch: { readonly offset: number; readonly records: Buffer[]; readonly timestamp: number },
+): Uint8Array[] {
+  try {
+    // Its own bytes: what it keeps of them must be a copy, as the log uses their memory again.
+    const records = batch.records.map((record) => Buffer.from(record));
+    const answers = machine.apply({ ...batch, records });
+    for (const record of records) record.fill(0xee);
+    return answers;
+  } catch (error) {
+    const hex = batch.records.map((record) => record.toString("hex")).join("\n");
+    throw new Finding(`apply has thrown: ${String(error)}\n${hex}`, { cause: error });
+  }
+}
+
+function demandEqual(
+  answers: readonly (readonly Uint8Array[])[],
+  records: readonly Buffer[],
+): void {
+  for (const others of answers.slice(1))
+    for (const [i, record] of records.entries()) {
+      const isEqual = Buffer.from(answers[0]?.[i] ?? []).equals(others[i] ?? Buffer.of(0));
+      demand(
+        isEqual,
+        `two answers to one record differ, ${answers.map((each) => Buffer.from(each[i] ?? []).toString("hex")).join()}: ${record.toString("hex")}`,
+      );
+    }
+}
+
+/** Each is that of a batch, or that of a command: by what the record is. */
+function demandReadable(answer: Uint8Array, record: Buffer | undefined): void {
+  const isCommand = (record?.length ?? 0) >= 8 && record?.readUInt32LE(LENGTH_AT) === 0;
+  if (isCommand) CommandAnswer.decode(answer);
+  else parsePublishAnswer(answer);
+}
+
+/** What the index has of a queue follows one another, up to its end. */
+function demandWhole(machine: BrokerMachine): void {
+  for (const { topicId, queueGroupIds } of machine.metadata.topics())
+    for (const queue of queueGroupIds.keys()) {
+      const key = queueKey(topicId, queue);
+      let next = machine.index.firstOffset(key) ?? machine.queues.end(key);
+      for (const { baseOffset, endOffset } of machine.index.range(key, next, 1e9)) {
+        demand(baseOffset === next, `queue ${topicId}/${queue} has a gap at ${next}`);
+        demand(endOffset > baseOffset, `queue ${topicId}/${queue} has nothing at ${baseOffset}`);
+        next = endOffset;
+      }
+      demand(next === machine.queues.end(key), `queue ${topicId}/${queue} ends at ${next}`);
+    }
+}
+
+/** A consumer gets all messages of a batch, or an error that says it is none. */
+function readAsConsumer(record: Buffer): void {
+  try {
+    const count = [...batchMessages(record)].length;
+    const batch = RecordBatch.check(record);
+    demand(typeof batch !== "string", "what cannot be a batch was read as one");
+    demand(count === batch.recordCount, `a batch of ${batch.recordCount} gave ${count} messages`);
+  } catch (error) {
+    if (error instanceof RecordError) return;
+    throw new Finding(`a batch could not be read: ${String(error)}\n${record.toString("hex")}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,30 @@
+// Goal: the fuzzers run, find nothing in a short time, and are the same for the same seed.
+// Method: some seeds of each; the long runs are `npm run fuzz`.
+
+import { Prng } from "@quorumlog/std";
+import { expect, onTestFinished, test } from "vitest";
+import { mutateBatch, validBatch } from "../src/batch-mutator.ts";
+import { mutateBytes } from "../src/byte-mutator.ts";
+import { PortFuzzer, runApply } from "../src/index.ts";
+import { mutateMessage } from "../src/message-mutator.ts";
+
+test("damaged records: apply is total, the same everywhere, and goes on from a snapshot", () => {
+  for (let seed = 1; seed <= 60; seed++) expect(runApply(seed).records).toBeGreaterThan(40);
+});
+
+test("damaged bytes, frames, messages and batches at every port of a cluster", async () => {
+  const fuzzer = await PortFuzzer.open();
+  onTestFinished(() => fuzzer.close());
+
+  for (let seed = 1; seed <= 3; seed++) await fuzzer.burst(seed);
+}, 120_000);
+
+test("a seed says what is mutated, and how", () => {
+  const prngs = [new Prng(5), new Prng(5)];
+  const drawn = prngs.map((prng) => {
+    const batch = validBatch(prng, { topicId: 1, queue: 2 });
+    return [mutateBatch(prng, batch), mutateBytes(prng, batch), mutateMessage(prng, batch)];
+  });
+
+  expect(drawn[0]).toEqual(drawn[1]);
+});
