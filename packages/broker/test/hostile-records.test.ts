@@ -83,6 +83,24 @@ test("what the metadata group cannot have said changes nothing", () => {
   expect(machine.machine.metadata.version).toBe(0);
 });
 
+test("an id that was a topic's stands for no other one", () => {
+  const machine = new TestMachine(2);
+  const topic = { messageType: NORMAL, isReadable: true, isWritable: true, queueGroupIds: [2] };
+  const tell = (version: number, topics: readonly { name: string; topicId: number }[]): string =>
+    machine.execute({
+      metadata: { version, topics: topics.map((each) => ({ ...topic, ...each, version })) },
+    }).error?.code ?? "";
+  tell(1, [{ name: "a", topicId: 1 }]);
+  machine.publish(batchOf({ topicId: 1, queue: 0 }, ["x"]));
+
+  const renamed = tell(2, [{ name: "b", topicId: 1 }]);
+  const gone = tell(3, [{ name: "c", topicId: 2 }]);
+  const again = tell(4, [{ name: "a", topicId: 1 }]);
+
+  expect([renamed, gone, again]).toEqual(["INVALID_ARGUMENT", "", "INVALID_ARGUMENT"]);
+  expect(machine.publish(batchOf({ topicId: 1, queue: 0 }, ["y"]))).toBe("UNKNOWN_TOPIC");
+});
+
 test("a command of another kind of group is refused", () => {
   const other = new TestMachine(2);
   const first = withTopic();

@@ -47,13 +47,16 @@ const TEXTS: readonly string[] = [
 ];
 const CHANGES_MAX = 3;
 const NUMBER_MAX = 20;
+/** What repeats itself within what repeats itself is soon larger than anything that is taken. */
+const BYTES_MAX = 2 * 1024 * 1024;
 
-/** @returns `undefined` for bytes that do not read as a message. */
+/** @returns `undefined` for bytes that do not read as a message, or become too many. */
 export function mutateMessage(prng: Prng, bytes: Uint8Array): Buffer | undefined {
   const fields = fieldsOf(Buffer.from(bytes));
   if (fields === undefined) return undefined;
   for (let left = 1 + prng.below(CHANGES_MAX); left > 0; left--) changeOne(prng, fields);
-  return encoded(fields);
+  const changed = encoded(fields);
+  return changed.length <= BYTES_MAX ? changed : undefined;
 }
 
 function changeOne(prng: Prng, fields: Field[]): void {

@@ -1,12 +1,14 @@
 // Goal: the fuzzers run, find nothing in a short time, and are the same for the same seed.
 // Method: some seeds of each; the long runs are `npm run fuzz`.
 
+import * as protocol from "@quorumlog/protocol";
 import { Prng } from "@quorumlog/std";
 import { expect, onTestFinished, test } from "vitest";
 import { mutateBatch, validBatch } from "../src/batch-mutator.ts";
 import { mutateBytes } from "../src/byte-mutator.ts";
 import { PortFuzzer, runApply } from "../src/index.ts";
 import { mutateMessage } from "../src/message-mutator.ts";
+import { brokerSamples, nameServerSamples } from "../src/ports/sample-requests.ts";
 
 test("damaged records: apply is total, the same everywhere, and goes on from a snapshot", () => {
   for (let seed = 1; seed <= 60; seed++) expect(runApply(seed).records).toBeGreaterThan(40);
@@ -27,4 +29,15 @@ test("a seed says what is mutated, and how", () => {
   });
 
   expect(drawn[0]).toEqual(drawn[1]);
+});
+
+test("every method of every service has a request to begin with", () => {
+  const services = Object.entries(protocol).filter(([name]) => name.endsWith("_SERVICE"));
+  const methods = services.flatMap(([, service]) =>
+    Object.values(service as Readonly<Record<string, { readonly path: string }>>),
+  );
+  const paths = new Set([...brokerSamples(1), ...nameServerSamples()].map(({ path }) => path));
+
+  expect(methods.length).toBeGreaterThan(25);
+  expect(methods.map(({ path }) => path).filter((path) => !paths.has(path))).toEqual([]);
 });

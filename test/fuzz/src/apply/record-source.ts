@@ -98,9 +98,26 @@ export class RecordSource {
       () => ({ registerGroup: { groupId: 1 + prng.below(3), name: `broker-${prng.below(3)}` } }),
       () => ({ metadata: this.#metadata() }),
       () => ({ claim: { group, memberId, epoch, queues: [queue], leaseMs: 0 } }),
+      () => ({ claim: { group, memberId, epoch, queues: [queue], leaseMs: 1_000 * epoch } }),
       () => ({
-        commitOffsets: { group, memberId, epoch, offsets: [{ ...queue, offset: prng.below(20) }] },
+        commitBatch: {
+          commits: [
+            {
+              group,
+              memberId,
+              epoch,
+              offsets: [{ ...queue, offset: prng.below(20), fencingToken: prng.below(50) }],
+              leaseMs: 1_000 * prng.below(3),
+              isRelease: prng.below(4) === 0,
+            },
+          ],
+        },
       }),
+      () => ({ resetOffsets: { group, offsets: [{ ...queue, offset: prng.below(9) }] } }),
+      () => ({ deleteOffsets: { group, epoch } }),
+      () => ({ beginReign: {} }),
+      () => ({ refreshGroup: { group } }),
+      () => ({ deleteGroup: { group } }),
       () => ({
         joinGroup: {
           group,

@@ -64,7 +64,9 @@ export function brokerSamples(topicId: number): Sample[] {
   const queue = { topicId, queue: 0 };
   const member = { group: "fuzzers", memberId: "m", epoch: 1 };
   const { publish, fetch, queryOffsets, queryByKey } = BROKER_SERVICE;
-  const { claim, commit, getOffsets } = OFFSETS_SERVICE;
+  const { claim, commit, getOffsets, resetOffsets, deleteOffsets, listOffsetGroups } =
+    OFFSETS_SERVICE;
+  const { join, listGroups, describeGroup, refreshGroup, deleteGroup } = COORDINATOR_SERVICE;
   const positions = [{ ...queue, offset: 0, tags: ["a"], bytesMax: 1_000 }];
   return [
     {
@@ -86,8 +88,15 @@ export function brokerSamples(topicId: number): Sample[] {
     sample(claim, { ...member, queues: [queue], leaseMs: 1_000 }),
     sample(commit, { ...member, offsets: [{ ...queue, offset: 1 }] }),
     sample(getOffsets, { group: "fuzzers", queues: [queue] }),
+    sample(resetOffsets, { group: "fuzzers", offsets: [{ ...queue, offset: 0 }] }),
+    sample(deleteOffsets, { group: "fuzzers", epoch: 5 }),
+    sample(listOffsetGroups, {}),
+    sample(listGroups, {}),
+    sample(describeGroup, { group: "fuzzers" }),
+    sample(refreshGroup, { group: "fuzzers" }),
+    sample(deleteGroup, { group: "fuzzers" }),
     {
-      ...sample(COORDINATOR_SERVICE.join, {
+      ...sample(join, {
         join: {
           group: "fuzzers",
           memberId: "m",

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { BROKER_SERVICE, RecordBatch, RpcChannel } from "@quorumlog/protocol";
-import { FetchReply, PublishReply, PublishRequest } from "@quorumlog/protocol/messages";
+import { Durability, FetchReply, PublishReply, PublishRequest } from "@quorumlog/protocol/messages";
 import type { Broker } from "@quorumlog/broker";
 import { demand } from "../finding.ts";
 
@@ -29,7 +29,9 @@ export class StoredCheck {
   }
 
   onAnswer(request: Buffer, answer: Buffer): void {
-    const batches = decoded(request)?.batches ?? [];
+    const { batches = [], durability } = decoded(request) ?? {};
+    // Below, nothing is decided yet, and no offset is said.
+    if (durability !== Durability.DURABILITY_QUORUM) return;
     const { results } = PublishReply.decode(answer);
     for (const [i, { baseOffset, error, isDuplicate }] of results.entries()) {
       const batch = batches[i];
