@@ -1,4 +1,4 @@
-/** A NameServer and three brokers on this machine, each started by the command line of quorumlog. */
+/** A NameServer and three brokers on this machine, each started by quorumlog's command line. */
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";

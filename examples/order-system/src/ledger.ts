@@ -1,6 +1,6 @@
 /**
- * What a service has done, in a file of each of its instances: a line for each event, written before
- * the event counts as consumed. It stands for the database that a real service would have.
+ * What a service has done, in a file of each of its instances: a line for each event, written
+ * before the event counts as consumed. It stands for the database that a real service would have.
  *
  * A service that is killed between the line and the commit of its offset gets the event again, and
  * writes a second line. Whoever reads knows an event by its order and step, and counts it once.

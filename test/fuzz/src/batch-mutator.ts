@@ -5,7 +5,9 @@ import { RecordBatchBuilder } from "@quorumlog/protocol";
 import type { Prng } from "@quorumlog/std";
 import { mutateBytes } from "./byte-mutator.ts";
 
-/** Where the fixed part of a batch has its numbers, and their bytes: as record-batch.ts draws it. */
+/**
+ * Where the fixed part of a batch has its numbers, and their bytes: as record-batch.ts draws it.
+ */
 const FIELDS: readonly (readonly [number, number])[] = [
   [8, 1],
   [9, 1],

@@ -1,4 +1,6 @@
-/** One thing that is done to a port: drawn from a seed, and written down so that it can be repeated. */
+/**
+ * One thing that is done to a port: drawn from a seed, and written down so that it can be repeated.
+ */
 
 import { BROKER_SERVICE } from "@quorumlog/protocol";
 import { Durability } from "@quorumlog/protocol/messages";

@@ -192,7 +192,8 @@ export class PortFuzzer {
 
 function written(attack: Attack): string {
   if (attack.kind === "bytes") return `${attack.port} ${attack.bytes.toString("hex")}`;
-  return `${attack.port} ${attack.sample.path} ${attack.frames.map((frame) => frame.toString("hex")).join(" ")}`;
+  const frames = attack.frames.map((frame) => frame.toString("hex"));
+  return `${attack.port} ${attack.sample.path} ${frames.join(" ")}`;
 }
 
 function inspected(defect: unknown): string {
