@@ -1,5 +1,6 @@
 /** How far one queue is consumed: its messages may be finished in any order. */
 
+import { setMaxListeners } from "node:events";
 import type { FetchedQueue } from "./fetched-queue.ts";
 import { Bell } from "./waiting.ts";
 
@@ -46,6 +47,8 @@ export class QueueProgress {
     this.fencingToken = claimed.fencingToken;
     this.epoch = claimed.epoch;
     this.#leasedUntil = claimed.leasedUntil;
+    // One for each message that is handed out: none is a leak.
+    setMaxListeners(0, this.lost.signal);
   }
 
   /**
