@@ -95,12 +95,16 @@ order 1 was sent
   30_000,
 );
 
-/** The first program of a README. */
-function programOf(...path: readonly string[]): string | undefined {
+/** In order. */
+function programsOf(...path: readonly string[]): (string | undefined)[] {
   const readme = readFileSync(join(root, ...path), "utf8");
-  return /```ts\n(?<code>[^]*?)```/u.exec(readme)?.groups?.["code"];
+  return [...readme.matchAll(/```ts\n(?<code>[^]*?)```/gu)].map((match) => match.groups?.["code"]);
 }
 
-test("the project's README shows the program of packages/replica", () => {
-  expect(programOf("README.md")).toBe(programOf("packages", "replica", "README.md"));
+test("the project's README shows the programs of packages/client and packages/replica", () => {
+  const packages = ["client", "replica"];
+
+  const programs = packages.flatMap((name) => programsOf("packages", name, "README.md"));
+
+  expect(programsOf("README.md")).toEqual(programs);
 });
