@@ -8,7 +8,8 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Durability } from "@quorumlog/client";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
-import type { ClientAnswer, ConsumeFigures, PublishFigures } from "./broker/client-process.ts";
+import { answered } from "./broker/client-answer.ts";
+import type { ConsumeFigures, PublishFigures } from "./broker/client-process.ts";
 import { bareMessagesPerSecond } from "./spike/spike-bench.ts";
 
 interface Case {
@@ -77,7 +78,7 @@ async function measure(
     const { client, admin } = cluster;
     const topic = `bench-${round}`;
     await admin.createTopic({ name: topic });
-    await client.ask({ type: "begin", topic, load: each });
+    await client.ask({ type: "begin", topics: [topic], load: each });
     await client.ask({ type: "publish", ms: timeMs * WARMUP_SHARE });
     const before = await cluster.usage();
     const published = answered(await client.ask({ type: "publish", ms: timeMs }), "published");
@@ -90,14 +91,6 @@ async function measure(
   } finally {
     await cluster.stop();
   }
-}
-
-function answered<Type extends ClientAnswer["type"]>(
-  answer: ClientAnswer,
-  type: Type,
-): ClientAnswer & { readonly type: Type } {
-  if (answer.type === type) return answer as ClientAnswer & { readonly type: Type };
-  throw new Error(`the client answered ${answer.type}, not ${type}`);
 }
 
 function nameOf({ messageBytes, inFlight, durability }: Case): string {

@@ -8,11 +8,13 @@ import { runLogBench } from "./log-bench.ts";
 import { runReplicaBench } from "./replica-bench.ts";
 import { runSoakBench } from "./soak-bench.ts";
 import { runSpikeBench } from "./spike/spike-bench.ts";
+import { runTopicsBench } from "./topics-bench.ts";
 
 const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
        npm run bench -- replica [--rounds N] [--time MS]
        npm run bench -- broker [--rounds N] [--time MS] [--only NAME]
+       npm run bench -- topics [--rounds N] [--time MS]
        npm run bench -- failover [--times N]
        npm run bench -- soak [--minutes N] [--load SHARE]
 
@@ -21,6 +23,7 @@ spike      the data path that the formats were chosen by: containers, peers, way
 log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
 replica    three replicas in their own processes, beside a bare program; in out/bench
 broker     messages through a broker group and back, beside a bare program; in out/bench
+topics     a thousand topics and 200 consumer groups beside one topic, and a restart; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
 soak       a steady load for long: memory, disk, stalls, losses; in out/bench, with a plot
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
@@ -76,6 +79,13 @@ const BENCHES = new Map<string, BenchEntry>([
     {
       flags: ["time", "rounds", "only"],
       run: ({ time, rounds, only }) => runBrokerBench({ timeMs: time, rounds, only }),
+    },
+  ],
+  [
+    "topics",
+    {
+      flags: ["time", "rounds"],
+      run: ({ time, rounds }) => runTopicsBench({ timeMs: time, rounds }),
     },
   ],
   ["failover", { flags: ["times"], run: ({ times }) => runFailoverBench({ times }) }],

@@ -13,25 +13,29 @@ type NodeProcess = ForkedNode<{ readonly type: "usage" }, NodeUsage>;
 type ClientProcess = ForkedNode<ClientRequest, ClientAnswer>;
 
 const NODE_COUNT = 3;
+const NODE_FILE = new URL("./broker-node.js", import.meta.url);
 
 export class BrokerCluster {
   readonly admin: Admin;
   readonly client: ClientProcess;
   readonly #directory: string;
   readonly #nameServer: NameServer;
-  readonly #nodes: readonly NodeProcess[];
+  readonly #configs: readonly BrokerNodeConfig[];
+  #nodes: readonly NodeProcess[];
 
   private constructor(init: {
     readonly admin: Admin;
     readonly client: ClientProcess;
     readonly directory: string;
     readonly nameServer: NameServer;
+    readonly configs: readonly BrokerNodeConfig[];
     readonly nodes: readonly NodeProcess[];
   }) {
     this.admin = init.admin;
     this.client = init.client;
     this.#directory = init.directory;
     this.#nameServer = init.nameServer;
+    this.#configs = init.configs;
     this.#nodes = init.nodes;
   }
 
@@ -41,19 +45,30 @@ export class BrokerCluster {
     const address = `127.0.0.1:${nameServer.port}`;
     const ports = await freePorts(NODE_COUNT);
     const peers = Object.fromEntries(ports.map((port, at) => [at + 1, `127.0.0.1:${port}`]));
-    const nodes = ports.map((_, at): NodeProcess => {
+    const configs = ports.map((_, at): BrokerNodeConfig => {
       const nodeId = at + 1;
-      const path = join(directory, `${nodeId}`);
-      const config: BrokerNodeConfig = { nodeId, directory: path, nameServer: address, peers };
-      return new ForkedNode(new URL("./broker-node.js", import.meta.url), config);
+      return { nodeId, directory: join(directory, `${nodeId}`), nameServer: address, peers };
     });
+    const nodes = configs.map((config): NodeProcess => new ForkedNode(NODE_FILE, config));
     await Promise.all(nodes.map((node) => node.nextAnswer()));
     const config: ClientConfig = { nameServer: address };
     const file = new URL("./client-process.js", import.meta.url);
     const client: ClientProcess = new ForkedNode(file, config);
     await client.nextAnswer();
     const admin = await Admin.open({ nameServers: [address] });
-    return new BrokerCluster({ admin, client, directory, nameServer, nodes });
+    return new BrokerCluster({ admin, client, directory, nameServer, configs, nodes });
+  }
+
+  /** As `host:port`. */
+  get nameServerAddress(): string {
+    return `127.0.0.1:${this.#nameServer.port}`;
+  }
+
+  /** Ends all brokers by SIGKILL, and starts them again; returns when each of them serves. */
+  async restartAll(): Promise<void> {
+    for (const node of this.#nodes) node.signal("SIGKILL");
+    this.#nodes = this.#configs.map((config) => new ForkedNode(NODE_FILE, config));
+    await Promise.all(this.#nodes.map((node) => node.nextAnswer()));
   }
 
   /** The leader first. */

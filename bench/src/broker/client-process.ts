@@ -4,14 +4,14 @@
  */
 
 import { type Durability, Producer, PullConsumer } from "@quorumlog/client";
-import { type Audit, Ledger, SERIAL_BYTES } from "./ledger.ts";
+import { type Audit, Ledger, QUEUE_COUNT, SERIAL_BYTES } from "./ledger.ts";
 
 export interface ClientConfig {
   readonly nameServer: string;
 }
 
 export type ClientRequest =
-  | { readonly type: "begin"; readonly topic: string; readonly load: PublishLoad }
+  | { readonly type: "begin"; readonly topics: readonly string[]; readonly load: PublishLoad }
   | { readonly type: "publish"; readonly ms: number }
   | { readonly type: "consume" };
 
@@ -42,7 +42,6 @@ export type ClientAnswer =
   | PublishFigures
   | ConsumeFigures;
 
-const QUEUE_COUNT = 4;
 const BUFFER_BYTES = 512 * 1024 * 1024;
 const TIMEOUT_MS = 30_000;
 const POLL_MS = 1_000;
@@ -59,7 +58,8 @@ const producer = await Producer.open({
   timeoutMs: TIMEOUT_MS,
 });
 
-let topic = "";
+/** Taken in turn. */
+let topics: readonly string[] = [];
 let load: PublishLoad;
 let ledger: Ledger;
 let serial = 0;
@@ -76,6 +76,7 @@ async function publish(ms: number): Promise<PublishFigures> {
     while (performance.now() < until) {
       const number = serial++;
       body.writeUInt32LE(number, 0);
+      const topic = topics[number % topics.length] ?? "";
       const sentAt = performance.now();
       try {
         ledger.ack(number, await producer.send(topic, { body }, { durability }));
@@ -106,8 +107,8 @@ async function consume(): Promise<ConsumeFigures> {
   const consumer = await PullConsumer.open({ nameServers, startFrom: "earliest" });
   try {
     const startedAt = performance.now();
-    const queues = Array.from({ length: QUEUE_COUNT }, (_, queue) => ({ topic, queue }));
-    await consumer.assign(queues);
+    const queues = Array.from({ length: QUEUE_COUNT }, (_, queue) => queue);
+    await consumer.assign(topics.flatMap((topic) => queues.map((queue) => ({ topic, queue }))));
     for (let empty = 0; !ledger.isComplete && empty < EMPTY_POLLS_MAX;) {
       const messages = await consumer.poll({ timeoutMs: POLL_MS, maxMessages: POLL_MESSAGES });
       empty = messages.length === 0 ? empty + 1 : 0;
@@ -123,8 +124,8 @@ async function consume(): Promise<ConsumeFigures> {
 async function answerTo(request: ClientRequest): Promise<ClientAnswer> {
   if (request.type === "publish") return publish(request.ms);
   if (request.type === "consume") return consume();
-  ({ topic, load } = request);
-  ledger = new Ledger(Math.max(SERIAL_BYTES, load.messageBytes));
+  ({ topics, load } = request);
+  ledger = new Ledger(topics, Math.max(SERIAL_BYTES, load.messageBytes));
   serial = 0;
   return { type: "begun" };
 }

@@ -1,4 +1,4 @@
-/** What was acknowledged in one topic, for whoever reads it back. */
+/** What was acknowledged, for whoever reads it back. */
 
 import type { ConsumedMessage, SendReceipt } from "@quorumlog/client";
 
@@ -13,8 +13,12 @@ export interface Audit {
   readonly wrong: number;
 }
 
+/** Queues of a topic, of those that a ledger is for. */
+export const QUEUE_COUNT = 4;
+
 export class Ledger {
   readonly #messageBytes: number;
+  readonly #topics: ReadonlyMap<string, number>;
   /** By serial number. */
   #state = new Uint8Array(1 << 20);
   /** Serial numbers, plus 1, by queue and offset: of what was acknowledged with an offset. */
@@ -24,7 +28,8 @@ export class Ledger {
   #readAcked = 0;
   #wrong = 0;
 
-  constructor(messageBytes: number) {
+  constructor(topics: readonly string[], messageBytes: number) {
+    this.#topics = new Map(topics.map((topic, at) => [topic, at * QUEUE_COUNT]));
     this.#messageBytes = messageBytes;
   }
 
@@ -37,22 +42,24 @@ export class Ledger {
     return this.#readAcked >= this.#acked;
   }
 
-  ack(serial: number, { queue, offset }: SendReceipt): void {
+  ack(serial: number, { topic, queue, offset }: SendReceipt): void {
     this.#acked += 1;
     if (serial >= this.#state.length) this.#state = larger(this.#state, serial);
     this.#state[serial] = ACKED;
     if (offset === undefined) return;
-    let places = this.#places[queue] ?? new Uint32Array(1 << 18);
+    const place = (this.#topics.get(topic) ?? 0) + queue;
+    let places = this.#places[place] ?? new Uint32Array(1 << 10);
     if (offset >= places.length) places = larger(places, offset);
-    this.#places[queue] = places;
+    this.#places[place] = places;
     places[offset] = serial + 1;
   }
 
-  read({ body, queue, offset }: ConsumedMessage): void {
+  read({ body, topic, queue, offset }: ConsumedMessage): void {
     this.#read += 1;
     const serial = Buffer.from(body.buffer, body.byteOffset, SERIAL_BYTES).readUInt32LE(0);
     const state = this.#state[serial] ?? 0;
-    const expected = this.#places[queue]?.[offset] ?? 0;
+    const place = (this.#topics.get(topic) ?? 0) + queue;
+    const expected = this.#places[place]?.[offset] ?? 0;
     const isElsewhere = expected !== 0 && expected !== serial + 1;
     if (state === READ || isElsewhere || body.length !== this.#messageBytes) this.#wrong += 1;
     else if (state === ACKED) {
