@@ -1,6 +1,7 @@
 /** Between workers that hand messages out and a loop that takes them, one at a time. */
 
 import type { ConsumedMessage } from "./consumed-message.ts";
+import { onceAborted } from "./waiting.ts";
 
 interface Letter {
   readonly message: ConsumedMessage;
@@ -25,7 +26,7 @@ export class MessageMailbox {
         resolve();
       };
       const letter = { message, finish };
-      signal.addEventListener("abort", onAbort, { once: true });
+      onceAborted(signal, onAbort);
       const reader = this.#readers.shift();
       if (reader === undefined) this.#letters.push(letter);
       else reader(letter);

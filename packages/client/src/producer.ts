@@ -29,7 +29,7 @@ import { SendBuffer } from "./send-buffer.ts";
 import { SendCall } from "./send-call.ts";
 import type { SendReceipt } from "./send-receipt.ts";
 import { TopicQueues } from "./topic-queues.ts";
-import { aborted, Bell } from "./waiting.ts";
+import { aborted, Bell, onceAborted } from "./waiting.ts";
 
 /** A topic that was made just now may not have come round to the NameServers. */
 const UNKNOWN_TOPIC_MS = 1_000;
@@ -282,7 +282,7 @@ export class Producer implements AsyncDisposable {
     call.onAbort = () => {
       this.#giveUp(call, aborted);
     };
-    signal.addEventListener("abort", call.onAbort, { once: true });
+    onceAborted(signal, call.onAbort);
   }
 
   /** Settles a call that was not answered; what is still here of it is not sent. */

@@ -1,5 +1,6 @@
 /** Waits that end by what was waited for, by time, or by the caller. */
 
+import { setMaxListeners } from "node:events";
 import { type OperationOutcome, OperationError } from "@quorumlog/protocol";
 
 /** What a caller may say of any call that waits. */
@@ -18,6 +19,12 @@ export function demandNotAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw aborted("not-applied");
 }
 
+/** One signal may stop any number of calls: that is no leak, as each lets go of it in the end. */
+export function onceAborted(signal: AbortSignal, onAbort: () => void): void {
+  setMaxListeners(0, signal);
+  signal.addEventListener("abort", onAbort, { once: true });
+}
+
 /** Rejects as soon as the signal is aborted: whoever pauses has done nothing meanwhile. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -33,7 +40,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener("abort", onAbort);
       resolve();
     }, ms);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal !== undefined) onceAborted(signal, onAbort);
   });
 }
 
@@ -70,7 +77,7 @@ export class Bell {
         resolve(false);
       }, timeoutMs);
       this.#waiters.add(onRing);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal !== undefined) onceAborted(signal, onAbort);
     });
   }
 }

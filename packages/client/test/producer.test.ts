@@ -329,3 +329,23 @@ test("what cannot be is refused with all that is wrong with it", async () => {
   await producer.close();
   await expect(producer.send("orders", { body: "late" })).rejects.toMatchObject({ code: "CLOSED" });
 });
+
+test("one signal may stop any number of calls, without a warning", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer();
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => {
+    warnings.push(warning);
+  };
+  process.on("warning", onWarning);
+  const controller = new AbortController();
+  const { signal } = controller;
+
+  const sends = numbers(50).map((body) => producer.send("orders", { body }, { signal }));
+  controller.abort();
+
+  for (const { status } of await Promise.allSettled(sends)) expect(status).toBe("rejected");
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", onWarning);
+  expect(warnings).toEqual([]);
+});
