@@ -1,5 +1,6 @@
 /** Looks at a cluster and changes it: topics, configuration, nodes, stored messages, offsets. */
 
+import type { ConfigurationEntry } from "@quorumlog/nameserver";
 import { ADMIN_SERVICE, NODE_SERVICE, OperationError, parseMessageId } from "@quorumlog/protocol";
 import {
   type GroupView,
@@ -28,12 +29,7 @@ import {
   WAIT_CHECKS,
 } from "./admin-options.ts";
 import { ClusterLink, type LeaderTarget } from "./cluster-link.ts";
-import {
-  type ConfigurationEntry,
-  type GroupRoute,
-  topicRoute,
-  type TopicRoute,
-} from "./cluster-route.ts";
+import { type GroupRoute, topicRoute, type TopicRoute } from "./cluster-route.ts";
 import type { ConsumedMessage } from "./consumed-message.ts";
 import {
   type ConsumerGroupDescription,

@@ -5,7 +5,12 @@
  */
 
 import type { LeaderHint } from "@quorumlog/protocol";
-import type { Cluster, GroupRoute as WireGroup, Topic } from "@quorumlog/protocol/messages";
+import type {
+  Cluster,
+  ConfigurationEntry,
+  GroupRoute as ToldGroup,
+  TopicRoute as ToldTopic,
+} from "@quorumlog/nameserver";
 
 export interface TopicRoute {
   readonly name: string;
@@ -16,13 +21,6 @@ export interface TopicRoute {
   readonly isWritable: boolean;
   /** The broker group of each queue. */
   readonly groupIds: readonly number[];
-}
-
-/** Of the cluster's configuration. */
-export interface ConfigurationEntry {
-  readonly namespace: string;
-  readonly key: string;
-  readonly value: string;
 }
 
 export interface GroupRoute {
@@ -57,6 +55,8 @@ export class ClusterRoute {
   readonly metadataVersion: number;
   readonly topics: ReadonlyMap<string, TopicRoute>;
   readonly groups: ReadonlyMap<number, GroupRoute>;
+  /** Once somebody has asked. */
+  #topicsById: ReadonlyMap<number, TopicRoute> | undefined;
 
   private constructor(parts: RouteParts) {
     this.clusterId = parts.clusterId;
@@ -73,29 +73,24 @@ export class ClusterRoute {
 
   /** Of a topic that may have been deleted since. */
   topicOfId(topicId: number): TopicRoute | undefined {
-    for (const topic of this.topics.values()) if (topic.topicId === topicId) return topic;
-    return undefined;
+    this.#topicsById ??= new Map([...this.topics.values()].map((each) => [each.topicId, each]));
+    return this.#topicsById.get(topicId);
   }
 
-  merged(cluster: Cluster.$Properties): ClusterRoute {
+  merged(cluster: Cluster): ClusterRoute {
     const groups = new Map(this.groups);
-    for (const wire of cluster.groups ?? []) {
-      const group = groupOf(wire);
-      groups.set(group.groupId, newerGroup(groups.get(group.groupId), group));
+    for (const told of cluster.groups)
+      groups.set(told.groupId, newerGroup(groups.get(told.groupId), groupOf(told)));
+    const { clusterId, metadata } = cluster;
+    if (metadata === undefined || metadata.version <= this.metadataVersion) {
+      const { configuration, metadataVersion, topics } = this;
+      return new ClusterRoute({ clusterId, configuration, metadataVersion, topics, groups });
     }
-    const metadata = cluster.metadata ?? undefined;
-    const isNewer = metadata !== undefined && (metadata.version ?? 0) > this.metadataVersion;
     return new ClusterRoute({
-      clusterId: cluster.clusterId ?? this.clusterId,
-      metadataVersion: isNewer ? (metadata.version ?? 0) : this.metadataVersion,
-      topics: isNewer ? topicsOf(metadata.topics ?? []) : this.topics,
-      configuration: isNewer
-        ? (metadata.configuration ?? []).map(({ namespace, key, value }) => ({
-            namespace: namespace ?? "",
-            key: key ?? "",
-            value: value ?? "",
-          }))
-        : this.configuration,
+      clusterId,
+      metadataVersion: metadata.version,
+      topics: new Map(metadata.topics.map((topic) => [topic.name, topicRoute(topic)])),
+      configuration: metadata.configuration,
       groups,
     });
   }
@@ -129,27 +124,13 @@ function newerGroup(known: GroupRoute | undefined, told: GroupRoute): GroupRoute
   return known;
 }
 
-function groupOf(wire: WireGroup.$Properties): GroupRoute {
-  return {
-    groupId: wire.groupId ?? 0,
-    name: wire.name ?? "",
-    term: wire.term ?? 0,
-    leaderNodeId: wire.leaderNodeId ?? 0,
-    addresses: new Map((wire.nodes ?? []).map((node) => [node.nodeId ?? 0, node.address ?? ""])),
-  };
+function groupOf({ groupId, name, term, leaderNodeId, nodes }: ToldGroup): GroupRoute {
+  const addresses = new Map(nodes.map((node) => [node.nodeId, node.address]));
+  return { groupId, name, term, leaderNodeId, addresses };
 }
 
-function topicsOf(topics: readonly Topic.$Properties[]): Map<string, TopicRoute> {
-  return new Map(topics.map((topic) => [topic.name ?? "", topicRoute(topic)]));
-}
-
-export function topicRoute(topic: Topic.$Properties): TopicRoute {
-  return {
-    name: topic.name ?? "",
-    topicId: topic.topicId ?? 0,
-    messageType: topic.messageType ?? 0,
-    isReadable: topic.isReadable ?? false,
-    isWritable: topic.isWritable ?? false,
-    groupIds: topic.queueGroupIds ?? [],
-  };
+/** Of what a NameServer tells, or the metadata group itself. */
+export function topicRoute(topic: ToldTopic): TopicRoute {
+  const { name, topicId, messageType, isReadable, isWritable, queueGroupIds: groupIds } = topic;
+  return { name, topicId, messageType, isReadable, isWritable, groupIds };
 }

@@ -6,7 +6,7 @@ export type {
   CreateTopicOptions,
   ReplaceNodeOptions,
 } from "./admin-options.ts";
-export type { ConfigurationEntry, GroupRoute, TopicRoute } from "./cluster-route.ts";
+export type { GroupRoute, TopicRoute } from "./cluster-route.ts";
 export type { FindOptions, TimeRange } from "./message-finder.ts";
 export { type ClusterOptions } from "./cluster-link.ts";
 export type {
@@ -34,6 +34,8 @@ export type {
 export type { Durability, Reached, SendReceipt } from "./send-receipt.ts";
 export type { QueueSelector } from "./topic-queues.ts";
 export type { WaitOptions } from "./waiting.ts";
+
+export type { ConfigurationEntry } from "@quorumlog/nameserver";
 
 // What calls are refused with, and what messages have.
 export {

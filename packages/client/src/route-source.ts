@@ -1,16 +1,10 @@
 /**
- * Follows the routes that a NameServer pushes: one of them at a time, the next one when it is lost.
- * While all are lost, the last route stays.
+ * Keeps the newest route: what NameServers push, and what brokers say of their leaders, which may
+ * be newer. While all NameServers are lost, the last route stays.
  */
 
-import {
-  type ChannelTls,
-  fromGrpcFailure,
-  type LeaderHint,
-  NAME_SERVER_SERVICE,
-  OperationError,
-  RpcChannel,
-} from "@quorumlog/protocol";
+import { ClusterWatch } from "@quorumlog/nameserver";
+import { type ChannelTls, type LeaderHint, OperationError } from "@quorumlog/protocol";
 import { ClusterRoute } from "./cluster-route.ts";
 import { Bell, demandNotAborted, type WaitOptions } from "./waiting.ts";
 
@@ -21,19 +15,17 @@ export interface RouteSourceOptions {
   readonly tls: ChannelTls | undefined;
 }
 
+/** Between two looks at all NameServers, while none answers; and up to half a second. */
 const RETRY_MS_MIN = 50;
-const RETRY_MS_MAX = 1_000;
-/** A NameServer that has said nothing at all for so long is passed over. */
-const FIRST_WORD_MS = 2_000;
 
 export class RouteSource {
   readonly #options: RouteSourceOptions;
   readonly #listeners = new Set<() => void>();
   readonly #news = new Bell();
-  readonly #stop = new AbortController();
   #route = ClusterRoute.empty;
   #lastProblem: OperationError | undefined;
-  #watching: Promise<void> | undefined;
+  #watch: ClusterWatch | undefined;
+  #isClosed = false;
 
   constructor(options: RouteSourceOptions) {
     this.#options = options;
@@ -43,9 +35,21 @@ export class RouteSource {
     return this.#route;
   }
 
-  /** Begins to watch; idempotent. */
+  /** Begins to watch; idempotent. @throws OperationError `INVALID_ARGUMENT` */
   start(): void {
-    this.#watching ??= this.#watch();
+    const { nameServers, clusterId, tls } = this.#options;
+    this.#watch ??= new ClusterWatch({
+      nameServers,
+      ...(clusterId === "" ? {} : { clusterId }),
+      ...(tls === undefined ? {} : { tls }),
+      reconnectMsMin: RETRY_MS_MIN,
+      onCluster: (cluster) => {
+        this.#become(this.#route.merged(cluster));
+      },
+      onEvent: (event) => {
+        this.#lastProblem = event.type === "nameServerDown" ? event.error : undefined;
+      },
+    });
   }
 
   /** What a broker has said of its group's leader. */
@@ -73,7 +77,7 @@ export class RouteSource {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       demandNotAborted(signal);
-      if (this.#stop.signal.aborted) throw new OperationError("CLOSED", "the client is closed");
+      if (this.#isClosed) throw new OperationError("CLOSED", "the client is closed");
       const found = look(this.#route);
       if (found !== undefined) return found;
       const left = deadline - Date.now();
@@ -88,78 +92,16 @@ export class RouteSource {
 
   /** Idempotent. */
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.#isClosed = true;
     this.#news.ring();
     this.#listeners.clear();
-    await this.#watching;
-  }
-
-  async #watch(): Promise<void> {
-    const { nameServers } = this.#options;
-    let retryMs = RETRY_MS_MIN;
-    for (let turn = 0; !this.#stop.signal.aborted; turn++) {
-      const address = nameServers[turn % nameServers.length] as string;
-      if (await this.#watchOne(address)) retryMs = RETRY_MS_MIN;
-      // One that is down costs no time while there is another one to ask.
-      if ((turn + 1) % nameServers.length === 0) {
-        await this.#pause(retryMs);
-        retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
-      }
-    }
-  }
-
-  /** @returns whether it has said anything, once it says no more. */
-  #watchOne(address: string): Promise<boolean> {
-    const { clusterId, tls } = this.#options;
-    const channel = new RpcChannel({ address, ...(tls === undefined ? {} : { tls }) });
-    const request = { clusterId, topics: [] };
-    const stream = channel.serverStream(NAME_SERVER_SERVICE.watchCluster, request);
-    return new Promise((resolve) => {
-      let hasSpoken = false;
-      let isOver = false;
-      const end = (): void => {
-        if (isOver) return;
-        isOver = true;
-        clearTimeout(patience);
-        this.#stop.signal.removeEventListener("abort", end);
-        stream.removeAllListeners("data");
-        stream.cancel();
-        channel.close();
-        resolve(hasSpoken);
-      };
-      const patience = setTimeout(end, FIRST_WORD_MS);
-      this.#stop.signal.addEventListener("abort", end, { once: true });
-      stream.on("data", (cluster) => {
-        hasSpoken = true;
-        clearTimeout(patience);
-        this.#become(this.#route.merged(cluster));
-      });
-      stream.on("error", (error) => {
-        // Also of a stream that was cancelled here, which is over by then.
-        if (!isOver) this.#lastProblem = fromGrpcFailure(error);
-        end();
-      });
-      stream.on("end", end);
-    });
+    await this.#watch?.close();
   }
 
   #become(route: ClusterRoute): void {
-    if (route === this.#route) return;
+    if (route === this.#route || this.#isClosed) return;
     this.#route = route;
     this.#news.ring();
     for (const listener of this.#listeners) listener();
-  }
-
-  async #pause(ms: number): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#stop.signal.removeEventListener("abort", end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#stop.signal.addEventListener("abort", end, { once: true });
-    });
   }
 }

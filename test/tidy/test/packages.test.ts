@@ -8,7 +8,7 @@ import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
 const GRAPH: Readonly<Record<string, readonly string[]>> = {
   broker: ["log", "nameserver", "protocol", "replica", "std", "tables"],
   cli: ["broker", "client", "log", "nameserver", "protocol", "replica"],
-  client: ["protocol", "std"],
+  client: ["nameserver", "protocol", "std"],
   log: ["std"],
   nameserver: ["protocol", "std", "transport"],
   protocol: ["std"],
