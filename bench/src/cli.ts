@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measurements, each beside a bare counterpart in the same run. */
 
 import { parseArgs } from "node:util";
+import { runBacklogBench } from "./backlog-bench.ts";
 import { runBrokerBench } from "./broker-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
 import { runFailoverBench } from "./failover-bench.ts";
@@ -15,6 +16,7 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- replica [--rounds N] [--time MS]
        npm run bench -- broker [--rounds N] [--time MS] [--only NAME]
        npm run bench -- topics [--rounds N] [--time MS]
+       npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
        npm run bench -- soak [--minutes N] [--load SHARE]
 
@@ -24,18 +26,20 @@ log        the log on a disk: appends beside a bare loop, opening a long log; in
 replica    three replicas in their own processes, beside a bare program; in out/bench
 broker     messages through a broker group and back, beside a bare program; in out/bench
 topics     a thousand topics and 200 consumer groups beside one topic, and a restart; in out/bench
+backlog    publishing while a backlog is drained; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
 soak       a steady load for long: memory, disk, stalls, losses; in out/bench, with a plot
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
 --times    faults of each kind; in [1, 1000], default 30
+--millions messages of the backlog, in millions; in [1, 1000], default 5
 --minutes  how long the load is held; in [1, 10000], default 30
 --load     of the peak, which is measured first; in [0.01, 1], default 0.5
 --open-gb  GB of the log that is opened, which are written first; in [0, 1000], default 1;
            with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
-type Flag = "time" | "rounds" | "open-gb" | "times" | "minutes" | "load";
+type Flag = "time" | "rounds" | "open-gb" | "times" | "minutes" | "millions" | "load";
 type Values = Readonly<Record<Flag, number>> & { readonly only: string | undefined };
 
 interface Bounds {
@@ -52,6 +56,7 @@ const FLAGS: Readonly<Record<Flag, Bounds>> = {
   times: { min: 1, max: 1_000, fallback: 30 },
   "open-gb": { min: 0, max: 1_000, fallback: 1 },
   minutes: { min: 1, max: 10_000, fallback: 30 },
+  millions: { min: 1, max: 1_000, fallback: 5 },
   load: { min: 0.01, max: 1, fallback: 0.5, isShare: true },
 };
 
@@ -88,6 +93,7 @@ const BENCHES = new Map<string, BenchEntry>([
       run: ({ time, rounds }) => runTopicsBench({ timeMs: time, rounds }),
     },
   ],
+  ["backlog", { flags: ["millions"], run: ({ millions }) => runBacklogBench({ millions }) }],
   ["failover", { flags: ["times"], run: ({ times }) => runFailoverBench({ times }) }],
   [
     "log",

@@ -12,7 +12,8 @@ export interface ClientConfig {
 
 export type ClientRequest =
   | { readonly type: "begin"; readonly topics: readonly string[]; readonly load: PublishLoad }
-  | { readonly type: "publish"; readonly ms: number }
+  | { readonly type: "publish"; readonly ms: number; readonly messages?: number }
+  | { readonly type: "pace"; readonly perSecond: number; readonly ms: number }
   | { readonly type: "consume" };
 
 export interface PublishLoad {
@@ -64,43 +65,73 @@ let load: PublishLoad;
 let ledger: Ledger;
 let serial = 0;
 
-async function publish(ms: number): Promise<PublishFigures> {
-  const { messageBytes, inFlight, durability } = load;
-  const latencies: number[] = [];
-  const cpu = process.cpuUsage();
-  const startedAt = performance.now();
-  const until = startedAt + ms;
-  let failed = 0;
-  const worker = async (): Promise<void> => {
-    const body = Buffer.alloc(messageBytes, Math.floor(Math.random() * 256));
-    while (performance.now() < until) {
-      const number = serial++;
-      body.writeUInt32LE(number, 0);
-      const topic = topics[number % topics.length] ?? "";
-      const sentAt = performance.now();
-      try {
-        ledger.ack(number, await producer.send(topic, { body }, { durability }));
-        latencies.push(performance.now() - sentAt);
-      } catch (error) {
-        failed += 1;
-        if (failed === 1) console.error(error);
-      }
+/** What became of the messages of one request. */
+class Tally {
+  readonly #latencies: number[] = [];
+  readonly #cpu = process.cpuUsage();
+  readonly startedAt = performance.now();
+  #failed = 0;
+
+  /** @param dueAt - Latency is counted from there, whenever it was sent. */
+  async send(body: Buffer, dueAt: number): Promise<void> {
+    const number = serial++;
+    body.writeUInt32LE(number, 0);
+    const topic = topics[number % topics.length] ?? "";
+    const { durability } = load;
+    try {
+      ledger.ack(number, await producer.send(topic, { body }, { durability }));
+      this.#latencies.push(performance.now() - dueAt);
+    } catch (error) {
+      this.#failed += 1;
+      if (this.#failed === 1) console.error(error);
     }
+  }
+
+  figures(): PublishFigures {
+    const seconds = (performance.now() - this.startedAt) / 1_000;
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const sorted = Float64Array.from(this.#latencies).sort();
+    const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+    return {
+      type: "published",
+      messages: sorted.length,
+      seconds,
+      failed: this.#failed,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      cpuMicros: user + system,
+    };
+  }
+}
+
+/** A closed loop: so many under way, until the time is over or so many were sent. */
+async function publish(ms: number, messages = Number.POSITIVE_INFINITY): Promise<PublishFigures> {
+  const tally = new Tally();
+  const until = tally.startedAt + ms;
+  const last = serial + messages;
+  const worker = async (): Promise<void> => {
+    const body = Buffer.alloc(load.messageBytes, Math.floor(Math.random() * 256));
+    while (performance.now() < until && serial < last) await tally.send(body, performance.now());
   };
-  await Promise.all(Array.from({ length: inFlight }, worker));
-  const seconds = (performance.now() - startedAt) / 1_000;
-  const { user, system } = process.cpuUsage(cpu);
-  const sorted = Float64Array.from(latencies).sort();
-  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
-  return {
-    type: "published",
-    messages: sorted.length,
-    seconds,
-    failed,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    cpuMicros: user + system,
-  };
+  await Promise.all(Array.from({ length: load.inFlight }, worker));
+  return tally.figures();
+}
+
+/** An open loop: messages are due at their times, whatever became of those before them. */
+async function pace(perSecond: number, ms: number): Promise<PublishFigures> {
+  const tally = new Tally();
+  const under: Promise<void>[] = [];
+  const total = Math.floor((perSecond * ms) / 1_000);
+  for (let sent = 0; sent < total;) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const due = Math.min(total, ((performance.now() - tally.startedAt) * perSecond) / 1_000);
+    for (; sent < due; sent++) {
+      const body = Buffer.alloc(load.messageBytes, sent % 256);
+      under.push(tally.send(body, tally.startedAt + (sent * 1_000) / perSecond));
+    }
+  }
+  await Promise.all(under);
+  return tally.figures();
 }
 
 async function consume(): Promise<ConsumeFigures> {
@@ -122,7 +153,8 @@ async function consume(): Promise<ConsumeFigures> {
 }
 
 async function answerTo(request: ClientRequest): Promise<ClientAnswer> {
-  if (request.type === "publish") return publish(request.ms);
+  if (request.type === "publish") return publish(request.ms, request.messages);
+  if (request.type === "pace") return pace(request.perSecond, request.ms);
   if (request.type === "consume") return consume();
   ({ topics, load } = request);
   ledger = new Ledger(topics, Math.max(SERIAL_BYTES, load.messageBytes));
