@@ -107,11 +107,14 @@ class Tally {
 /** A closed loop: so many under way, until the time is over or so many were sent. */
 async function publish(ms: number, messages = Number.POSITIVE_INFINITY): Promise<PublishFigures> {
   const tally = new Tally();
-  const until = tally.startedAt + ms;
-  const last = serial + messages;
+  const bounds = { until: tally.startedAt + ms, last: serial + messages };
   const worker = async (): Promise<void> => {
     const body = Buffer.alloc(load.messageBytes, Math.floor(Math.random() * 256));
-    while (performance.now() < until && serial < last) await tally.send(body, performance.now());
+    for (;;) {
+      const now = performance.now();
+      if (now >= bounds.until || serial >= bounds.last) return;
+      await tally.send(body, now);
+    }
   };
   await Promise.all(Array.from({ length: load.inFlight }, worker));
   return tally.figures();

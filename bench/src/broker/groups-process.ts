@@ -1,6 +1,6 @@
 /**
- * Consumer groups of one member each, as a process: `node groups-process.js JSON`. It answers `ready`
- * when all of them have queues, and then how many messages they have had so far.
+ * Consumer groups of one member each, as a process: `node groups-process.js JSON`. It answers
+ * `ready` when all of them have queues, and then how many messages they have had so far.
  */
 
 import { PushConsumer } from "@quorumlog/client";
