@@ -6,6 +6,8 @@
 const QUIET_MS = 1_000;
 const TERMINAL_MS = 250;
 const PLAIN_MS = 10_000;
+/** Of a terminal that does not say how wide it is. */
+const COLUMNS = 80;
 const CLEAR_LINE = "\r\u001B[K";
 
 export class Progress implements Disposable {
@@ -42,7 +44,7 @@ export class Progress implements Disposable {
     const seconds = Math.round((performance.now() - this.#startedAt) / 1_000);
     const line = `${this.#text} (${seconds} s)`;
     if (!process.stderr.isTTY) process.stderr.write(`${line}\n`);
-    else process.stderr.write(CLEAR_LINE + line.slice(0, process.stderr.columns - 1));
+    else process.stderr.write(CLEAR_LINE + line.slice(0, (process.stderr.columns || COLUMNS) - 1));
   }
 }
 

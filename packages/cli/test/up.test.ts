@@ -1,6 +1,7 @@
 // Goal: `quorumlog up` is a cluster that its operator can trust: it goes on with its data, says
 // what has ended and how to bring it back, and leaves nothing behind, however it ends itself.
 // Method: real processes; one cluster of one group of two nodes, and what is done to it in turn.
+import { existsSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { isAlive, jsonOf, quorumlog, Running, scratch, until } from "./kit/quorumlog.ts";
 import { startUp } from "./kit/up.ts";
@@ -36,7 +37,7 @@ test("a cluster is started, disturbed, killed, and started again with its data",
   process.kill(broker, "SIGKILL");
   await first.running.line(/broker-a-\d has ended: SIGKILL/u);
   await first.running.line(/^ {2}\| \S/u);
-  const hint = await first.running.line(/start it again: quorumlog broker --config/u);
+  const hint = await first.running.line(/start it again: npx quorumlog broker --config/u);
   const config = hint.split("--config ").at(-1) ?? "";
   const byHand = new Running(["broker", "--config", config]);
   onTestFinished(() => {
@@ -72,3 +73,19 @@ test("a cluster is started, disturbed, killed, and started again with its data",
   expect(other.code).toBe(2);
   expect(other.stderr).toContain("nodes: 3 are asked for, and there are 2");
 }, 240_000);
+
+test("an interrupt ends what is just starting, and nothing is left", async () => {
+  const dataDir = `${scratch(onTestFinished)}/cluster`;
+  const starting = new Running(["up", "--data", dataDir, "--port", "0"]);
+  await until("its processes are there", () => existsSync(`${dataDir}/logs/broker-a-3.log`));
+
+  const { code, stderr } = await starting.stop();
+
+  expect({ code, stderr: stderr.includes("quorumlog: interrupted") }).toEqual({
+    code: 130,
+    stderr: true,
+  });
+  // The same data is free, and the ports are.
+  const again = await startUp(dataDir);
+  expect((await again.running.stop()).code).toBe(0);
+}, 120_000);

@@ -6,6 +6,8 @@ import { filesEndingIn } from "./repository.ts";
 
 const TESTS = "test/e2e/test/";
 const FEATURES = `${TESTS}features/`;
+/** Of the command line: named in full. */
+const COMMANDS = "packages/cli/test/";
 
 /** As in "`features/topics.test.ts` a topic is made", behind the last bar but one. */
 const REFERENCE = /^`(?<file>[^`]+)` (?<title>.+)$/u;
@@ -32,10 +34,12 @@ function rowsOf(text: string): Row[] {
 }
 
 function titlesByFile(): Map<string, readonly string[]> {
-  const files = filesEndingIn(".test.ts").filter(({ path }) => path.startsWith(TESTS));
+  const files = filesEndingIn(".test.ts").filter(({ path }) =>
+    [TESTS, COMMANDS].some((folder) => path.startsWith(folder)),
+  );
   return new Map(
     files.map(({ path, text }) => [
-      path.slice(TESTS.length),
+      path.startsWith(TESTS) ? path.slice(TESTS.length) : path,
       [...text.matchAll(/^\s*test(?:\.each\(.*\))?\(\s*"(?<title>[^"]+)"/gmu)].map(
         ({ groups }) => groups?.["title"] ?? "",
       ),

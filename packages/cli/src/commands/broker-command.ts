@@ -109,6 +109,13 @@ const SPECS = {
     max: 4_194_304,
     fallback: 4_194_304,
   },
+  connectionCountMax: {
+    type: "integer",
+    about: "connections of clients at a time: further ones are dropped",
+    min: 1,
+    max: 1_000_000,
+    fallback: 10_000,
+  },
   metrics: {
     type: "text",
     about: "host:port for /metrics, /health and /ready; default: none",
@@ -196,6 +203,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     },
     defaultQueueCount: settings.defaultQueueCount,
     messageBytesMax: settings.messageBytesMax,
+    connectionCountMax: settings.connectionCountMax,
     ...(metrics === undefined ? {} : { metrics }),
     ...(watched === undefined ? {} : { metricsTls: watched }),
     replica: replicaOptions(settings, signal),

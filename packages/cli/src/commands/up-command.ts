@@ -10,7 +10,7 @@ import { statusTable } from "../status-table.ts";
 import type { Child } from "../up/child-process.ts";
 import { demonstrate } from "../up/demonstration.ts";
 import { LocalCluster } from "../up/local-cluster.ts";
-import { StatusBoard } from "../up/status-board.ts";
+import { lossLines, StatusBoard } from "../up/status-board.ts";
 
 const DEFAULT_NAME_SERVER = "127.0.0.1:9876";
 
@@ -51,24 +51,26 @@ export const UP: Command = command(
     async run({ settings, signal }) {
       const { demo, json: isJson } = settings;
       let board: StatusBoard | undefined;
-      const onLost = (child: Child): void => board?.onLost(child);
-      const local = await withProgress("the processes are starting", () =>
+      const onLost = (child: Child): void => {
+        if (board !== undefined) board.onLost(child);
+        else for (const line of lossLines(child)) console.error(line);
+      };
+      await using local = await withProgress("the processes are starting", () =>
         LocalCluster.start({ ...settings, onLost, signal }),
       );
-      await using stopping = local;
-      if (signal.aborted) return EXIT.interrupted;
-      const cluster: ClusterOptions = { nameServers: stopping.nameServers };
+      const cluster: ClusterOptions = { nameServers: local.nameServers };
       await using admin = await Admin.open({ ...cluster, signal });
       await leadersOf(admin, signal);
       if (demo) return await runDemonstration({ local, admin, cluster }, signal);
       board = new StatusBoard({ local, admin, welcome: welcomeTo(local), isJson });
       const shown = board;
-      {
-        using keys = listenForKeys(local, (child) => {
-          shown.onStarted(child);
-        });
-        void keys;
+      const keys = listenForKeys(local, (child) => {
+        shown.onStarted(child);
+      });
+      try {
         await shown.show(signal);
+      } finally {
+        keys[Symbol.dispose]();
       }
       if (!isJson) console.log("\nstopping; interrupt again to stop at once");
       return EXIT.done;

@@ -60,7 +60,7 @@ export class Child {
   /** Starts it in any terminal, if it is not running. */
   get startCommand(): string {
     const { command, config } = this.#init;
-    return `quorumlog ${command} --config ${config}`;
+    return `npx quorumlog ${command} --config ${config}`;
   }
 
   get logFile(): string {

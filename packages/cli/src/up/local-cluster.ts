@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { nodeFileSystem } from "@quorumlog/log";
+import { OperationError } from "@quorumlog/protocol";
 import { withProgress } from "../progress.ts";
 import { UsageError } from "../settings.ts";
 import { Child } from "./child-process.ts";
@@ -75,7 +76,8 @@ export class LocalCluster implements AsyncDisposable {
         return cluster;
       } catch (error) {
         await cluster.stop();
-        throw error;
+        if (!options.signal.aborted) throw error;
+        throw new OperationError("ABORTED", "the start was interrupted", { cause: error });
       } finally {
         options.signal.removeEventListener("abort", onAbort);
       }
@@ -126,7 +128,7 @@ export class LocalCluster implements AsyncDisposable {
     await withProgress("the ports are in use: a former cluster may be ending", () =>
       untilFree([...nameServers, ...addresses], signal),
     );
-    if (signal.aborted) return;
+    if (signal.aborted) throw new OperationError("ABORTED", "the start was interrupted");
     await Promise.all(this.#nameServers.map((child) => child.start()));
     // Those of a group wait for each other: if one fails, the others would wait for ever.
     await new Promise<void>((resolve, reject) => {

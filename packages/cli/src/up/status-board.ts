@@ -55,13 +55,8 @@ export class StatusBoard {
   }
 
   onLost(child: Child): void {
-    const { name, end, lastLines, startCommand, logFile } = child;
-    const lines = [
-      `${name} has ended: ${end}. It is not started again by itself.`,
-      ...lastLines.slice(-LAST_LINES).map((line) => `  | ${line}`),
-      `  all it said: ${logFile}`,
-      `  start it again: ${startCommand}`,
-    ];
+    const { name, end, lastLines, startCommand } = child;
+    const lines = lossLines(child);
     this.#losses.set(name, lines);
     if (this.#init.isJson)
       console.log(JSON.stringify({ lost: name, end, lastLines, startCommand }));
@@ -115,6 +110,16 @@ export class StatusBoard {
     const rate = Math.round(Math.max(0, ...watched.rates.values()));
     if (!isFirst) console.log(`${up} of ${looks.length} nodes are up, ${rate} messages/s`);
   }
+}
+
+/** How a child has ended, the last it said, and what brings it back. */
+export function lossLines({ name, end, lastLines, startCommand, logFile }: Child): string[] {
+  return [
+    `${name} has ended: ${end}. It is not started again by itself.`,
+    ...lastLines.slice(-LAST_LINES).map((line) => `  | ${line}`),
+    `  all it said: ${logFile}`,
+    `  start it again: ${startCommand}`,
+  ];
 }
 
 /** @returns `undefined` if it is over meanwhile */
