@@ -17,6 +17,12 @@ import {
 export interface BrokerLimits {
   /** Connections of clients: more are dropped. In `[1, 1000000]`, default 10000. */
   readonly connectionCountMax: number;
+  /**
+   * A queue that is read so much further from the log's end than the newest entries in memory go is
+   * read from a follower, if the client follows; of the log, in bytes; 0: never. In `[0, 1 TiB]`,
+   * default 64 MiB.
+   */
+  readonly followerReadBytes: number;
   /** Queues of a topic that is created without saying how many. In `[1, 1024]`, default 4. */
   readonly defaultQueueCount: number;
   /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
@@ -56,6 +62,12 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
   /** Of the broker group; default `broker-a`. */
   readonly groupName?: string;
   /**
+   * Whether a topic is made when a producer asks for one that there is not, with
+   * `defaultQueueCount` queues; of the metadata group. Default false: a name that is mistyped is
+   * an error.
+   */
+  readonly autoCreateTopics?: boolean;
+  /**
    * Where figures are told over HTTP, as `host:port`: `/metrics` for Prometheus, `/health` and
    * `/ready`; port 0 takes a free one. Default nowhere.
    */
@@ -75,6 +87,7 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
 
 /** What was said, with nothing left open. */
 export interface BrokerSettings extends BrokerLimits {
+  readonly autoCreateTopics: boolean;
   readonly groupId: number;
   readonly groupName: string;
   readonly nameServers: readonly string[];
@@ -102,6 +115,7 @@ const RETENTION: Required<Pick<BrokerRetentionLimits, "milliseconds" | "diskPerc
 
 const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
   connectionCountMax: { min: 1, max: 1_000_000, fallback: 10_000 },
+  followerReadBytes: { min: 0, max: 1024 * 1024 * MIB, fallback: 64 * MIB },
   defaultQueueCount: { min: 1, max: 1_024, fallback: 4 },
   messageBytesMax: { min: KIB, max: 4 * MIB, fallback: 4 * MIB },
 };
@@ -112,6 +126,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof BrokerOptions>([
   "tls",
   "channelTls",
   "advertise",
+  "autoCreateTopics",
   "nameServers",
   "groupId",
   "groupName",
@@ -130,6 +145,9 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     .filter((field) => !NAMES.has(field) && !Object.hasOwn(BOUNDS, field))
     .map((field) => ({ field, problem: "unknown option" }));
   const { groupId = METADATA_GROUP_ID, groupName = "broker-a", nameServers = [] } = options;
+  const { autoCreateTopics } = options;
+  if (autoCreateTopics !== undefined && typeof autoCreateTopics !== "boolean")
+    problems.push({ field: "autoCreateTopics", problem: "is neither true nor false" });
   const integer = (field: string, value: unknown, { min, max, fallback }: Bounds): number => {
     if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max)
       return Number(value);
@@ -159,8 +177,10 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     groupName,
     nameServers,
     replica,
+    autoCreateTopics: autoCreateTopics === true,
     connectionCountMax: limit("connectionCountMax"),
     defaultQueueCount: limit("defaultQueueCount"),
+    followerReadBytes: limit("followerReadBytes"),
     messageBytesMax: limit("messageBytesMax"),
   };
   if (problems.length === 0) return Object.freeze(settings);

@@ -245,7 +245,7 @@ function serve(
   group: BrokerGroup,
   settings: BrokerSettings,
 ): { fetches: FetchService; admin: AdminService; coordinator: CoordinatorService } {
-  const fetches = new FetchService(group);
+  const fetches = new FetchService(group, settings);
   const admin = new AdminService(group, settings);
   const coordinator = new CoordinatorService(group, () => performance.now());
   server.handle(BROKER_SERVICE, {

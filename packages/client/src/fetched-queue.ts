@@ -32,6 +32,10 @@ export class FetchedQueue {
   askAgainAt = 0;
   /** As it was claimed; 0: it may be read by anybody. */
   fencingToken = 0;
+  /** Of the follower that it is read from; 0: it is read from the leader. */
+  followedNodeId = 0;
+  /** Up to there. */
+  followedUntil = 0;
   /** Why it is not read on; stays until its position is set. */
   problem: OperationError | undefined = undefined;
   readonly #batches: StoredBatch.$Properties[] = [];

@@ -29,13 +29,19 @@ export interface FetcherInit {
 
 const NOT_ASKED = -1;
 const RANGE_RETRY_MS = 200;
+const FOLLOWER_RETRY_MS = 5_000;
 
 export class Fetcher {
   /** Rings when there may be something to take. */
   readonly news: Bell = new Bell();
   readonly #init: FetcherInit;
   readonly #queues: FetchedQueue[] = [];
+  /** Of leaders, by broker group. */
   readonly #groups = new Map<number, GroupFetcher>();
+  /** Of followers, by node. */
+  readonly #followers = new Map<number, GroupFetcher>();
+  /** Since a follower of a broker group has failed: no other one is asked for a while. */
+  readonly #failedAt = new Map<number, number>();
   readonly #seekers = new Map<number, LeaderSeeker>();
   readonly #stop = new AbortController();
   readonly #resets = new Set<Promise<void>>();
@@ -59,7 +65,7 @@ export class Fetcher {
   remove(queue: FetchedQueue): void {
     const at = this.#queues.indexOf(queue);
     if (at >= 0) this.#queues.splice(at, 1);
-    this.#groups.get(queue.groupId)?.remove(queue);
+    this.#readerOf(queue).remove(queue);
     this.#wakeAll();
   }
 
@@ -70,13 +76,13 @@ export class Fetcher {
 
   pause(queue: FetchedQueue, isPaused: boolean): void {
     queue.isPaused = isPaused;
-    this.#group(queue.groupId).schedule();
+    this.#readerOf(queue).schedule();
     this.#tell();
   }
 
   /** Something of it was taken: there may be room for more. */
   refill(queue: FetchedQueue): void {
-    this.#groups.get(queue.groupId)?.schedule();
+    this.#readerOf(queue).schedule();
   }
 
   /**
@@ -97,7 +103,7 @@ export class Fetcher {
         messages.push(message);
       }
       problem ??= queue.problem;
-      this.#groups.get(queue.groupId)?.schedule();
+      this.#readerOf(queue).schedule();
     }
     if (messages.length === 0 && problem !== undefined) throw problem;
     return messages;
@@ -124,7 +130,7 @@ export class Fetcher {
   /** Idempotent. */
   async close(): Promise<void> {
     this.#stop.abort();
-    for (const group of this.#groups.values()) group.close();
+    for (const reader of this.#readers()) reader.close();
     this.news.ring();
     await Promise.all(this.#resets);
   }
@@ -144,22 +150,73 @@ export class Fetcher {
   #group(groupId: number): GroupFetcher {
     let group = this.#groups.get(groupId);
     if (group === undefined) {
-      group = new GroupFetcher({
-        groupId,
-        link: this.#init.link,
-        consumerGroup: this.#init.consumerGroup ?? "",
-        room: () => this.#room(),
-        onNews: () => {
-          this.#tell();
-        },
-        onOutOfRange: (queue, error) => {
-          const reset = this.#reset(queue, error).finally(() => this.#resets.delete(reset));
-          this.#resets.add(reset);
-        },
-      });
+      group = this.#open(groupId);
       this.#groups.set(groupId, group);
     }
     return group;
+  }
+
+  #open(groupId: number, follower?: string): GroupFetcher {
+    return new GroupFetcher({
+      groupId,
+      link: this.#init.link,
+      consumerGroup: this.#init.consumerGroup ?? "",
+      room: () => this.#room(),
+      ...(follower === undefined ? {} : { follower }),
+      onNews: () => {
+        this.#tell();
+      },
+      onOutOfRange: (queue, error) => {
+        const reset = this.#reset(queue, error).finally(() => this.#resets.delete(reset));
+        this.#resets.add(reset);
+      },
+      onSuggestion: (queue, nodeId, untilOffset) => {
+        this.#follow(queue, nodeId, untilOffset);
+      },
+      onLeave: (queue, isFailed) => {
+        this.#leaveFollower(queue, isFailed);
+      },
+    });
+  }
+
+  *#readers(): Generator<GroupFetcher> {
+    yield* this.#groups.values();
+    yield* this.#followers.values();
+  }
+
+  #readerOf({ groupId, followedNodeId }: FetchedQueue): GroupFetcher {
+    return this.#followers.get(followedNodeId) ?? this.#group(groupId);
+  }
+
+  /** Far from its end it is read where there is less to do, unless that has just failed. */
+  #follow(queue: FetchedQueue, nodeId: number, untilOffset: number): void {
+    const { groupId } = queue;
+    if (queue.fetchOffset >= untilOffset) return;
+    if (Date.now() - (this.#failedAt.get(groupId) ?? 0) < FOLLOWER_RETRY_MS) return;
+    const address = this.#init.link.routes.route.groups.get(groupId)?.addresses.get(nodeId);
+    if (address === undefined) return;
+    let follower = this.#followers.get(nodeId);
+    if (follower === undefined) {
+      follower = this.#open(groupId, address);
+      this.#followers.set(nodeId, follower);
+    }
+    this.#group(groupId).remove(queue);
+    queue.followedNodeId = nodeId;
+    queue.followedUntil = untilOffset;
+    follower.add(queue);
+  }
+
+  #leaveFollower(queue: FetchedQueue, isFailed: boolean): void {
+    const { groupId, followedNodeId } = queue;
+    if (isFailed) this.#failedAt.set(groupId, Date.now());
+    const follower = this.#followers.get(followedNodeId);
+    queue.followedNodeId = 0;
+    follower?.remove(queue);
+    if (follower?.isIdle === true) {
+      follower.close();
+      this.#followers.delete(followedNodeId);
+    }
+    this.#group(groupId).add(queue);
   }
 
   #room(): number {
@@ -197,7 +254,7 @@ export class Fetcher {
   }
 
   #wakeAll(): void {
-    for (const group of this.#groups.values()) group.schedule();
+    for (const reader of this.#readers()) reader.schedule();
     this.#tell();
   }
 

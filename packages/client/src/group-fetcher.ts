@@ -1,7 +1,7 @@
 /**
- * Reads queues of one broker group: each is in at most one fetch at a time, which the broker
- * answers when there is something to read. The leader is asked, or whom it suggests, while that has
- * more.
+ * Reads queues of one broker group from one of its nodes: each is in at most one fetch at a time,
+ * which the broker answers when there is something to read. That node is the leader; or a follower,
+ * for queues of which the leader has said so, until they are near their ends.
  */
 
 import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
@@ -18,8 +18,14 @@ export interface GroupFetcherInit {
   readonly consumerGroup: string;
   /** @returns how many bytes may be fetched in all. */
   readonly room: () => number;
+  /** A follower, as `host:port`; default: whoever leads is asked. */
+  readonly follower?: string;
   /** Something can be taken, or will never be. */
   readonly onNews: () => void;
+  /** The leader says who has less to do, and has the queue up to an offset at least. */
+  readonly onSuggestion: (queue: FetchedQueue, nodeId: number, untilOffset: number) => void;
+  /** The follower has no more of it than the leader; or it does not answer as it should. */
+  readonly onLeave: (queue: FetchedQueue, isFailed: boolean) => void;
   /**
    * A broker does not have what is asked for; `queue` is not asked for again before it is sought.
    */
@@ -51,8 +57,6 @@ export class GroupFetcher {
   readonly #endRoutes: () => void;
   #requestId = 0;
   #stream: RpcStream<FetchRequest.$Properties, FetchReply> | undefined;
-  /** As the leader suggested; it is asked while it has more. */
-  #suggested: string | undefined;
   #endOfTurn: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
@@ -138,7 +142,8 @@ export class GroupFetcher {
     for (const { queue } of asked) queue.isAsked = true;
     const bytesMax = Math.max(1, Math.min(room, BYTES_MAX));
     const { consumerGroup } = this.#init;
-    stream.send({ requestId, positions, bytesMax, waitMs: WAIT_MS, consumerGroup });
+    const waitMs = this.#init.follower === undefined ? WAIT_MS : 0;
+    stream.send({ requestId, positions, bytesMax, waitMs, consumerGroup });
   }
 
   /** Of some queues; the others do not wait. */
@@ -151,7 +156,7 @@ export class GroupFetcher {
 
   #openStream(): RpcStream<FetchRequest.$Properties, FetchReply> | undefined {
     if (this.#stream !== undefined) return this.#stream;
-    const address = this.#suggested ?? this.#seeker.address();
+    const address = this.#init.follower ?? this.#seeker.address();
     if (address === undefined) {
       this.#backOff();
       return undefined;
@@ -161,11 +166,9 @@ export class GroupFetcher {
         this.#onReply(address, reply);
       },
       onBroken: (error) => {
-        if (this.#suggested === undefined) this.#seeker.failed(address, error);
-        this.#suggested = undefined;
         this.#stream = undefined;
         this.#forgetAsked();
-        this.#backOff();
+        this.#onFailed(address, error);
       },
     });
     return this.#stream;
@@ -178,48 +181,58 @@ export class GroupFetcher {
     for (const { queue, version } of asked) if (queue.version === version) queue.isAsked = false;
     const error = reply.error ?? undefined;
     if (error !== undefined) {
-      const problem = operationError(error);
-      if (this.#suggested === undefined) this.#seeker.failed(address, problem);
       this.#leaveStream();
-      this.#backOff();
+      this.#onFailed(address, operationError(error));
       return;
     }
     this.#backoffMs = 0;
-    let hasBatches = false;
-    for (const told of reply.queues) {
-      const place = asked.find(({ queue: { source }, version, queue }) => {
-        if (version !== queue.version) return false;
-        return source.topicId === (told.topicId ?? 0) && source.queue === (told.queue ?? 0);
-      });
-      if (place === undefined) continue;
-      if (this.#onQueue(place.queue, told)) hasBatches = true;
-    }
-    this.#followSuggestion(reply.suggestedNodeId, hasBatches);
+    if (this.#init.follower === undefined) this.#onLeaderReply(asked, reply);
+    else this.#onFollowerReply(asked, reply);
     this.#init.onNews();
     this.schedule();
   }
 
-  /** @returns whether there are batches. */
-  #onQueue(queue: FetchedQueue, told: QueueBatches.$Properties): boolean {
+  #onLeaderReply(asked: readonly Asked[], reply: FetchReply): void {
+    for (const told of reply.queues) {
+      const place = asked.find((each) => isAbout(each, told));
+      if (place === undefined) continue;
+      const { queue } = place;
+      this.#onQueue(queue, told);
+      const nodeId = told.suggestedNodeId ?? 0;
+      if (nodeId > 0) this.#init.onSuggestion(queue, nodeId, told.suggestedUntilOffset ?? 0);
+    }
+  }
+
+  #onFollowerReply(asked: readonly Asked[], reply: FetchReply): void {
+    for (const place of asked) {
+      const { queue, version } = place;
+      if (queue.version !== version) continue;
+      const told = reply.queues.find((each) => isAbout(place, each));
+      // What it refuses the leader may know better about; and it may be behind.
+      const isFailed = told === undefined || (told.error !== undefined && told.error !== null);
+      if (!isFailed) this.#onQueue(queue, told);
+      if (isFailed || queue.fetchOffset >= queue.followedUntil) this.#init.onLeave(queue, isFailed);
+    }
+  }
+
+  #onQueue(queue: FetchedQueue, told: QueueBatches.$Properties): void {
     const refusal = told.error ?? undefined;
     if (refusal !== undefined) {
       const error = operationError(refusal);
       if (error.code === "OFFSET_OUT_OF_RANGE") {
         queue.isAsked = true;
         this.#init.onOutOfRange(queue, error);
-        return false;
+        return;
       }
       if (STANDING.has(error.code) || this.#isGone(queue)) queue.problem = error;
       // A new topic, or a leader that has just begun: not everybody knows everything at once.
       const waitMs = queue.problem === undefined ? QUEUE_RETRY_MS : UNREADABLE_MS;
       queue.askAgainAt = Date.now() + Math.max(waitMs, error.retryAfterMs);
-      return false;
+      return;
     }
     queue.problem = undefined;
     queue.endOffset = told.endOffset ?? 0;
-    const batches = told.batches ?? [];
-    queue.put(batches, told.nextOffset ?? 0);
-    return batches.length > 0;
+    queue.put(told.batches ?? [], told.nextOffset ?? 0);
   }
 
   /** Its topic was deleted, and that has come round. */
@@ -228,26 +241,17 @@ export class GroupFetcher {
     return topic?.groupIds[source.queue] === undefined;
   }
 
-  #followSuggestion(nodeId: number, hasBatches: boolean): void {
-    if (this.#suggested !== undefined) {
-      // It has no more than the leader now.
-      if (hasBatches) return;
-      this.#suggested = undefined;
-      this.#leaveStream();
-      return;
-    }
-    if (nodeId === 0) return;
-    const group = this.#init.link.routes.route.groups.get(this.#init.groupId);
-    const address = group?.addresses.get(nodeId);
-    if (address === undefined || address === this.#stream?.address) return;
-    this.#suggested = address;
-    this.#leaveStream();
+  #onFailed(address: string, error: OperationError): void {
+    if (this.#init.follower === undefined) {
+      this.#seeker.failed(address, error);
+      this.#backOff();
+    } else for (const queue of this.#queues) this.#init.onLeave(queue, true);
   }
 
   /** The one that was asked leads no more: it may never hear of anything new. */
   #onRoute(): void {
     const address = this.#seeker.address();
-    if (this.#suggested !== undefined || this.#stream === undefined) return;
+    if (this.#init.follower !== undefined || this.#stream === undefined) return;
     if (address === undefined || address === this.#stream.address) return;
     this.#leaveStream();
     this.schedule();
@@ -273,6 +277,12 @@ export class GroupFetcher {
       this.schedule();
     }, this.#backoffMs);
   }
+}
+
+function isAbout({ queue, version }: Asked, told: QueueBatches.$Properties): boolean {
+  const { topicId, queue: number } = queue.source;
+  if (version !== queue.version) return false;
+  return topicId === (told.topicId ?? 0) && number === (told.queue ?? 0);
 }
 
 /** What may pass by itself is tried again. */

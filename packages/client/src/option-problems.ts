@@ -63,6 +63,9 @@ export const anyText: Check = textThat(() => undefined);
 export const callback: Check = (value) =>
   typeof value === "function" ? undefined : "not a function";
 
+export const flag: Check = (value) =>
+  typeof value === "boolean" ? undefined : "not true or false";
+
 export const object: Check = (value) => (isObject(value) ? undefined : "not an object");
 
 export const abortSignal: Check = (value) =>

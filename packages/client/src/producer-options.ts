@@ -7,6 +7,7 @@ import {
   callback,
   type Check,
   demandOptions,
+  flag,
   integerIn,
   oneOf,
   textThat,
@@ -34,6 +35,11 @@ export interface ProducerOptions extends ClusterOptions {
   readonly compression?: "none" | "deflate";
   /** Default: by message group; without one, batch by batch in turn. */
   readonly queueSelector?: QueueSelector;
+  /**
+   * Whether a topic that nobody knows is asked for: it is made if the brokers are set up for that
+   * (`autoCreateTopics`). Default false.
+   */
+  readonly createsTopics?: boolean;
   /** Of `open` alone. */
   readonly signal?: AbortSignal;
 }
@@ -63,6 +69,7 @@ const CHECKS: { readonly [K in keyof Required<ProducerOptions>]: Check } = {
   onFull: oneOf("fail", "wait"),
   compression: oneOf("none", "deflate"),
   queueSelector: callback,
+  createsTopics: flag,
   signal: abortSignal,
 };
 
@@ -80,6 +87,7 @@ const DEFAULTS = {
   bufferBytes: 67_108_864,
   onFull: "fail",
   compression: "none",
+  createsTopics: false,
 } as const;
 
 /** @throws OperationError `INVALID_ARGUMENT` with whatever does not fit */

@@ -28,11 +28,14 @@ import type { OutgoingBatch } from "./outgoing-batch.ts";
 import { SendBuffer } from "./send-buffer.ts";
 import { SendCall } from "./send-call.ts";
 import type { SendReceipt } from "./send-receipt.ts";
+import { TopicCreator } from "./topic-creator.ts";
 import { TopicQueues } from "./topic-queues.ts";
 import { aborted, Bell, onceAborted } from "./waiting.ts";
 
 /** A topic that was made just now may not have come round to the NameServers. */
 const UNKNOWN_TOPIC_MS = 1_000;
+/** One that is asked for may have to wait for an election. */
+const CREATION_MS = 15_000;
 const NO_OPTIONS: SendOptions = Object.freeze({});
 const TAGS_MAX = 255;
 const CLOSE_LOOK_MS = 1_000;
@@ -48,12 +51,14 @@ export class Producer implements AsyncDisposable {
   readonly #buffer: SendBuffer;
   readonly #deadlines: DeadlineList;
   readonly #settled = new Bell();
+  readonly #creator: TopicCreator;
   #liveCount = 0;
   #closing: Promise<void> | undefined;
 
   private constructor(settings: ProducerSettings, link: ClusterLink) {
     this.#settings = settings;
     this.#link = link;
+    this.#creator = new TopicCreator(link);
     this.#buffer = new SendBuffer(settings.bufferBytes);
     this.#deadlines = new DeadlineList((call) => {
       this.#giveUp(call, this.#timedOut(call));
@@ -246,13 +251,27 @@ export class Producer implements AsyncDisposable {
       stranger.calls.push(call);
       return;
     }
-    const timer = setTimeout(() => {
-      this.#strangers.delete(topic);
-      const error = new OperationError("UNKNOWN_TOPIC", `there is no topic ${topic}`);
-      for (const one of calls) if (!one.isSettled) this.#fail(one, error);
-    }, UNKNOWN_TOPIC_MS);
-    const calls = [call];
-    this.#strangers.set(topic, { calls, timer });
+    const { createsTopics } = this.#settings;
+    const timer = setTimeout(
+      () => {
+        const error = new OperationError("UNKNOWN_TOPIC", `there is no topic ${topic}`);
+        this.#failStrangers(topic, error);
+      },
+      createsTopics ? CREATION_MS : UNKNOWN_TOPIC_MS,
+    );
+    this.#strangers.set(topic, { calls: [call], timer });
+    if (createsTopics)
+      this.#creator.create(topic, (error) => {
+        this.#failStrangers(topic, error);
+      });
+  }
+
+  #failStrangers(topic: string, error: OperationError): void {
+    const stranger = this.#strangers.get(topic);
+    if (stranger === undefined) return;
+    clearTimeout(stranger.timer);
+    this.#strangers.delete(topic);
+    for (const call of stranger.calls) if (!call.isSettled) this.#fail(call, error);
   }
 
   #onRoute(): void {
@@ -329,6 +348,7 @@ export class Producer implements AsyncDisposable {
     // Every call has a deadline, so this ends.
     while (this.#liveCount > 0) await this.#settled.wait(CLOSE_LOOK_MS);
     for (const { timer } of this.#strangers.values()) clearTimeout(timer);
+    await this.#creator.close();
     for (const sender of this.#senders.values()) sender.close();
     this.#deadlines.clear();
     await this.#link.close();

@@ -199,16 +199,43 @@ test("it is an async iterable, which ends when it is closed", async () => {
   await expect(consumer.poll()).rejects.toMatchObject({ code: "CLOSED" });
 });
 
-test("what is suggested is followed, and left when it has no more", async () => {
+/** Which nodes were asked for what follows an offset of the first queue, in order. */
+function askedFrom(cluster: SmallCluster, offset: number): number[] {
+  return cluster.first.fetches
+    .filter(({ request }) => (request.positions[0]?.offset ?? 0) >= offset)
+    .map(({ nodeId }) => nodeId);
+}
+
+test("what is suggested is followed up to there, and no further", async () => {
   const cluster = await SmallCluster.open(2, [ORDERS]);
-  for (let i = 0; i < 20; i++) store(cluster, 0, [String(i)]);
+  // Each is more than a fetch takes, so that they come one by one.
+  for (let i = 0; i < 20; i++) store(cluster, 0, [String(i).padEnd(900_000)]);
   cluster.first.suggestedNodeId = 2;
+  cluster.first.suggestedUntil = 10;
   const consumer = await consumerOf(cluster);
   await consumer.assign([FIRST]);
 
-  expect(await textsOf(consumer, 20)).toHaveLength(20);
+  const texts = await textsOf(consumer, 20);
 
-  expect(new Set(cluster.first.fetches.map(({ nodeId }) => nodeId))).toEqual(new Set([1, 2]));
+  expect(texts.map(Number)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  const nodeIds = cluster.first.fetches.map(({ nodeId }) => nodeId);
+  expect(nodeIds[0]).toBe(1);
+  expect(nodeIds).toContain(2);
+  expect(new Set(askedFrom(cluster, 10))).toEqual(new Set([1]));
+});
+
+test("a follower that has no more, or is gone, costs nothing but the way back", async () => {
+  const cluster = await SmallCluster.open(2, [ORDERS]);
+  for (let i = 0; i < 20; i++) store(cluster, 0, [String(i).padEnd(900_000)]);
+  // Nobody is there, and nothing is that far.
+  cluster.first.suggestedNodeId = 2;
+  await cluster.first.kill(2);
+  const consumer = await consumerOf(cluster);
+  await consumer.assign([FIRST]);
+
+  const texts = await textsOf(consumer, 20);
+
+  expect(texts.map(Number)).toEqual(Array.from({ length: 20 }, (_, i) => i));
 });
 
 test("an aborted poll ends at once; wrong arguments are named", async () => {

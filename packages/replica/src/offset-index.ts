@@ -54,6 +54,15 @@ export class OffsetIndex {
     return this.#samples[low - 1];
   }
 
+  /**
+   * @returns an offset that has about so many bytes of entries behind it; 0 if all have no more.
+   */
+  before(bytes: number): number {
+    const behind = bytes - this.#bytesSinceSample;
+    if (behind <= 0) return this.#samples.at(-1)?.offset ?? 0;
+    return this.#samples.at(-1 - Math.ceil(behind / SAMPLE_BYTES))?.offset ?? 0;
+  }
+
   /** Forgets what lies before `start`, where the log begins now. */
   trim(start: OffsetSample): void {
     const first = this.#samples.findIndex(({ index }) => index > start.index);

@@ -178,6 +178,14 @@ export class ReplicatedStateMachine extends ReplicatedGroup {
     return this.#retained.read(from, options);
   }
 
+  /**
+   * @returns an offset that has about so many bytes of the log behind it, to a MiB or so; 0 if the
+   *   log has no more than that.
+   */
+  offsetBefore(bytes: number): number {
+    return this.replica.keeper.state.offsets.before(bytes);
+  }
+
   /** Reads on and on, and waits at the end for more, as `ReplicatedLog.tail` does. */
   tail(from: number, options: TailOptions = {}): AsyncGenerator<LogRecord, void, void> {
     return this.#retained.tail(from, options);

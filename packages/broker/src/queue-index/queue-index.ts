@@ -167,6 +167,18 @@ export class QueueIndex {
     return undefined;
   }
 
+  /** @returns the first batch that is there or later in the log. */
+  findLogOffset(key: QueueKey, logOffset: number): IndexRow | undefined {
+    for (const span of this.#queues.from(key, () => true)) {
+      if (span.endLogOffset <= logOffset) continue;
+      const rows = span.rows(key);
+      if (rows === undefined) continue;
+      const at = firstWhere(rows.count, (i) => rows.logOffset(i) >= logOffset);
+      if (at < rows.count) return rows.row(at);
+    }
+    return undefined;
+  }
+
   /** Of the first message that can be read; `undefined` if there is none. */
   firstOffset(key: QueueKey): number | undefined {
     for (const span of this.#queues.from(key, () => true)) {

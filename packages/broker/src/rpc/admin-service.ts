@@ -9,6 +9,7 @@ import {
 import {
   type Command,
   type CommandAnswer,
+  type CreateTopicRequest,
   MessageType,
   type Metadata,
   type Topic,
@@ -16,36 +17,27 @@ import {
 } from "@quorumlog/protocol/messages";
 import type { ClusterMetadata } from "@quorumlog/nameserver";
 import type { BrokerGroup } from "../broker-group.ts";
-import type { BrokerLimits } from "../broker-options.ts";
+import type { BrokerSettings } from "../broker-options.ts";
 import { METADATA_GROUP_ID } from "../state/broker-machine.ts";
 import { demandDone } from "./offsets-service.ts";
 
 type WatchCall = ServerWritableStream<WatchMetadataRequest, Metadata.$Properties>;
 
+type AdminSettings = Pick<BrokerSettings, "autoCreateTopics" | "defaultQueueCount">;
+
 export class AdminService {
   readonly #group: BrokerGroup;
-  readonly #defaultQueueCount: number;
+  readonly #settings: AdminSettings;
   readonly #watchers = new Set<MetadataWatcher>();
 
-  constructor(group: BrokerGroup, settings: Pick<BrokerLimits, "defaultQueueCount">) {
+  constructor(group: BrokerGroup, settings: AdminSettings) {
     this.#group = group;
-    this.#defaultQueueCount = settings.defaultQueueCount;
+    this.#settings = settings;
   }
 
   handlers(): Handlers<typeof ADMIN_SERVICE> {
     return {
-      createTopic: {
-        unary: (request) =>
-          this.#topic({
-            createTopic: {
-              name: request.name,
-              queueCount: request.queueCount === 0 ? this.#defaultQueueCount : request.queueCount,
-              messageType: request.messageType || MessageType.MESSAGE_TYPE_NORMAL,
-              groupIds: request.groupIds,
-              isIdempotent: request.isIdempotent,
-            },
-          }),
-      },
+      createTopic: { unary: (request) => this.#createTopic(request) },
       alterTopic: { unary: (request) => this.#topic({ alterTopic: request }) },
       deleteTopic: {
         unary: async (request) => {
@@ -76,6 +68,24 @@ export class AdminService {
   /** There is a newer version: everybody is told, once in a turn. */
   onMetadata(): void {
     for (const watcher of this.#watchers) watcher.wake();
+  }
+
+  async #createTopic(request: CreateTopicRequest): Promise<Topic.$Properties> {
+    const { name, isAutomatic } = request;
+    const { autoCreateTopics, defaultQueueCount } = this.#settings;
+    // Whoever leads decides: what is in the log is carried out by all.
+    if (isAutomatic && !autoCreateTopics && this.#group.machine.metadata.topic(name) === undefined)
+      throw new OperationError("UNKNOWN_TOPIC", `there is no topic "${name}": create it first`);
+    return this.#topic({
+      createTopic: {
+        name,
+        queueCount: request.queueCount === 0 ? defaultQueueCount : request.queueCount,
+        messageType: request.messageType || MessageType.MESSAGE_TYPE_NORMAL,
+        groupIds: request.groupIds,
+        isIdempotent: request.isIdempotent,
+        isAutomatic,
+      },
+    });
   }
 
   async #topic(command: Command.$Properties): Promise<Topic.$Properties> {

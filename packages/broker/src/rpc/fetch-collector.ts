@@ -11,6 +11,7 @@ import { ReplicaError } from "@quorumlog/replica";
 import type { BrokerGroup } from "../broker-group.ts";
 import type { IndexRow } from "../queue-index/index-row.ts";
 import { type QueueKey, queueKey } from "../state/queue-key.ts";
+import type { FollowerReads } from "./follower-reads.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -27,11 +28,13 @@ type Position = QueuePosition.$Properties;
 
 export class FetchCollector {
   readonly #group: BrokerGroup;
+  readonly #followers: FollowerReads;
   /** Which position is first: with little room, the others have their turn later. */
   #turn = 0;
 
-  constructor(group: BrokerGroup) {
+  constructor(group: BrokerGroup, followers: FollowerReads) {
     this.#group = group;
+    this.#followers = followers;
   }
 
   /** The queues that a fetch waits for. */
@@ -86,7 +89,8 @@ export class FetchCollector {
       const batches = this.#read(rows);
       const wanted = hasAny(tags) ? batches.filter((batch) => hasTag(batch, tags)) : batches;
       const nextOffset = rows.at(-1)?.endOffset ?? endOffset;
-      return { ...place, firstOffset, endOffset, nextOffset, batches: wanted };
+      const elsewhere = this.#followers.suggest(key, rows[0]?.logOffset ?? Infinity);
+      return { ...place, firstOffset, endOffset, nextOffset, batches: wanted, ...elsewhere };
     } catch (error) {
       return { ...place, error: errorDetail(this.#errorOf(error, position)) };
     }

@@ -5,9 +5,11 @@
 import { endWith, errorDetail, type Handler, OperationError } from "@quorumlog/protocol";
 import type { FetchReply, FetchRequest } from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
+import type { BrokerSettings } from "../broker-options.ts";
 import type { BrokerTraffic } from "../broker-traffic.ts";
 import type { QueueKey } from "../state/queue-key.ts";
 import { FetchCollector } from "./fetch-collector.ts";
+import { FollowerReads } from "./follower-reads.ts";
 
 type FetchCall = Parameters<
   Extract<Handler<FetchRequest, FetchReply.$Properties>, { duplex: unknown }>["duplex"]
@@ -37,9 +39,9 @@ export class FetchService {
   readonly #parked = new Map<QueueKey, Set<ParkedFetch>>();
   readonly #woken = new Set<ParkedFetch>();
 
-  constructor(group: BrokerGroup) {
+  constructor(group: BrokerGroup, settings: BrokerSettings) {
     this.#traffic = group.traffic;
-    this.#collector = new FetchCollector(group);
+    this.#collector = new FetchCollector(group, new FollowerReads(group, settings));
   }
 
   handler(): Handler<FetchRequest, FetchReply.$Properties> {

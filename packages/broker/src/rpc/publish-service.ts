@@ -119,7 +119,7 @@ class PublishStream {
     if (batches.length < 1 || batches.length > BATCHES_MAX)
       throw invalid("batches", `${batches.length} are not in [1, ${BATCHES_MAX}]`);
     this.#group.demandLeader();
-    const { accepted, refusals } = this.#lookThrough(batches);
+    const { accepted, refusals } = this.#lookThrough(batches, durability);
     if (accepted.length === 0) return { results: refusals.map(refusedResult) };
     const submitted = await this.#group.submit(accepted, {
       durability,
@@ -134,7 +134,10 @@ class PublishStream {
    *
    * @throws OperationError for bytes that are no batch: then nothing is stored
    */
-  #lookThrough(batches: readonly Uint8Array[]): {
+  #lookThrough(
+    batches: readonly Uint8Array[],
+    durability: Durability,
+  ): {
     readonly accepted: readonly Uint8Array[];
     readonly refusals: readonly (PublishRefusal | undefined)[];
   } {
@@ -145,6 +148,9 @@ class PublishStream {
         throw new OperationError("INVALID_BATCH", `batch ${i}: ${batch}`, {
           problems: [{ field: `batches[${i}]`, problem: batch }],
         });
+      // What became of it is decided as it is applied, which nobody waits for with less.
+      if (batch.producerId !== 0 && durability !== "quorum")
+        throw invalid("durability", `batch ${i} is of an idempotent producer, and needs a quorum`);
       // Most batches are smaller as a whole than one message may be.
       if (batch.recordsBytes > this.#messageBytesMax) this.#demandSmaller(batch, i);
       const refusal = this.#group.machine.refusalOf(batch);

@@ -49,6 +49,7 @@ export function createTopic(table: MetadataTable, command: CreateTopicCommand): 
     return refused("INVALID_ARGUMENT", `messageType: ${messageType} is none`);
   const former = table.topic(name);
   if (former !== undefined) {
+    if (command.isAutomatic) return { topic: former, version: table.version };
     const isEqual =
       former.messageType === messageType && former.queueGroupIds.length === queueCount;
     if (isIdempotent && isEqual) return { topic: former, version: table.version };

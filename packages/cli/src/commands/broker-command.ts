@@ -109,9 +109,38 @@ const SPECS = {
     max: 4_194_304,
     fallback: 4_194_304,
   },
+  autoCreateTopics: {
+    type: "flag",
+    about: "makes a topic that a producer asks for, if there is none",
+  },
+  followerReadBytes: {
+    type: "integer",
+    about: "behind the newest entries in memory: who reads so far back reads a follower; 0: never",
+    min: 0,
+    fallback: 67_108_864,
+  },
+  segmentBytes: {
+    type: "integer",
+    about: "of a file of the log, which retention frees as a whole; a multiple of 4096",
+    min: 65_536,
+    max: 1_073_741_824,
+    fallback: 67_108_864,
+  },
+  diskReserveBytes: {
+    type: "integer",
+    about: "of free room: with less, publishes are refused; default: four segments",
+    min: 0,
+  },
+  diskFullPercent: {
+    type: "integer",
+    about: "of a disk's use: beyond it, too, unless 16 GiB are free",
+    min: 1,
+    max: 100,
+    fallback: 90,
+  },
   connectionCountMax: {
     type: "integer",
-    about: "connections of clients at a time: further ones are dropped",
+    about: "connections of clients; more are dropped",
     min: 1,
     max: 1_000_000,
     fallback: 10_000,
@@ -203,6 +232,8 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     },
     defaultQueueCount: settings.defaultQueueCount,
     messageBytesMax: settings.messageBytesMax,
+    autoCreateTopics: settings.autoCreateTopics,
+    followerReadBytes: settings.followerReadBytes,
     connectionCountMax: settings.connectionCountMax,
     ...(metrics === undefined ? {} : { metrics }),
     ...(watched === undefined ? {} : { metricsTls: watched }),
@@ -215,7 +246,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
 function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions["replica"] {
   const { dataDir, clusterId, nodeId, peers, peerListen, token, ifMissing } = settings;
   const { flush, flushIntervalMs: intervalMs, flushBytes: bytes } = settings;
-  const { acceptLoss } = settings;
+  const { acceptLoss, segmentBytes, diskReserveBytes, diskFullPercent } = settings;
   const tls = peerTls(settings);
   return {
     directory: dataDir,
@@ -229,6 +260,13 @@ function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOp
     flush: flush === "sync" ? "sync" : { mode: "async", intervalMs, bytes },
     acceptLoss,
     recoverFromPeers: true,
+    tuning: {
+      segmentBytes,
+      // A trim goes from one snapshot of the state to another: as fine as the files.
+      snapshotEveryBytes: segmentBytes,
+      diskFullPercent,
+      ...(diskReserveBytes === undefined ? {} : { diskReserveBytes }),
+    },
     signal,
   };
 }

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Broker } from "@quorumlog/broker";
+import { Broker, type BrokerOptions } from "@quorumlog/broker";
 import { NameServer } from "@quorumlog/nameserver";
 import { nodeEnvironment } from "@quorumlog/replica";
 import { Prng } from "@quorumlog/std";
@@ -19,14 +19,17 @@ export class RealCluster {
   readonly #network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
   readonly #nodes = new Map<number, { readonly broker: Broker; readonly transport: Transport }>();
 
-  private constructor(nameServer: NameServer) {
+  readonly #more: Partial<BrokerOptions>;
+
+  private constructor(nameServer: NameServer, more: Partial<BrokerOptions>) {
     this.nameServer = nameServer;
+    this.#more = more;
   }
 
   /** For one test: all of it is gone when that is over. */
-  static async open(): Promise<RealCluster> {
+  static async open(more: Partial<BrokerOptions> = {}): Promise<RealCluster> {
     const nameServer = await NameServer.open({ listen: "127.0.0.1:0" });
-    const cluster = new RealCluster(nameServer);
+    const cluster = new RealCluster(nameServer, more);
     onTestFinished(async () => {
       await Promise.all(NODE_IDS.map((nodeId) => cluster.kill(nodeId)));
       await nameServer.close();
@@ -46,6 +49,7 @@ export class RealCluster {
     const broker = await Broker.open({
       listen: "127.0.0.1:0",
       nameServers: this.nameServers,
+      ...this.#more,
       replica: {
         directory: join(this.#folder, `node-${nodeId}`),
         clusterId: "test",

@@ -62,6 +62,7 @@ export class SmallGroup {
   readonly containers: number[] = [];
   readonly fetches: { nodeId: number; request: FetchRequest }[] = [];
   suggestedNodeId = 0;
+  suggestedUntil: number = Number.MAX_SAFE_INTEGER;
   readonly #queues = new Map<string, SmallQueue>();
   readonly #parked = new Set<ParkedFetch>();
 
@@ -248,7 +249,10 @@ export class SmallGroup {
       if (found.length === 0 && !isLast) return false;
       clearTimeout(timer);
       const { requestId } = request;
-      call.write({ requestId, queues: found, suggestedNodeId: this.suggestedNodeId });
+      // To a follower nothing is suggested.
+      const suggestedNodeId = nodeId === this.suggestedNodeId ? 0 : this.suggestedNodeId;
+      const suggestion = { suggestedNodeId, suggestedUntilOffset: this.suggestedUntil };
+      call.write({ requestId, queues: found.map((queue) => ({ ...queue, ...suggestion })) });
       return true;
     };
     const parked = { answer };
