@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: finds the command, reads its settings, runs it, and says what went wrong. */
 
+import { readFileSync } from "node:fs";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { EXIT, failureOf } from "./failure.ts";
@@ -21,9 +22,11 @@ async function main(args: readonly string[]): Promise<number> {
   const isHelp = args[0] === "help" || args.includes("--help") || args.includes("-h");
   const words = args[0] === "help" ? args.slice(1) : args;
   if (isHelp || words.length === 0) {
-    const found = COMMANDS.find(({ name }) => isCalled(name, words));
-    console.log(found === undefined ? overview(COMMANDS) : commandHelp(found));
-    return found === undefined && words.some((word) => !word.startsWith("-")) ? EXIT.usage : 0;
+    return tellHelp(words.filter((word) => !word.startsWith("-")));
+  }
+  if (words[0] === "--version") {
+    console.log(`quorumlog ${versionOf()}`);
+    return EXIT.done;
   }
   const { command, settings, operand } = callOf(words);
   const signal = lifeSignal();
@@ -35,6 +38,24 @@ async function main(args: readonly string[]): Promise<number> {
     console.error("quorumlog: interrupted");
     return EXIT.interrupted;
   }
+}
+
+/** Of a command, of all that begin with a word, or of all. */
+function tellHelp(words: readonly string[]): number {
+  const command = COMMANDS.find(({ name }) => isCalled(name, words));
+  const [first] = words;
+  const ofFirst = COMMANDS.filter(
+    ({ name }) => first === undefined || name.split(" ")[0] === first,
+  );
+  if (command !== undefined) console.log(commandHelp(command));
+  else if (ofFirst.length > 0) console.log(overview(ofFirst));
+  else throw new UsageError([unknownCommand(words)]);
+  return EXIT.done;
+}
+
+function versionOf(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { readonly version: string }).version;
 }
 
 /** @throws UsageError with all that does not fit */

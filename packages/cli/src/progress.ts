@@ -15,9 +15,10 @@ export class Progress implements Disposable {
   readonly #first: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #isShown = false;
-  #text: string;
+  #text: () => string;
 
-  constructor(text: string) {
+  /** @param text - As it is now, whenever it is shown. */
+  constructor(text: () => string) {
     this.#text = text;
     this.#first = setTimeout(() => {
       this.#show();
@@ -30,7 +31,7 @@ export class Progress implements Disposable {
 
   /** What is shown the next time. */
   tell(text: string): void {
-    this.#text = text;
+    this.#text = () => text;
   }
 
   [Symbol.dispose](): void {
@@ -42,16 +43,16 @@ export class Progress implements Disposable {
   #show(): void {
     this.#isShown = true;
     const seconds = Math.round((performance.now() - this.#startedAt) / 1_000);
-    const line = `${this.#text} (${seconds} s)`;
+    const line = `${this.#text()} (${seconds} s)`;
     if (!process.stderr.isTTY) process.stderr.write(`${line}\n`);
     else process.stderr.write(CLEAR_LINE + line.slice(0, (process.stderr.columns || COLUMNS) - 1));
   }
 }
 
 export async function withProgress<T>(
-  text: string,
+  text: string | (() => string),
   work: (progress: Progress) => Promise<T>,
 ): Promise<T> {
-  using progress = new Progress(text);
+  using progress = new Progress(typeof text === "string" ? () => text : text);
   return await work(progress);
 }

@@ -14,9 +14,10 @@ import { startUp, type Up } from "./kit/up.ts";
 
 let up: Up;
 let remove: () => void;
+let folder: string;
 
 beforeAll(async () => {
-  const folder = scratch((onOver) => {
+  folder = scratch((onOver) => {
     remove = onOver;
   });
   up = await startUp(`${folder}/cluster`, ["--nodes", "1", "--groups", "2"]);
@@ -153,6 +154,21 @@ test("a load is made, and every message read back", async () => {
   expect(consumed).toMatchObject({ phase: "consume", messages: 500 });
 }, 60_000);
 
+test("help is of a command, of several, or of all", async () => {
+  const [all, topics, one] = await Promise.all([
+    run(["help"]),
+    run(["help", "topic"]),
+    run(["topic", "create", "--help"]),
+  ]);
+  expect(all.stdout).toContain("cluster replace");
+  expect(topics.stdout).toContain("topic alter TOPIC");
+  expect(topics.stdout).not.toContain("cluster replace");
+  expect(one.stdout).toMatch(/--queues N +how many \(1 to 1024; default 4\)/u);
+  const [unknown, version] = await Promise.all([run(["help", "topics"]), run(["--version"])]);
+  expect(unknown).toMatchObject({ code: 2, stdout: "" });
+  expect(version.stdout).toMatch(/^quorumlog \d+\.\d+\.\d+\n$/u);
+}, 30_000);
+
 test("mistakes are usage, and failures are not; programs get both as JSON", async () => {
   const usage = await run(["topic", "create", "--queues", "0", "--json"]);
   expect(usage.code).toBe(2);
@@ -179,10 +195,15 @@ test("mistakes are usage, and failures are not; programs get both as JSON", asyn
   expect(nobody.stderr).toContain("is the cluster running");
 }, 60_000);
 
-test("the log of a node that runs is left alone, and its files are told of", async () => {
-  const { code, stderr } = await run(["log", "stat", "/nowhere"]);
-
-  expect(code).toBe(1);
-  expect(stderr).toContain("LOG_MISSING");
+test("the log of a node that runs is left alone, and one that is missing is told of", async () => {
+  const running = await run(["log", "verify", `${folder}/cluster/broker-a-1/group-1/log`]);
+  expect(running.code).toBe(2);
+  expect(running.stderr).toContain("LOG_LOCKED");
+  const above = await run(["log", "stat", `${folder}/cluster/broker-a-1`]);
+  expect(above.code).toBe(2);
+  expect(above.stderr).toContain("group-1/log");
+  const nowhere = await run(["log", "stat", "/nowhere"]);
+  expect(nowhere.code).toBe(1);
+  expect(nowhere.stderr).toContain("LOG_MISSING");
   expect(await run(["log", "dump", "/nowhere", "--from", "0"])).toMatchObject({ code: 2 });
 });

@@ -81,6 +81,22 @@ test("nodes are added, replaced and removed, and the leader moves", async () => 
   expect(await run("cluster", "replace", ...replacing)).toMatchObject({ code: 0 });
   expect(await run("cluster", "remove", "--node-id", "2")).toMatchObject({ code: 0 });
   expect(await voters()).toEqual([3, 4, 5]);
+  const nowhere = await run(
+    "cluster",
+    "add",
+    "--group-id",
+    "9",
+    "--node-id",
+    "4",
+    "--peer-address",
+    fourth,
+  );
+  expect(nowhere.code).toBe(2);
+  expect(nowhere.stderr).toContain("there is no broker group 9; there are 1 (broker-a)");
+  const late = ["--node-id", "6", "--peer-address", "127.0.0.1:1", "--timeout-ms", "2000"];
+  const unreached = await run("cluster", "add", ...late);
+  expect(unreached.code).toBe(1);
+  expect(unreached.stderr).toContain("node 6 is not reached by group 1 yet");
   const stranger = await run("cluster", "remove", "--node-id", "9");
   expect(stranger.code).toBe(1);
   expect(stranger.stderr).toContain("node 9 is not a member of the group");

@@ -6,6 +6,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { isAlive, jsonOf, quorumlog, Running, scratch, until } from "./kit/quorumlog.ts";
 import { startUp } from "./kit/up.ts";
 
+/** Of a node, by `--json`. */
+interface Told {
+  readonly pid: number;
+}
+
 /** As it has told. */
 function childrenOf(running: Running): number[] {
   return [...running.text.matchAll(/is process (?<pid>\d+)/gu)].map(([, pid]) => Number(pid));
@@ -69,6 +74,8 @@ test("a cluster is started, disturbed, killed, and started again with its data",
   expect((await again.running.stop()).code).toBe(0);
   expect(last.filter((pid) => isAlive(pid))).toEqual([]);
 
+  const verified = await quorumlog(["log", "verify", `${dataDir}/broker-a-1/group-1/log`]);
+  expect(verified).toMatchObject({ code: 0, stderr: "" });
   const other = await quorumlog(["up", "--data", dataDir, "--nodes", "3"]);
   expect(other.code).toBe(2);
   expect(other.stderr).toContain("nodes: 3 are asked for, and there are 2");
@@ -85,7 +92,17 @@ test("an interrupt ends what is just starting, and nothing is left", async () =>
     code: 130,
     stderr: true,
   });
-  // The same data is free, and the ports are.
-  const again = await startUp(dataDir);
-  expect((await again.running.stop()).code).toBe(0);
+  // The same data is free, and the ports are; what programs are told has the processes.
+  const again = new Running(["up", "--data", dataDir, "--json"]);
+  const told = JSON.parse(await again.line(/"role":"leader"/u)) as { readonly nodes: Told[] };
+  const pids = told.nodes.map(({ pid }) => pid);
+  expect(pids.filter((pid) => isAlive(pid))).toHaveLength(3);
+  expect(told.nodes[0]).toMatchObject({ group: "broker-a", lag: 0, messagesPerSecond: 0 });
+
+  // One that stands still would be waited for: a second interrupt does not.
+  process.kill(pids[0] ?? 0, "SIGSTOP");
+  process.kill(again.pid, "SIGINT");
+  await until("the others have stopped", () => pids.filter((pid) => isAlive(pid)).length === 1);
+  expect((await again.stop()).code).toBe(130);
+  await until("it is gone", () => pids.every((pid) => !isAlive(pid)));
 }, 120_000);

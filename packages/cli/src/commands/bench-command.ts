@@ -10,7 +10,7 @@ import {
 import { type Command, command } from "../command.ts";
 import { EXIT } from "../failure.ts";
 import { LoadMeter, type Measured } from "../load-meter.ts";
-import { type Progress, withProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { tableOf } from "../table.ts";
 
 const POLL_MS = 10_000;
@@ -55,8 +55,8 @@ export const BENCH: Command = command(
       await admin.createTopic({ name: topic, isIdempotent: true, signal });
       const load = { admin, cluster, topic, messages, size, inFlight, durability, signal };
       const starts = await admin.queueOffsets({ topic, place: "latest" }, { signal });
-      const published = await withProgress("publishes", (bar) => publish(load, bar));
-      const consumed = await withProgress("consumes", (bar) => consume(load, { starts, bar }));
+      const published = await publish(load);
+      const consumed = await consume(load, starts);
       const results = [
         { phase: "publish", ...published },
         { phase: "consume", ...consumed },
@@ -68,7 +68,7 @@ export const BENCH: Command = command(
   },
 );
 
-async function publish(load: Load, bar: Progress): Promise<Measured> {
+async function publish(load: Load): Promise<Measured> {
   const { cluster, topic, messages, size, inFlight, durability, signal } = load;
   await using producer = await Producer.open({
     ...cluster,
@@ -89,16 +89,18 @@ async function publish(load: Load, bar: Progress): Promise<Measured> {
       const startedAt = performance.now();
       await producer.send(topic, { body });
       meter.add(performance.now() - startedAt);
-      bar.tell(`${meter.count} of ${messages} messages are acknowledged`);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(inFlight, messages) }, sender));
+  await withProgress(
+    () => `${meter.count} of ${messages} messages are acknowledged`,
+    () => Promise.all(Array.from({ length: Math.min(inFlight, messages) }, sender)),
+  );
   return meter.measured();
 }
 
 async function consume(
   { admin, cluster, topic, size, signal }: Load,
-  { starts, bar }: { readonly starts: readonly number[]; readonly bar: Progress },
+  starts: readonly number[],
 ): Promise<Measured> {
   const ends = await admin.queueOffsets({ topic, place: "latest" }, { signal });
   const total = ends.reduce((sum, end, i) => sum + end - (starts[i] ?? 0), 0);
@@ -107,12 +109,14 @@ async function consume(
   await consumer.assign(queues, { signal });
   await Promise.all(queues.map((queue, i) => consumer.seek(queue, starts[i] ?? 0, { signal })));
   const meter = new LoadMeter(0, size);
-  while (meter.count < total) {
-    const messages = await consumer.poll({ maxMessages: BATCH_MAX, timeoutMs: POLL_MS, signal });
-    if (messages.length === 0) break;
-    meter.addAll(messages.length);
-    bar.tell(`${meter.count} of ${total} messages are read back`);
-  }
+  const readAll = async (): Promise<void> => {
+    while (meter.count < total) {
+      const messages = await consumer.poll({ maxMessages: BATCH_MAX, timeoutMs: POLL_MS, signal });
+      if (messages.length === 0) return;
+      meter.addAll(messages.length);
+    }
+  };
+  await withProgress(() => `${meter.count} of ${total} messages are read back`, readAll);
   return meter.measured();
 }
 

@@ -8,6 +8,7 @@ import { type Command, command } from "../command.ts";
 import { tellResult } from "../output.ts";
 import { type Progress, withProgress } from "../progress.ts";
 import { addressProblem } from "../setting-spec.ts";
+import { UsageError } from "../settings.ts";
 
 const LOOK_MS = 500;
 const TRANSFER_MS = 30_000;
@@ -22,6 +23,15 @@ const NEW_NODE = {
     about: "host:port where the new node is reached by its peers",
     isRequired: true,
     check: addressProblem,
+  },
+} as const;
+const PATIENCE = {
+  timeoutMs: {
+    type: "integer",
+    about: "how long to wait for the new node",
+    min: 1_000,
+    max: 86_400_000,
+    fallback: 3_600_000,
   },
 } as const;
 const FIRST_START = [
@@ -40,8 +50,10 @@ export const CLUSTER_TRANSFER: Command = command(
     name: "cluster transfer",
     about: "hands the leadership of a broker group to another node",
     relations: clusterProblems,
-    async run({ settings: { groupId, nodeId, ...settings }, signal }) {
+    async run({ settings, signal }) {
+      const { groupId, nodeId } = settings;
       await using admin = await openAdmin(settings, signal);
+      demandGroup(admin, groupId);
       await withProgress(`node ${nodeId} is to lead group ${groupId}`, async () => {
         await admin.transferLeadership({ groupId, nodeId }, { signal, timeoutMs: TRANSFER_MS });
         while (leaderOf(admin, groupId) !== nodeId)
@@ -57,6 +69,7 @@ export const CLUSTER_ADD: Command = command(
     ...CLUSTER_SETTINGS,
     ...GROUP,
     ...NEW_NODE,
+    ...PATIENCE,
     learner: { type: "flag", about: "it receives everything, and decides nothing" },
   },
   {
@@ -65,9 +78,12 @@ export const CLUSTER_ADD: Command = command(
     notes: FIRST_START,
     examples: ["quorumlog cluster add --node-id 4 --peer-address 10.0.0.4:7101"],
     relations: clusterProblems,
-    async run({ settings: { groupId, nodeId, peerAddress, learner, ...settings }, signal }) {
+    async run({ settings, signal }) {
+      const { groupId, nodeId, peerAddress, learner, timeoutMs } = settings;
       await using admin = await openAdmin(settings, signal);
-      const options = { groupId, nodeId, peerAddress, staysLearner: learner, signal };
+      demandGroup(admin, groupId);
+      const node = { groupId, nodeId, peerAddress, staysLearner: learner };
+      const options = { ...node, signal, timeoutMs };
       const view = await whileCatchingUp({ admin, groupId, nodeId }, () => admin.addNode(options));
       const role = learner ? "a learner" : "a voter";
       tellResult(settings.json, viewObject(view), `node ${nodeId} is ${role} of ${said(view)}`);
@@ -86,8 +102,10 @@ export const CLUSTER_REMOVE: Command = command(
     about: "takes a node out of a broker group; its process is yours to stop",
     notes: ["A leader hands over first: cluster transfer."],
     relations: clusterProblems,
-    async run({ settings: { groupId, nodeId, ...settings }, signal }) {
+    async run({ settings, signal }) {
+      const { groupId, nodeId } = settings;
       await using admin = await openAdmin(settings, signal);
+      demandGroup(admin, groupId);
       const view = await withProgress(`node ${nodeId} leaves group ${groupId}`, () =>
         admin.removeNode({ groupId, nodeId }, { signal }),
       );
@@ -102,6 +120,7 @@ export const CLUSTER_REPLACE: Command = command(
     ...GROUP,
     former: { type: "integer", about: "id of the node that leaves", min: 1, isRequired: true },
     ...NEW_NODE,
+    ...PATIENCE,
   },
   {
     name: "cluster replace",
@@ -109,9 +128,12 @@ export const CLUSTER_REPLACE: Command = command(
     notes: FIRST_START,
     examples: ["quorumlog cluster replace --former 3 --node-id 4 --peer-address 10.0.0.4:7101"],
     relations: clusterProblems,
-    async run({ settings: { groupId, former, nodeId, peerAddress, ...settings }, signal }) {
+    async run({ settings, signal }) {
+      const { groupId, former, nodeId, peerAddress, timeoutMs } = settings;
       await using admin = await openAdmin(settings, signal);
-      const options = { groupId, formerNodeId: former, nodeId, peerAddress, signal };
+      demandGroup(admin, groupId);
+      const node = { groupId, formerNodeId: former, nodeId, peerAddress };
+      const options = { ...node, signal, timeoutMs };
       const view = await whileCatchingUp({ admin, groupId, nodeId }, () =>
         admin.replaceNode(options),
       );
@@ -120,6 +142,14 @@ export const CLUSTER_REPLACE: Command = command(
     },
   },
 );
+
+/** Or it would be waited for. @throws UsageError */
+function demandGroup(admin: Admin, groupId: number): void {
+  const { groups } = admin.cluster();
+  if (groups.some((group) => group.groupId === groupId)) return;
+  const known = groups.map((group) => `${group.groupId} (${group.name})`).join(", ");
+  throw new UsageError([`--group-id: there is no broker group ${groupId}; there are ${known}`]);
+}
 
 interface NewNode {
   readonly admin: Admin;

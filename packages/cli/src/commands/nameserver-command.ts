@@ -1,10 +1,21 @@
 /** `quorumlog nameserver`: says where things are, and keeps nothing on a disk. */
 
-import { NameServer } from "@quorumlog/nameserver";
+import { NameServer, type NameServerLimits } from "@quorumlog/nameserver";
 import { type Command, command } from "../command.ts";
 import { aborted, endOnDefect, tellParent } from "../process-life.ts";
 import { addressProblem } from "../setting-spec.ts";
 import { METRICS_TLS, metricsTls, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
+
+const LIMITS: readonly (keyof NameServerLimits)[] = [
+  "expiryMs",
+  "scanMs",
+  "messageBytesMax",
+  "clusterCountMax",
+  "registrationCountMax",
+  "watcherCountMax",
+  "topicCountMax",
+  "configurationCountMax",
+];
 
 export const NAMESERVER: Command = command(
   {
@@ -19,6 +30,14 @@ export const NAMESERVER: Command = command(
       about: "host:port for /metrics, /health and /ready; default: none",
       check: addressProblem,
     },
+    expiryMs: { type: "integer", about: "without a word for so long, a node leaves the routes" },
+    scanMs: { type: "integer", about: "between looks for such nodes" },
+    messageBytesMax: { type: "integer", about: "of a message that is received" },
+    clusterCountMax: { type: "integer", about: "clusters that are served" },
+    registrationCountMax: { type: "integer", about: "nodes that are connected" },
+    watcherCountMax: { type: "integer", about: "clients that are connected" },
+    topicCountMax: { type: "integer", about: "topics of a cluster" },
+    configurationCountMax: { type: "integer", about: "values of a cluster's configuration" },
     clusterId: { type: "text", about: "serves this cluster alone; default: any" },
     ...SERVER_TLS,
     ...METRICS_TLS,
@@ -35,6 +54,7 @@ export const NAMESERVER: Command = command(
       const server = await NameServer.open(
         {
           listen,
+          ...limitsOf(settings),
           ...(clusterId === undefined ? {} : { clusterId }),
           ...(metrics === undefined ? {} : { metrics }),
           ...(watched === undefined ? {} : { metricsTls: watched }),
@@ -49,3 +69,11 @@ export const NAMESERVER: Command = command(
     },
   },
 );
+
+/** Those that were said: bounds and defaults are the NameServer's own. */
+function limitsOf(
+  settings: Readonly<Record<keyof NameServerLimits, number | undefined>>,
+): Partial<NameServerLimits> {
+  const given = LIMITS.filter((name) => settings[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, settings[name]]));
+}

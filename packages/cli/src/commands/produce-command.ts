@@ -11,7 +11,7 @@ import {
 import { type Command, command } from "../command.ts";
 import { EXIT } from "../failure.ts";
 import { tellResult } from "../output.ts";
-import { Progress, withProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 
 /** Messages under way: more would wait in memory alone. */
 const IN_FLIGHT_MAX = 10_000;
@@ -46,7 +46,7 @@ export const PRODUCE: Command = command(
     ],
     relations: clusterProblems,
     async run({ settings, operand: topic, signal }) {
-      const { keyField, groupField, tag, durability, timeoutMs, json } = settings;
+      const { durability, timeoutMs, json } = settings;
       await using producer = await withProgress(whileConnecting(settings), () =>
         Producer.open({
           ...clusterOptions(settings),
@@ -60,22 +60,10 @@ export const PRODUCE: Command = command(
       const publisher = new LinePublisher(producer, topic);
       if (process.stdin.isTTY)
         console.error("a message a line; Ctrl-D ends the input, Ctrl-C gives up");
-      {
-        using progress = new Progress("nothing is stored yet");
-        for await (const line of linesOfInput(signal)) {
-          const fields = fieldsOf(line, { keyField, groupField });
-          if ("problem" in fields) publisher.fail(fields.problem);
-          else
-            await publisher.publish({
-              body: line,
-              ...fields,
-              ...(tag === undefined ? {} : { tag }),
-            });
-          progress.tell(`${publisher.stored} messages are stored`);
-          if (publisher.failure !== undefined) break;
-        }
-        await publisher.drained();
-      }
+      await withProgress(
+        () => `${publisher.stored} messages are stored`,
+        () => publishAll(publisher, { ...settings, signal }),
+      );
       process.stdin.destroy();
       const { stored, failure } = publisher;
       tellResult(json, { topic, stored }, `${stored} messages are stored`);
@@ -84,6 +72,23 @@ export const PRODUCE: Command = command(
     },
   },
 );
+
+interface Publishing extends FieldNames {
+  readonly tag: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Until there is no more input, or something has failed; then until what was sent is settled. */
+async function publishAll(publisher: LinePublisher, wish: Publishing): Promise<void> {
+  const tag = wish.tag === undefined ? {} : { tag: wish.tag };
+  for await (const line of linesOfInput(wish.signal)) {
+    const fields = fieldsOf(line, wish);
+    if ("problem" in fields) publisher.fail(fields.problem);
+    else await publisher.publish({ body: line, ...fields, ...tag });
+    if (publisher.failure !== undefined) break;
+  }
+  await publisher.drained();
+}
 
 /** Sends line by line, and minds how many are under way. */
 class LinePublisher {
