@@ -14,10 +14,15 @@ import { FetchedQueue } from "./fetched-queue.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { ClaimedOffset, GroupOffsets } from "./group-offsets.ts";
 import type { MessageWorkers } from "./message-workers.ts";
-import { isFence, ProgressCommits } from "./progress-commits.ts";
+import {
+  type FinishedOffsets,
+  finishedOffsets,
+  isFence,
+  ProgressCommits,
+} from "./progress-commits.ts";
 import type { PushConsumerEvent, PushConsumerSettings } from "./push-consumer-options.ts";
 import { type Claimed, QueueProgress } from "./queue-progress.ts";
-import { pause, type WaitOptions } from "./waiting.ts";
+import { Bell, pause, type WaitOptions } from "./waiting.ts";
 
 export interface AssignedQueuesInit {
   readonly settings: PushConsumerSettings;
@@ -36,6 +41,7 @@ export interface AssignedQueuesInit {
 type Assignment = Pick<CoordinatorMessage, "epoch" | "queues" | "resetEpoch">;
 
 const RETRY_MS = 200;
+const COMMIT_MS = 10_000;
 const TOPICS_MS = 5_000;
 /** How long a listener may still be at work with what is somebody else's by now. */
 const RELEASE_MS_MAX = 2_000;
@@ -53,6 +59,8 @@ export class AssignedQueues {
   #wanted: Assignment | undefined;
   #adopting: Promise<void> | undefined;
   #committing: Promise<OperationError | undefined> | undefined;
+  /** Rings when a commit is over. */
+  readonly #noted = new Bell();
 
   constructor(init: AssignedQueuesInit) {
     this.#init = init;
@@ -91,14 +99,27 @@ export class AssignedQueues {
     this.#claimAnew();
   }
 
+  /** A commit now and then: left out while one is under way. Never rejects; failures are events. */
+  tick(): void {
+    if (this.#committing === undefined) void this.commit();
+  }
+
   /**
-   * Notes in the log of the cluster how far the queues are finished, and renews leases.
+   * Notes in the log of the cluster how far the queues are finished now, and renews leases: behind
+   * what is being noted already.
    *
    * @returns why that was not done for all of them.
+   * @throws OperationError `ABORTED`
    */
-  commit(wait: WaitOptions = {}): Promise<OperationError | undefined> {
-    this.#committing ??= this.#commit(wait).finally(() => {
+  async commit(wait: WaitOptions = {}): Promise<OperationError | undefined> {
+    const finished = finishedOffsets(this.#queues.values());
+    const { timeoutMs = COMMIT_MS, signal } = wait;
+    while (this.#committing !== undefined)
+      if (!(await this.#noted.wait(timeoutMs, signal)))
+        return new OperationError("TIMEOUT", "the commit before this one is under way");
+    this.#committing = this.#commit(finished, wait).finally(() => {
       this.#committing = undefined;
+      this.#noted.ring();
     });
     return this.#committing;
   }
@@ -111,7 +132,7 @@ export class AssignedQueues {
     await this.#committing;
     const { min, max } = LAST_COMMIT_MS;
     const timeoutMs = Math.max(min, Math.min(max, this.#init.settings.closeTimeoutMs));
-    await this.#commits?.release([...this.#queues.values()], this.#epoch, { timeoutMs });
+    await this.#commits?.release(this.#queues.values(), this.#epoch, { timeoutMs });
     this.#queues.clear();
   }
 
@@ -226,8 +247,8 @@ export class AssignedQueues {
     workers.add(progress);
   }
 
-  async #commit(wait: WaitOptions): Promise<OperationError | undefined> {
-    const failure = await this.#commits?.commit([...this.#queues.values()], this.#epoch, wait);
+  async #commit(finished: FinishedOffsets, wait: WaitOptions): Promise<OperationError | undefined> {
+    const failure = await this.#commits?.commit(finished, this.#epoch, wait);
     // Some may have waited for their leases.
     if (this.#init.leaseMs > 0) this.#init.workers.pump();
     return failure;

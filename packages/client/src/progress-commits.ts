@@ -4,6 +4,7 @@
  */
 
 import type { OperationError } from "@quorumlog/protocol";
+import type { FetchedQueue } from "./fetched-queue.ts";
 import type { CommitPlace, GroupOffsets } from "./group-offsets.ts";
 import type { QueueProgress } from "./queue-progress.ts";
 import type { WaitOptions } from "./waiting.ts";
@@ -16,6 +17,13 @@ export interface ProgressCommitsInit {
   readonly onFailed: (error: OperationError) => void;
   /** Others have these, or they were reset: whatever they are finished by now counts no more. */
   readonly onFenced: () => void;
+}
+
+/** How far queues are finished at one moment. */
+export type FinishedOffsets = ReadonlyMap<QueueProgress, number>;
+
+export function finishedOffsets(queues: Iterable<QueueProgress>): FinishedOffsets {
+  return new Map([...queues].map((progress) => [progress, progress.finished]));
 }
 
 export class ProgressCommits {
@@ -31,63 +39,56 @@ export class ProgressCommits {
    * @returns why something was not noted; fenced queues are told by `isFenced`.
    */
   async commit(
-    queues: readonly QueueProgress[],
+    finished: FinishedOffsets,
     epoch: number,
     wait: WaitOptions = {},
   ): Promise<OperationError | undefined> {
     const { leaseMs } = this.#init;
-    const live = queues.filter(({ isFenced }) => !isFenced);
     // A lease is counted from before it is asked for: its owner counts from later.
     const leasedUntil = performance.now() + leaseMs;
-    const due = leaseMs > 0 ? live : live.filter(isDue);
-    const failure = await this.#say(due, { ...wait, epoch, leaseMs }, leasedUntil);
-    if (due.some(({ isFenced }) => isFenced)) this.#init.onFenced();
-    return failure;
+    return this.#say(finished, { ...wait, epoch, leaseMs }, leasedUntil);
   }
 
   /** Notes what is finished, and gives the leases up. */
   async release(
-    queues: readonly QueueProgress[],
+    queues: Iterable<QueueProgress>,
     epoch: number,
     wait: WaitOptions = {},
   ): Promise<void> {
-    const live = queues.filter(({ isFenced }) => !isFenced);
-    const due = this.#init.leaseMs > 0 ? live : live.filter(isDue);
-    await this.#say(due, { ...wait, epoch, isRelease: true }, 0);
+    await this.#say(finishedOffsets(queues), { ...wait, epoch, isRelease: true }, 0);
   }
 
   async #say(
-    due: readonly QueueProgress[],
+    finished: FinishedOffsets,
     options: Parameters<GroupOffsets["commit"]>[1],
     leasedUntil: number,
   ): Promise<OperationError | undefined> {
-    if (due.length === 0) return undefined;
     const { offsets, leaseMs, onFailed } = this.#init;
-    const places = new Map(due.map((progress) => [progress.queue, placeOf(progress)]));
+    const due = [...finished].filter(
+      ([{ isFenced, committed }, offset]) => !isFenced && (leaseMs > 0 || offset !== committed),
+    );
+    if (due.length === 0) return undefined;
+    const places = new Map<FetchedQueue, CommitPlace>();
+    for (const [{ queue, fencingToken, committed }, offset] of due)
+      places.set(queue, { fencingToken, offset: offset === committed ? undefined : offset });
     const refusals = await offsets.commit(places, options);
     let failure: OperationError | undefined;
-    for (const progress of due) {
+    let hasFenced = false;
+    for (const [progress, offset] of due) {
       const refusal = refusals.get(progress.queue);
-      const offset = places.get(progress.queue)?.offset;
       if (refusal === undefined) {
-        progress.committed = offset ?? progress.committed;
+        progress.committed = offset;
         if (leaseMs > 0 && leasedUntil > 0) progress.renew(leasedUntil);
-      } else if (isFence(refusal)) progress.isFenced = true;
-      else failure ??= refusal;
+      } else if (isFence(refusal)) {
+        progress.isFenced = true;
+        hasFenced = true;
+      } else failure ??= refusal;
     }
     // It is tried again; and whoever takes a queue over begins a little earlier.
     if (failure !== undefined) onFailed(failure);
+    if (hasFenced) this.#init.onFenced();
     return failure;
   }
-}
-
-function isDue({ finished, committed }: QueueProgress): boolean {
-  return finished !== committed;
-}
-
-function placeOf(progress: QueueProgress): CommitPlace {
-  const { fencingToken, finished } = progress;
-  return { fencingToken, offset: isDue(progress) ? finished : undefined };
 }
 
 export function isFence({ code }: OperationError): boolean {

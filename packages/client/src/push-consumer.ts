@@ -186,8 +186,7 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     const leaseMs = leaseMsOf(this.#settings);
     const everyMs = leaseMs === 0 ? commitIntervalMs : Math.min(commitIntervalMs, leaseMs / 3);
     this.#commits = setInterval(() => {
-      // Never rejects: what fails is told as an event.
-      void this.#queues.commit();
+      this.#queues.tick();
     }, everyMs);
   }
 

@@ -247,3 +247,60 @@ test("broadcasting: a member of a name goes on where it was, others begin at the
   expect(sorted(seen["nameless"] ?? [])).toEqual(range(50, 100));
   expect(new Set(offsets.map(({ memberId }) => memberId))).toEqual(new Set(["a", "b"]));
 });
+
+test("a commit that is asked for notes what is finished, or says why not", async () => {
+  const setting = await started(1);
+  const { admin, cluster } = setting;
+  let seen = 0;
+  const consumer = await consumerOf(setting, {
+    commitIntervalMs: 600_000,
+    listener: () => {
+      seen += 1;
+    },
+  });
+  const committed = async (): Promise<number | undefined> =>
+    (await admin.groupOffsets("billing"))[0]?.committedOffset;
+  for (const count of [5, 10]) {
+    await publish(setting, count - 5, count);
+    await until(() => seen === count);
+    // The second one waits for the first, and both are done.
+    await Promise.all([consumer.commit(), consumer.commit()]);
+    expect(await committed()).toBe(count);
+  }
+
+  await publish(setting, 10, 15);
+  await until(() => seen === 15);
+  for (const nodeId of [1, 2, 3]) await cluster.kill(nodeId);
+  await expect(consumer.commit({ timeoutMs: 100 })).rejects.toMatchObject({
+    advice: expect.stringMatching(/^retry/u) as unknown,
+  });
+  const controller = new AbortController();
+  const waiting = consumer.commit({ signal: controller.signal });
+  controller.abort();
+  await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
+  await expect(consumer.commit({ timeoutMs: 0 })).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+  });
+});
+
+test("whoever runs under another one's name takes its place", async () => {
+  const setting = await started();
+  const events: PushConsumerEvent[] = [];
+  const seen: number[] = [];
+  await consumerOf(setting, {
+    instanceId: "a",
+    onEvent: (event) => events.push(event),
+    listener: () => undefined,
+  });
+
+  await consumerOf(setting, {
+    instanceId: "a",
+    listener: (message) => void seen.push(Number(message.text())),
+  });
+  await until(() => events.some(({ type }) => type === "refused"));
+  await publish(setting, 0, 40);
+  await until(() => seen.length === 40);
+
+  const refused = events.find((event) => event.type === "refused");
+  expect(refused).toMatchObject({ error: { code: "REPLACED" } });
+});

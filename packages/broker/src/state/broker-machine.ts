@@ -163,6 +163,7 @@ export class BrokerMachine implements Machine {
     this.metadata.load();
     this.queues.load();
     this.offsets.load();
+    this.consumerGroups.load();
     this.#producers.load();
     const start = this.#asked?.offset;
     this.#asked = undefined;
@@ -234,7 +235,9 @@ export class BrokerMachine implements Machine {
       return commandAnswer(refused("WRONG_GROUP", `this group takes no ${command.kind}`));
     const { version } = this.metadata;
     const answer = this.#answer(command, at);
-    if (this.metadata.version !== version) this.consumerGroups.onTopics();
+    const topic = topicOf(command);
+    if (topic !== undefined && this.metadata.version !== version)
+      this.consumerGroups.onTopic(topic);
     return commandAnswer(answer);
   }
 
@@ -300,6 +303,13 @@ export class BrokerMachine implements Machine {
 }
 
 /** What the metadata group decides, the others are told; how far consumers are is every group's. */
+/** @returns the name of the topic that it is about. */
+function topicOf({ kind, value }: BrokerCommand): string | undefined {
+  return kind === "createTopic" || kind === "alterTopic" || kind === "deleteTopic"
+    ? value.name
+    : undefined;
+}
+
 function isTakenBy(groupId: number, kind: BrokerCommand["kind"]): boolean {
   if (OF_EVERY_GROUP.has(kind)) return true;
   return (groupId === METADATA_GROUP_ID) === (kind !== "metadata");

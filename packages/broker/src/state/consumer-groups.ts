@@ -51,6 +51,8 @@ export interface ConsumerGroupsInit {
 
 export class ConsumerGroups {
   readonly #init: ConsumerGroupsInit;
+  /** By the name of a topic: the groups that subscribe to it, for a topic that changes. */
+  readonly #subscribers = new Map<string, Set<string>>();
 
   constructor(init: ConsumerGroupsInit) {
     this.#init = init;
@@ -81,6 +83,7 @@ export class ConsumerGroups {
     if (length > ASSIGNED_MAX)
       return refused("TOO_MANY", `subscriptions: ${length} queues are more than ${ASSIGNED_MAX}`);
     const known = group.members.find((member) => member.memberId === memberId);
+    this.#unsubscribe(name, group);
     group.mode = mode;
     group.strategy = strategy;
     group.isOrderly = command.isOrderly;
@@ -88,6 +91,7 @@ export class ConsumerGroups {
     group.members = [...others, { ...known, memberId, sessionTimeoutMs }].toSorted((a, b) =>
       (a.memberId ?? "") < (b.memberId ?? "") ? -1 : 1,
     );
+    this.#subscribe(name, group);
     this.#assign(name, group);
     return { version: group.epoch };
   }
@@ -126,6 +130,7 @@ export class ConsumerGroups {
       const message = `group "${name}" has ${members.length} members: ${some.join(", ")}${more}`;
       return refused("GROUP_IN_USE", message);
     }
+    this.#unsubscribe(name, group);
     this.#init.table.delete(name);
     this.#init.pastEpochs.set(PAST_EPOCHS_ROW, [Math.max(past, epoch)]);
     return { version: epoch };
@@ -138,9 +143,34 @@ export class ConsumerGroups {
     return group.members.find((member) => member.memberId === memberId)?.queues ?? [];
   }
 
-  /** Topics have come, gone, or have more queues. */
-  onTopics(): void {
-    for (const [name, group] of this.entries()) this.#assign(name, group);
+  /** The topic has come, gone, or has more queues. */
+  onTopic(topic: string): void {
+    for (const name of this.#subscribers.get(topic) ?? []) {
+      const group = this.get(name);
+      if (group !== undefined) this.#assign(name, group);
+    }
+  }
+
+  /** The table was replaced. */
+  load(): void {
+    this.#subscribers.clear();
+    for (const [name, group] of this.entries()) this.#subscribe(name, group);
+  }
+
+  #subscribe(name: string, { subscriptions }: ConsumerGroup): void {
+    for (const { topic } of subscriptions) {
+      const groups = this.#subscribers.get(topic ?? "");
+      if (groups === undefined) this.#subscribers.set(topic ?? "", new Set([name]));
+      else groups.add(name);
+    }
+  }
+
+  #unsubscribe(name: string, { subscriptions }: ConsumerGroup): void {
+    for (const { topic } of subscriptions) {
+      const groups = this.#subscribers.get(topic ?? "");
+      groups?.delete(name);
+      if (groups?.size === 0) this.#subscribers.delete(topic ?? "");
+    }
   }
 
   /** What was claimed in a group that is gone is older than whatever is claimed in this one. */
