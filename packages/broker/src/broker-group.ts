@@ -85,9 +85,14 @@ export class BrokerGroup {
     if (!this.#isLeader) this.#hasBegun = false;
   }
 
-  /** Puts into the log that this node leads. @throws OperationError if it does so no more */
-  async begin(): Promise<void> {
-    await this.execute({ beginReign: {} });
+  /**
+   * Puts into the log that this node leads.
+   *
+   * @param address - Where clients reach it, as `host:port`.
+   * @throws OperationError if it does so no more
+   */
+  async begin(address: string): Promise<void> {
+    await this.execute({ beginReign: { nodeId: this.replica.status().nodeId, address } });
     this.look();
     this.#hasBegun = this.#isLeader;
   }
@@ -129,7 +134,10 @@ export class BrokerGroup {
   notLeader(): OperationError {
     const { leaderId, term } = this.replica.status();
     const who = leaderId === undefined ? "nobody is known to" : `node ${leaderId} does`;
-    const hint = leaderId === undefined ? undefined : { nodeId: leaderId, address: "" };
+    const hint =
+      leaderId === undefined
+        ? undefined
+        : { nodeId: leaderId, address: this.machine.leaders.of(leaderId) ?? "" };
     return new OperationError(
       "NOT_LEADER",
       `this node does not lead group ${this.name}: ${who}`,
@@ -141,7 +149,9 @@ export class BrokerGroup {
 
   operationError(error: unknown): OperationError {
     const { leaderId, term } = this.replica.status();
-    const known = operationErrorOf(error, { groupId: this.groupId, term, leaderId });
+    const { leaders } = this.machine;
+    const addressOf = (nodeId: number): string => leaders.of(nodeId) ?? "";
+    const known = operationErrorOf(error, { groupId: this.groupId, term, leaderId, addressOf });
     return known.code === "OVERLOADED" ? this.#overloaded(known) : known;
   }
 

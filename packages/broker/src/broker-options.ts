@@ -25,6 +25,8 @@ export interface BrokerLimits {
   readonly followerReadBytes: number;
   /** Queues of a topic that is created without saying how many. In `[1, 1024]`, default 4. */
   readonly defaultQueueCount: number;
+  /** Between words to NameServers when nothing changes. In `[100, 3600000]`, default 30000. */
+  readonly heartbeatMs: number;
   /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
   readonly messageBytesMax: number;
 }
@@ -117,6 +119,7 @@ const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
   connectionCountMax: { min: 1, max: 1_000_000, fallback: 10_000 },
   followerReadBytes: { min: 0, max: 1024 * 1024 * MIB, fallback: 64 * MIB },
   defaultQueueCount: { min: 1, max: 1_024, fallback: 4 },
+  heartbeatMs: { min: 100, max: 3_600_000, fallback: 30_000 },
   messageBytesMax: { min: KIB, max: 4 * MIB, fallback: 4 * MIB },
 };
 
@@ -181,6 +184,7 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     connectionCountMax: limit("connectionCountMax"),
     defaultQueueCount: limit("defaultQueueCount"),
     followerReadBytes: limit("followerReadBytes"),
+    heartbeatMs: limit("heartbeatMs"),
     messageBytesMax: limit("messageBytesMax"),
   };
   if (problems.length === 0) return Object.freeze(settings);

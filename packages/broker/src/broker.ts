@@ -42,6 +42,8 @@ export class Broker {
   readonly group: BrokerGroup;
   readonly #server: RpcServer;
   readonly #coordinator: CoordinatorService;
+  /** Where clients are told to reach this node. */
+  readonly #address: string;
   readonly #registration: BrokerRegistration;
   readonly #follower: MetadataFollower;
   readonly #metrics: MetricsPort | undefined;
@@ -57,6 +59,7 @@ export class Broker {
     readonly group: BrokerGroup;
     readonly server: RpcServer;
     readonly coordinator: CoordinatorService;
+    readonly address: string;
     readonly registration: BrokerRegistration;
     readonly follower: MetadataFollower;
     readonly metrics: MetricsPort | undefined;
@@ -68,6 +71,7 @@ export class Broker {
     }, CARE_MS);
     this.group = init.group;
     this.#coordinator = init.coordinator;
+    this.#address = init.address;
     this.#registration = init.registration;
     this.#follower = init.follower;
     this.#server = init.server;
@@ -118,11 +122,12 @@ export class Broker {
       const { fetches, admin, coordinator } = serve(server, group, settings);
       await server.open();
       const metrics = await openMetrics(options, group, server);
-      const registration = register(options, settings, { group, port: server.port });
+      const address = options.advertise ?? `${hostOf(options.listen)}:${server.port}`;
+      const registration = register(options, settings, { group, address });
       const { onDefect, channelTls: tls } = options;
       const { clusterId } = node;
       const follower = new MetadataFollower({ group, clusterId, nameServers, tls, onDefect });
-      const services = { server, coordinator, registration, follower, metrics };
+      const services = { server, address, coordinator, registration, follower, metrics };
       const broker = new Broker({ group, ...services, onDefect });
       Object.assign(listeners, { fetches, admin, coordinator, broker });
       broker.onRole();
@@ -186,7 +191,7 @@ export class Broker {
 
   /** Once everything that was acknowledged before is applied here. */
   async #lead(): Promise<void> {
-    await this.group.begin();
+    await this.group.begin(this.#address);
     if (!this.#isLeader) return;
     this.#coordinator.onRole(true);
     const { groupId, name } = this.group;
@@ -221,18 +226,21 @@ export class Broker {
   }
 }
 
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
+
 function register(
-  { advertise, listen, channelTls: tls }: BrokerOptions,
-  { nameServers, replica }: BrokerSettings,
-  { group, port }: { readonly group: BrokerGroup; readonly port: number },
+  { channelTls: tls }: BrokerOptions,
+  { nameServers, heartbeatMs, replica }: BrokerSettings,
+  { group, address }: { readonly group: BrokerGroup; readonly address: string },
 ): BrokerRegistration {
-  const host = listen.slice(0, listen.lastIndexOf(":"));
   return new BrokerRegistration(
-    { nameServers, ...(tls === undefined ? {} : { tls }) },
+    { nameServers, heartbeatMs, ...(tls === undefined ? {} : { tls }) },
     {
       clusterId: replica.clusterId,
       nodeId: replica.nodeId,
-      address: advertise ?? `${host}:${port}`,
+      address,
       group: groupView(group),
       metadata: group.machine.metadata.view(),
     },

@@ -21,6 +21,8 @@ export interface LeaderView {
   readonly groupId: number;
   readonly term: number;
   readonly leaderId: number | undefined;
+  /** Where clients reach a node; empty if that is not known. */
+  readonly addressOf: (nodeId: number) => string;
 }
 
 /** @returns what it is; an error that is none of a replica's is thrown again. */
@@ -29,8 +31,9 @@ export function operationErrorOf(error: unknown, leader: LeaderView): OperationE
   if (!(error instanceof ReplicaError)) throw error;
   const { message, outcome, retryAfterMs } = error;
   const code = CODES[error.code] ?? "FAILED";
-  const { groupId, term, leaderId } = leader;
-  const hint = { groupId, term, nodeId: error.leaderId ?? leaderId ?? 0, address: "" };
+  const { groupId, term, leaderId, addressOf } = leader;
+  const nodeId = error.leaderId ?? leaderId ?? 0;
+  const hint = { groupId, term, nodeId, address: addressOf(nodeId) };
   return new OperationError(code, message, {
     outcome,
     cause: error,

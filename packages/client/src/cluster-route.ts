@@ -101,7 +101,8 @@ export class ClusterRoute {
     const known = this.groups.get(groupId);
     if (nodeId === 0 || address === "") return this;
     if (known !== undefined) {
-      if (term < known.term || (term === known.term && known.leaderNodeId !== 0)) return this;
+      const isReached = known.addresses.has(known.leaderNodeId);
+      if (term < known.term || (term === known.term && isReached)) return this;
     }
     const addresses = new Map(known?.addresses).set(nodeId, address);
     const groups = new Map(this.groups);

@@ -16,7 +16,8 @@ import type { Tables } from "@quorumlog/tables";
 import { type BrokerCommand, commandAnswer, isCommand, parseCommand } from "./command-record.ts";
 import { ConsumerGroups } from "./consumer-groups.ts";
 import { ConsumerOffsets } from "./consumer-offsets.ts";
-import { consumerGroupCodec, progressCodec } from "./message-codec.ts";
+import { consumerGroupCodec, progressCodec, reignCodec } from "./message-codec.ts";
+import { LeaderAddresses } from "./leader-addresses.ts";
 import { MetadataTable } from "./metadata-table.ts";
 import { ProducerSequences, type SequenceVerdict } from "./producer-sequences.ts";
 import { type PublishRefusal, refusedAnswer, storedAnswer } from "./publish-answer.ts";
@@ -51,6 +52,7 @@ export const TABLE_NAMES: readonly string[] = [
   ...MetadataTable.tableNames,
   "consumerGroups",
   "consumerProgress",
+  "leaders",
   "pastEpochs",
   "producers",
   "queues",
@@ -87,6 +89,7 @@ export class BrokerMachine implements Machine {
   readonly index: QueueIndex;
   readonly offsets: ConsumerOffsets;
   readonly consumerGroups: ConsumerGroups;
+  readonly leaders: LeaderAddresses;
   readonly applied: AppliedCounts = { messages: 0, bytes: 0 };
   readonly #init: BrokerMachineInit;
   readonly #producers: ProducerSequences;
@@ -101,6 +104,7 @@ export class BrokerMachine implements Machine {
     this.index = init.index;
     this.metadata = new MetadataTable(tables);
     this.queues = new QueueEnds(tables.table("queues", numbersCodec));
+    this.leaders = new LeaderAddresses(tables.table("leaders", reignCodec));
     this.offsets = new ConsumerOffsets({
       table: tables.table("consumerProgress", progressCodec),
       reigns: tables.table("reigns", numbersCodec),
@@ -264,6 +268,7 @@ export class BrokerMachine implements Machine {
       case "deleteOffsets":
         return this.offsets.delete(command.value);
       case "beginReign":
+        this.leaders.note(command.value);
         return this.offsets.beginReign(at.timestamp);
       case "joinGroup":
         return this.consumerGroups.join(command.value);

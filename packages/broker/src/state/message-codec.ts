@@ -2,6 +2,7 @@
 
 import type { Codec } from "@quorumlog/tables";
 import {
+  BeginReignCommand,
   ConfigurationValue,
   ConsumerGroup,
   ConsumerProgress,
@@ -25,4 +26,5 @@ export const topicCodec: Codec<Topic> = codecOf(Topic);
 export const configurationCodec: Codec<ConfigurationValue> = codecOf(ConfigurationValue);
 export const consumerGroupCodec: Codec<ConsumerGroup> = codecOf(ConsumerGroup);
 export const groupCodec: Codec<RegisterGroupCommand> = codecOf(RegisterGroupCommand);
+export const reignCodec: Codec<BeginReignCommand> = codecOf(BeginReignCommand);
 export const progressCodec: Codec<ConsumerProgress> = codecOf(ConsumerProgress);

@@ -58,6 +58,13 @@ const SPECS = {
     fallback: [],
     check: addressProblem,
   },
+  heartbeatMs: {
+    type: "integer",
+    about: "between words to NameServers when nothing changes",
+    min: 100,
+    max: 3_600_000,
+    fallback: 30_000,
+  },
   flush: {
     type: "text",
     about: "acknowledges what is synced, or what is written and synced soon",
@@ -230,6 +237,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
       ...(retentionBytes === undefined ? {} : { bytes: retentionBytes }),
       ...(retentionDiskPercent === undefined ? {} : { diskPercent: retentionDiskPercent }),
     },
+    heartbeatMs: settings.heartbeatMs,
     defaultQueueCount: settings.defaultQueueCount,
     messageBytesMax: settings.messageBytesMax,
     autoCreateTopics: settings.autoCreateTopics,

@@ -108,6 +108,11 @@ export class OwnedProcess {
     this.#child?.kill("SIGCONT");
   }
 
+  /** The last that it has printed. */
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
   /** How it is, and the last that it has said. */
   describe(): string {
     const state = this.isRunning ? "runs" : this.#end;

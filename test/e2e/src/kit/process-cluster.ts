@@ -22,6 +22,14 @@ const DEFAULTS: PlanOptions = {
   brokerSettings: {},
   nameServerSettings: {},
 };
+/** What a node has noted of its replica, with fields of the event. */
+interface ReplicaNote {
+  /** As in `2026-11-22T12:00:00.000Z`. */
+  readonly at: string;
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
 const STATUS_MS = 2_000;
 /** What takes less than a second here takes more on a machine that is busy. */
 const PATIENCE_MS = 60_000;
@@ -64,6 +72,14 @@ export class ProcessCluster implements AsyncDisposable {
       await cluster.stop();
       throw error;
     }
+  }
+
+  /** What a node has said of its replica, of late. */
+  events(nodeId: number, event: string): readonly ReplicaNote[] {
+    return this.node(nodeId)
+      .lines.filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as ReplicaNote)
+      .filter((note) => note.event === event);
   }
 
   /** As `host:port`, for clients. */
