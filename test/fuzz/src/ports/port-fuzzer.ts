@@ -114,8 +114,9 @@ export class PortFuzzer {
     };
     await Promise.all(
       attacks.map(async (attack) => {
-        if (attack.kind === "bytes") await sendRaw(attack.port, attack.bytes);
-        else await this.#call(sessionTo(attack.port), attack);
+        const { kind, port } = attack;
+        if (kind === "bytes") await this.#inTime("bytes", sendRaw(port, attack.bytes));
+        else await this.#inTime(attack.sample.path, this.#call(sessionTo(port), attack));
       }),
     );
     for (const session of sessions.values()) session.destroy();
@@ -139,19 +140,39 @@ export class PortFuzzer {
   }
 
   async #lookAfter(): Promise<void> {
-    await this.#canary();
+    await this.#inTime("a canary", this.#canary());
+    await this.#inTime("the nodes' status", this.#askNodes());
+    const leader = await this.#inTime("a leader", this.#leader());
+    await this.#inTime("reading what is stored", this.#stored.check(leader));
+    await this.#inTime("deleting topics", this.#tidyUp());
+    const { rss } = process.memoryUsage();
+    demand(rss < RSS_MAX, `${Math.round(rss / 1024 ** 2)} MiB are taken`);
+    const [defect] = this.#cluster.defects;
+    demand(defect === undefined, `nobody has caught: ${inspected(defect)}`);
+  }
+
+  async #askNodes(): Promise<void> {
     for (const broker of this.#cluster.brokers) {
       const channel = new RpcChannel({ address: `127.0.0.1:${broker.port}` });
       const { role } = await channel.call(NODE_SERVICE.getStatus, {});
       channel.close();
       demand(role !== "", "a node does not say what it is");
     }
-    await this.#stored.check(await this.#leader());
-    await this.#tidyUp();
-    const { rss } = process.memoryUsage();
-    demand(rss < RSS_MAX, `${Math.round(rss / 1024 ** 2)} MiB are taken`);
-    const [defect] = this.#cluster.defects;
-    demand(defect === undefined, `nobody has caught: ${inspected(defect)}`);
+  }
+
+  /** What does not end is a finding, too. */
+  async #inTime<T>(what: string, work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Finding(`${what} did not come to an end in ${2 * PATIENCE_MS} ms`));
+      }, 2 * PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** A message goes in and comes out. */

@@ -1,6 +1,5 @@
 /** Bytes that no client of a port sends: from noise to HTTP/2 that is broken somewhere. */
 
-import { once } from "node:events";
 import { connect } from "node:net";
 import type { Prng } from "@quorumlog/std";
 import { mutateBytes, randomBytes } from "../byte-mutator.ts";
@@ -23,14 +22,19 @@ export function rawBytes(prng: Prng): Buffer {
 }
 
 /** Until the other side has had enough, or for a moment. */
-export async function sendRaw(port: number, bytes: Buffer): Promise<void> {
+export function sendRaw(port: number, bytes: Buffer): Promise<void> {
   const socket = connect(port, "127.0.0.1");
+  const closed = new Promise<void>((resolve) => {
+    socket.on("close", () => {
+      resolve();
+    });
+  });
   // Whatever happens to the connection is right, as long as it is to this one alone.
   socket.on("error", () => undefined);
   socket.on("data", () => undefined);
   socket.setTimeout(PATIENCE_MS, () => socket.destroy());
   socket.write(bytes);
-  await once(socket, "close");
+  return closed;
 }
 
 function settings(): Buffer {
