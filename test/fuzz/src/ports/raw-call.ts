@@ -49,8 +49,9 @@ export function rawCall(session: ClientHttp2Session, call: RawCall): Promise<Raw
       "content-type": "application/grpc",
       te: "trailers",
     });
+    // Closing would wait for what is still to be written.
     const timer = setTimeout(() => {
-      stream.close();
+      stream.destroy();
     }, PATIENCE_MS);
     const take = (headers: Readonly<Record<string, unknown>>): void => {
       if (headers["grpc-status"] === undefined) return;
