@@ -101,6 +101,17 @@ test("an id that was a topic's stands for no other one", () => {
   expect(machine.publish(batchOf({ topicId: 1, queue: 0 }, ["y"]))).toBe("UNKNOWN_TOPIC");
 });
 
+test("metadata of an older version changes nothing", () => {
+  const machine = new TestMachine(2);
+  const topic = { name: "a", topicId: 1, messageType: NORMAL, queueGroupIds: [2], version: 5 };
+  machine.execute({ metadata: { version: 5, topics: [topic] } });
+
+  machine.execute({ metadata: { version: 4, topics: [] } });
+
+  expect(machine.machine.metadata.topic("a")?.topicId).toBe(1);
+  expect(machine.machine.metadata.version).toBe(5);
+});
+
 test("a command of another kind of group is refused", () => {
   const other = new TestMachine(2);
   const first = withTopic();

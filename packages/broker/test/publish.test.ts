@@ -1,7 +1,12 @@
 // Goal: what is published through the port is stored, once, and fetched again as it was encoded.
 // Method: a group of one node, and calls as a client makes them, over a real socket.
 
-import { BROKER_SERVICE, RecordBatchBuilder, type RpcChannel } from "@quorumlog/protocol";
+import {
+  ADMIN_SERVICE,
+  BROKER_SERVICE,
+  RecordBatchBuilder,
+  type RpcChannel,
+} from "@quorumlog/protocol";
 import { Durability, type FetchReply } from "@quorumlog/protocol/messages";
 import { expect, test } from "vitest";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
@@ -73,6 +78,53 @@ test("batches without a wanted tag are passed over, and not fetched again", asyn
 
   expect(bodiesOf(reply)).toEqual(["2"]);
   expect(reply.queues[0]?.nextOffset).toBe(3);
+});
+
+test("a tag is itself, and none that begins like it", async () => {
+  const { channel, topicId } = await started();
+  const place = { topicId, queue: 0 };
+  const tags = ["a", "ab", "b", "A"];
+  await publish(channel, { batches: tags.map((tag) => batchOf(place, [tag], tag)) });
+
+  const fetched = await Promise.all(
+    tags.map((tag) => fetch(channel, { positions: [{ ...place, offset: 0, tags: [tag] }] })),
+  );
+
+  expect(fetched.map(bodiesOf)).toEqual([["a"], ["ab"], ["b"], ["A"]]);
+});
+
+test("what does not fit into one answer comes in the next ones", async () => {
+  const { channel, topicId } = await started();
+  const place = { topicId, queue: 0 };
+  const bodies = Array.from({ length: 5 }, (_, i) => `${i}`.repeat(1_000));
+  await publish(channel, { batches: bodies.map((body) => batchOf(place, [body])) });
+
+  const fetched: string[] = [];
+  for (let offset = 0; offset < bodies.length;) {
+    const reply = await fetch(channel, { positions: [{ ...place, offset }], bytesMax: 2_500 });
+    fetched.push(...bodiesOf(reply));
+    offset = reply.queues[0]?.nextOffset ?? Number.POSITIVE_INFINITY;
+  }
+
+  expect(fetched).toEqual(bodies);
+});
+
+test("a topic that is not to be written takes nothing, and one that is not to be read gives none", async () => {
+  const { channel, topicId } = await started();
+  const place = { topicId, queue: 0 };
+  const alter = (flags: { isWritable?: boolean; isReadable?: boolean }): Promise<unknown> =>
+    channel.call(ADMIN_SERVICE.alterTopic, { name: "orders", ...flags });
+  await publish(channel, { batches: [batchOf(place, ["before"])] });
+
+  await alter({ isWritable: false, isReadable: false });
+  const written = await publish(channel, { batches: [batchOf(place, ["x"])] });
+  const read = await fetch(channel, { positions: [{ ...place, offset: 0 }] });
+  await alter({ isWritable: true, isReadable: true });
+
+  expect(written.results[0]?.error?.code).toBe("TOPIC_NOT_WRITABLE");
+  expect(read.queues[0]?.error?.code).toBe("TOPIC_NOT_READABLE");
+  const after = await fetch(channel, { positions: [{ ...place, offset: 0 }] });
+  expect(bodiesOf(after)).toEqual(["before"]);
 });
 
 test("what lies, or is not there, is refused by its name, and nothing is stored", async () => {

@@ -37,8 +37,7 @@ notices.
 Usage: npm run mutants -- [flags]
 
   --patch FILE   plant this bug in place of the project's own: any unified diff against
-                 the sources of packages/raft, std, log, transport, replica or tables; may be
-                 given more than once
+                 the sources of a package that is planted in; may be given more than once
   --only TEXT    only bugs whose name contains TEXT; may be given more than once
   --shard I/N    only the I-th of N shares
   --seeds N      simulate N seeds at most for each bug

@@ -11,8 +11,9 @@ import { plant } from "../src/plant.ts";
 
 const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** The bugs of the core come before it, those of what stands around the core behind it. */
+/** Up to it the bugs of the core, then those of what stands around it, then those of the broker. */
 const CORE_NUMBER_MAX = 100;
+const REPLICA_NUMBER_MAX = 300;
 const ROWS = Array.from({ length: ROW_MAX }, (_, at) => at + 1);
 
 const bugs = plantedBugs();
@@ -20,13 +21,16 @@ const bugs = plantedBugs();
 test("there are as many as were promised, each under a name and a number of its own", () => {
   const numbers = bugs.map(({ name }) => Number.parseInt(name, 10));
   const ofCore = numbers.filter((number) => number <= CORE_NUMBER_MAX);
-  const ofOthers = numbers.filter((number) => number > CORE_NUMBER_MAX);
+  const ofBroker = numbers.filter((number) => number > REPLICA_NUMBER_MAX);
+  const ofOthers = numbers.slice(ofCore.length, numbers.length - ofBroker.length);
 
   expect(ofCore.length).toBeGreaterThanOrEqual(36);
   expect(ofOthers.length).toBeGreaterThanOrEqual(36);
+  expect(ofBroker.length).toBeGreaterThanOrEqual(12);
   expect(new Set(bugs.map(({ title }) => title)).size).toBe(bugs.length);
   expect(ofCore).toEqual(ofCore.map((_, at) => at + 1));
   expect(ofOthers).toEqual(ofOthers.map((_, at) => CORE_NUMBER_MAX + at + 1));
+  expect(ofBroker).toEqual(ofBroker.map((_, at) => REPLICA_NUMBER_MAX + at + 1));
 });
 
 test("the list of pitfalls has the rows that bugs may name", () => {
