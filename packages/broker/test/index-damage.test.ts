@@ -117,3 +117,25 @@ test.each(Array.from({ length: 150 }, (_, seed) => seed))("damage %i", async (se
   // Whatever was noticed is gone behind a restart, as it is made anew from the log.
   if (failures > 0) expect(countFailures(recovered(fileSystem, rows), rows)).toBe(0);
 });
+
+test("any bit of the note of where it begins", async () => {
+  const rows = rowsOf(new Prng(1));
+  const path = `${DIRECTORY}/start`;
+  const written = async (): Promise<MemoryFileSystem> => {
+    const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+    const index = opened(fileSystem);
+    for (const row of rows) index.add(row);
+    index.coverTo(rows.length);
+    await new Promise<void>((resolve) => index.close(resolve));
+    return fileSystem;
+  };
+  const bytes = (await written()).bytesOf(path);
+
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const fileSystem = await written();
+    const at = Math.floor(bit / 8);
+    fileSystem.damage(path, at, Buffer.of((bytes[at] as number) ^ (1 << (bit % 8))));
+
+    expect(countFailures(recovered(fileSystem, rows), rows)).toBe(0);
+  }
+});
