@@ -109,7 +109,7 @@ test("what does not fit into one answer comes in the next ones", async () => {
   expect(fetched).toEqual(bodies);
 });
 
-test("a topic that is not to be written takes nothing, and one that is not to be read gives none", async () => {
+test("a topic without permission takes nothing, and gives nothing", async () => {
   const { channel, topicId } = await started();
   const place = { topicId, queue: 0 };
   const alter = (flags: { isWritable?: boolean; isReadable?: boolean }): Promise<unknown> =>

@@ -1,5 +1,6 @@
 // Goal: who asks and does not read costs what is on its way, and nothing more; nobody else notices.
-// Method: a stream that waits with many fetches and reads none of the answers, beside one that does.
+// Method: a stream that waits with many fetches and reads none of the answers, beside one that
+// does.
 
 import { BROKER_SERVICE } from "@quorumlog/protocol";
 import type { FetchReply } from "@quorumlog/protocol/messages";

@@ -88,7 +88,9 @@ export class FetchCollector {
       const rows = machine.index.range(key, from, bytes);
       const batches = this.#read(rows);
       const wanted = hasAny(tags) ? batches.filter((batch) => hasTag(batch, tags)) : batches;
-      const nextOffset = rows.at(-1)?.endOffset ?? endOffset;
+      // Of what was read: what was not is never passed over.
+      const nextOffset = rows[batches.length - 1]?.endOffset;
+      if (nextOffset === undefined) throw notFound(from);
       const elsewhere = this.#followers.suggest(key, rows[0]?.logOffset ?? Infinity);
       return { ...place, firstOffset, endOffset, nextOffset, batches: wanted, ...elsewhere };
     } catch (error) {
@@ -163,6 +165,11 @@ function hasTag({ batch }: StoredBatch.$Properties, tags: readonly string[]): bo
   return RecordBatch.trusted(view)
     .tags()
     .some((tag) => tags.includes(tag));
+}
+
+function notFound(offset: number): OperationError {
+  const message = `this node does not find offset ${offset}, which it should have`;
+  return new OperationError("FAILED", message, { outcome: "not-applied" });
 }
 
 function outOfRange(offset: number, firstOffset: number, nextOffset: number): OperationError {
