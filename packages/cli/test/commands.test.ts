@@ -86,6 +86,11 @@ test("lines are published with keys, groups and tags, and found by all of them",
   expect(await json(["query", "--topic", "events", "--time", "-1h"])).toHaveLength(3);
   expect(await run(["query", "--topic", "events", "--key", "4"])).toMatchObject({ code: 1 });
 
+  const mismatch = await run(["produce", "events"], { input: "1\n2\n3\n" });
+  expect(mismatch.code).toBe(1);
+  expect(mismatch.stderr).toMatch(/messages are not stored, as far as is known: line 1\b/u);
+  expect(mismatch.stderr).toContain("MESSAGE_TYPE_MISMATCH");
+
   const broken = await run(["produce", "events", ...fields], { input: `${lines[0]}\nno json\n` });
   expect(broken.code).toBe(1);
   expect(broken.stdout).toBe("1 messages are stored\n");

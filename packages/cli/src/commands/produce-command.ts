@@ -28,6 +28,10 @@ export const PRODUCE: Command = command(
       oneOf: ["quorum", "leader", "async"],
       fallback: "quorum",
     },
+    createsTopics: {
+      type: "flag",
+      about: "has a topic made that is missing, where brokers are set up for that",
+    },
     timeoutMs: {
       type: "integer",
       about: "how long to try with each",
@@ -46,12 +50,13 @@ export const PRODUCE: Command = command(
     ],
     relations: clusterProblems,
     async run({ settings, operand: topic, signal }) {
-      const { durability, timeoutMs, json } = settings;
+      const { durability, createsTopics, timeoutMs, json } = settings;
       await using producer = await withProgress(whileConnecting(settings), () =>
         Producer.open({
           ...clusterOptions(settings),
           producerGroup: "quorumlog-cli",
           durability,
+          createsTopics,
           timeoutMs,
           onFull: "wait",
           signal,
@@ -65,8 +70,9 @@ export const PRODUCE: Command = command(
         () => publishAll(publisher, { ...settings, signal }),
       );
       process.stdin.destroy();
-      const { stored, failure } = publisher;
-      tellResult(json, { topic, stored }, `${stored} messages are stored`);
+      const { stored, lost, failure } = publisher;
+      tellResult(json, { topic, stored, lost }, `${stored} messages are stored`);
+      if (lost > 0) console.error(`quorumlog: ${publisher.lossText()}`);
       if (failure !== undefined) throw failure;
       return signal.aborted ? EXIT.interrupted : EXIT.done;
     },
@@ -95,9 +101,12 @@ class LinePublisher {
   readonly #producer: Producer;
   readonly #topic: string;
   stored = 0;
+  /** Sent, and not acknowledged: some may be stored all the same. */
+  lost = 0;
   /** The first one: what comes behind it is not sent. */
   failure: Error | undefined;
   #line = 0;
+  #firstLost = 0;
   #inFlight = 0;
   #wake: () => void = () => undefined;
 
@@ -117,8 +126,9 @@ class LinePublisher {
         this.#settled();
       },
       (error: unknown) => {
+        if (this.#firstLost === 0) this.#firstLost = line;
+        this.lost += 1;
         this.failure ??= error instanceof Error ? error : new Error(String(error));
-        console.error(`quorumlog: line ${line} was not stored, as far as is known`);
         this.#settled();
       },
     );
@@ -134,6 +144,13 @@ class LinePublisher {
 
   async drained(): Promise<void> {
     while (this.#inFlight > 0) await this.#news();
+  }
+
+  /** Empty if nothing was. */
+  lossText(): string {
+    if (this.lost === 0) return "";
+    const where = this.lost === 1 ? `line ${this.#firstLost}` : `line ${this.#firstLost} and later`;
+    return `${this.lost} messages are not stored, as far as is known: ${where}`;
   }
 
   #settled(): void {
