@@ -26,7 +26,8 @@ export function failureOf(error: unknown): Failure {
   if (Array.isArray(problems)) return usageFailure(problems.map(String));
   if (typeof code === "string" && code !== "" && !code.startsWith("ERR_")) {
     const detail = { error: { code, message } };
-    return { exitCode: EXIT.failed, lines: [`${code}: ${message}`], detail };
+    const exitCode = code === "INVALID_ARGUMENT" ? EXIT.usage : EXIT.failed;
+    return { exitCode, lines: [`${code}: ${message}`], detail };
   }
   const detail = { error: { code: "DEFECT", message } };
   return { exitCode: EXIT.defect, lines: [stack ?? String(error)], detail };
