@@ -21,12 +21,12 @@ beforeAll(async () => {
     remove = onOver;
   });
   up = await startUp(`${folder}/cluster`, ["--nodes", "1", "--groups", "2"]);
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await up.running.stop();
   remove();
-}, 60_000);
+}, 180_000);
 
 function run(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return quorumlog(args, { ...options, env: { QUORUMLOG_NAME_SERVERS: up.nameServer } });
@@ -65,7 +65,7 @@ test("a topic is made, listed, shown, altered and deleted", async () => {
   const unknown = await run(["topic", "show", "orders"]);
   expect(unknown.code).toBe(1);
   expect(unknown.stderr).toContain("UNKNOWN_TOPIC");
-}, 60_000);
+}, 180_000);
 
 test("lines are published with keys, groups and tags, and found by all of them", async () => {
   await run(["topic", "create", "events", "--type", "fifo"]);
@@ -95,7 +95,7 @@ test("lines are published with keys, groups and tags, and found by all of them",
   expect(broken.code).toBe(1);
   expect(broken.stdout).toBe("1 messages are stored\n");
   expect(broken.stderr).toContain("line 2 is no JSON");
-}, 60_000);
+}, 180_000);
 
 test("a group goes on where it was, and is moved, shown and deleted", async () => {
   await run(["topic", "create", "jobs", "--queues", "2"]);
@@ -124,7 +124,7 @@ test("a group goes on where it was, and is moved, shown and deleted", async () =
 
   expect(await run(["group", "delete", "workers"])).toMatchObject({ code: 0 });
   expect((await run(["group", "show", "workers"])).stderr).toContain("UNKNOWN_GROUP");
-}, 120_000);
+}, 180_000);
 
 test("what is followed is printed as it comes, until an interrupt", async () => {
   await run(["topic", "create", "news"]);
@@ -135,7 +135,7 @@ test("what is followed is printed as it comes, until an interrupt", async () => 
   const { code, stdout } = await following.stop();
 
   expect({ code, stdout }).toEqual({ code: 0, stdout: "one\n" });
-}, 60_000);
+}, 180_000);
 
 test("the state of the cluster is told for people and for programs", async () => {
   const { code, stdout } = await run(["cluster", "status"]);
@@ -150,14 +150,14 @@ test("the state of the cluster is told for people and for programs", async () =>
     expect.objectContaining({ nodeId: 1, membership: "voter", isUp: true }),
     expect.objectContaining({ nodeId: 2, membership: "voter", isUp: true }),
   ]);
-}, 60_000);
+}, 180_000);
 
 test("a load is made, and every message read back", async () => {
   const [published, consumed] = await json<object>(["bench", "--messages", "500", "--size", "100"]);
 
   expect(published).toMatchObject({ phase: "publish", messages: 500 });
   expect(consumed).toMatchObject({ phase: "consume", messages: 500 });
-}, 60_000);
+}, 180_000);
 
 test("help is of a command, of several, or of all", async () => {
   const [all, topics, one] = await Promise.all([
@@ -172,7 +172,7 @@ test("help is of a command, of several, or of all", async () => {
   const [unknown, version] = await Promise.all([run(["help", "topics"]), run(["--version"])]);
   expect(unknown).toMatchObject({ code: 2, stdout: "" });
   expect(version.stdout).toMatch(/^quorumlog \d+\.\d+\.\d+\n$/u);
-}, 30_000);
+}, 180_000);
 
 test("mistakes are usage, and failures are not; programs get both as JSON", async () => {
   const usage = await run(["topic", "create", "--queues", "0", "--json"]);
@@ -198,7 +198,7 @@ test("mistakes are usage, and failures are not; programs get both as JSON", asyn
   expect(nobody.code).toBe(1);
   expect(nobody.stderr).toContain("waiting for a NameServer of 127.0.0.1:1");
   expect(nobody.stderr).toContain("is the cluster running");
-}, 60_000);
+}, 180_000);
 
 test("the log of a node that runs is left alone, and one that is missing is told of", async () => {
   const running = await run(["log", "verify", `${folder}/cluster/broker-a-1/group-1/log`]);

@@ -108,7 +108,7 @@ test("single node: what was acknowledged is there after kill -9", async () => {
 
   const { stdout } = await run(["consume", "orders", ...mode.config("client")]);
   expect(sorted(stdout)).toEqual(LINES);
-}, 120_000);
+}, 180_000);
 
 test("single-node groups: one takes messages while the other is down", async () => {
   const mode = await deploy("single-node-groups");
@@ -121,7 +121,7 @@ test("single-node groups: one takes messages while the other is down", async () 
 
   const { stdout } = await run(["consume", "orders", ...mode.config("client")]);
   expect(sorted(stdout)).toEqual([...LINES, "1001", "1002"]);
-}, 120_000);
+}, 180_000);
 
 test.each(["async-replication", "quorum"])(
   "%s: another node leads when the leader is killed, and has what was consumed",
@@ -143,5 +143,5 @@ test.each(["async-replication", "quorum"])(
       return code === 0;
     });
   },
-  120_000,
+  240_000,
 );

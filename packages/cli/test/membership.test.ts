@@ -24,13 +24,13 @@ beforeAll(async () => {
     remove = onOver;
   });
   up = await startUp(folder);
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(started.map((process) => process.stop("SIGTERM")));
   await up.running.stop();
   remove();
-}, 60_000);
+}, 180_000);
 
 function run(...args: readonly string[]): Promise<Ended> {
   return quorumlog([...args, "--name-servers", up.nameServer]);

@@ -71,12 +71,12 @@ beforeAll(async () => {
   clientOfOurs = [...authorityOnly, "--tls-certificate", mine.certificate, "--tls-key", mine.key];
   const { certificate, key } = theirs;
   clientOfOthers = [...authorityOnly, "--tls-certificate", certificate, "--tls-key", key];
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(processes.map((process) => process.stop("SIGTERM")));
   remove();
-}, 60_000);
+}, 180_000);
 
 test("every command works with a certificate", async () => {
   const cluster = ["--name-servers", nameServer, ...clientOfOurs];
@@ -99,7 +99,7 @@ test("every command works with a certificate", async () => {
   const status = await quorumlog(["cluster", "status", ...cluster]);
   expect(status).toMatchObject({ code: 0 });
   expect(status.stdout).toContain("follower");
-}, 60_000);
+}, 180_000);
 
 test("nobody else gets in", async () => {
   const strangers = [[], authorityOnly, clientOfOthers];
@@ -112,7 +112,7 @@ test("nobody else gets in", async () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("--tls-...");
   }
-}, 60_000);
+}, 180_000);
 
 test("figures are told over HTTPS, to those who show a certificate", async () => {
   const options = { ca: readFileSync(authorityOnly[1] ?? ""), agent: false };
@@ -128,7 +128,7 @@ test("figures are told over HTTPS, to those who show a certificate", async () =>
 
   expect(text).toContain("quorumlog_");
   expect(refusal.message).toMatch(/alert|ECONNRESET|hang up/u);
-}, 30_000);
+}, 180_000);
 
 test("certificates that are missing, or half there, are named", async () => {
   const { code, stderr } = await quorumlog(["topic", "list", "--tls-certificate", "/no/such.pem"]);

@@ -105,4 +105,4 @@ test("an interrupt ends what is just starting, and nothing is left", async () =>
   await until("the others have stopped", () => pids.filter((pid) => isAlive(pid)).length === 1);
   expect((await again.stop()).code).toBe(130);
   await until("it is gone", () => pids.every((pid) => !isAlive(pid)));
-}, 120_000);
+}, 180_000);

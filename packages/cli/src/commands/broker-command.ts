@@ -1,6 +1,6 @@
 /** `quorumlog broker`: a node of a broker group. */
 
-import { Broker, type BrokerOptions } from "@quorumlog/broker";
+import type { BrokerOptions } from "@quorumlog/broker";
 import { type Command, command } from "../command.ts";
 import { aborted, endOnDefect, tellParent } from "../process-life.ts";
 import { tellEvent } from "../replica-log.ts";
@@ -192,6 +192,8 @@ export const BROKER: Command = command(SPECS, {
   ],
   relations: (settings) => [...tlsProblems(settings), ...peerProblems(settings)],
   async run({ settings, signal }) {
+    // Here, as no other command needs it, and it takes as long to load as all the rest.
+    const { Broker } = await import("@quorumlog/broker");
     const broker = await Broker.open(brokerOptions(settings, signal));
     console.log(`node ${settings.nodeId} of ${broker.group.name}: clients on port ${broker.port}`);
     tellParent({ type: "ready" });
