@@ -196,6 +196,7 @@ export const BROKER: Command = command(SPECS, {
     const { Broker } = await import("@quorumlog/broker");
     const broker = await Broker.open(brokerOptions(settings, signal));
     console.log(`node ${settings.nodeId} of ${broker.group.name}: clients on port ${broker.port}`);
+    if (broker.metricsPort !== undefined) console.log(`figures on port ${broker.metricsPort}`);
     tellParent({ type: "ready" });
     await aborted(signal);
     await broker.close();

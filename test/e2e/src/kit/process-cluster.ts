@@ -66,7 +66,7 @@ export class ProcessCluster implements AsyncDisposable {
       await Promise.all(cluster.#nameServers.map((nameServer) => nameServer.start()));
       // Those of a group wait for each other.
       await Promise.all([...cluster.#brokers.values()].map((broker) => broker.start()));
-      await cluster.#groupsKnown();
+      await cluster.#groupsKnown(cluster.groupIds.length);
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -178,8 +178,9 @@ export class ProcessCluster implements AsyncDisposable {
   async addGroup(): Promise<number> {
     const groupId = 1 + Math.max(...this.groupIds);
     const nodes = await this.#plan.addGroup(groupId);
+    const version = await this.#metadataVersion();
     await Promise.all(nodes.map((node) => this.#know(node, "found").start()));
-    await this.#groupsKnown();
+    await this.#groupsKnown(version + 1);
     return groupId;
   }
 
@@ -298,12 +299,17 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   /** Each group's name is metadata, so topics can be spread over it: each is a version more. */
-  async #groupsKnown(): Promise<void> {
+  /** @param version - Of the metadata, once it knows them all: each registration is a change. */
+  async #groupsKnown(version: number): Promise<void> {
     await Promise.all(this.groupIds.map((groupId) => this.leaderOf(groupId)));
     await this.until("every group is known to the metadata group", async () => {
-      const status = await this.statusOf(await this.leaderOf(METADATA_GROUP_ID));
-      return (status?.metadataVersion ?? 0) >= this.groupIds.length ? true : undefined;
+      return (await this.#metadataVersion()) >= version ? true : undefined;
     });
+  }
+
+  async #metadataVersion(): Promise<number> {
+    const status = await this.statusOf(await this.leaderOf(METADATA_GROUP_ID));
+    return status?.metadataVersion ?? 0;
   }
 
   #channel(nodeId: number): RpcChannel {
