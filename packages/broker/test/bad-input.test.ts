@@ -12,6 +12,7 @@ import {
 } from "@quorumlog/protocol";
 import {
   type CoordinatorMessage,
+  type FetchReply,
   MessageType,
   type PublishReply,
 } from "@quorumlog/protocol/messages";
@@ -231,4 +232,28 @@ test("bounds of a request are said with the field", async () => {
   const tags = Array.from({ length: 101 }, (_, i) => `${i}`);
   const tagged = { positions: [{ topicId, queue: 0, offset: 0, tags }] };
   expect(await fieldOf(fetch(channel, tagged))).toBe("tags");
+});
+
+test("fetches that wait are bounded, and so are the queues that they wait for", async () => {
+  const { channel, topicId } = await started();
+  const refusedBehind = (positionCount: number): Promise<number> => {
+    const stream = channel.duplex(BROKER_SERVICE.fetch);
+    onTestFinished(() => {
+      stream.cancel();
+    });
+    const position = { topicId, queue: 0, offset: 0 };
+    const positions = Array.from({ length: positionCount }, () => position);
+    return new Promise((resolve) => {
+      stream.on("error", () => undefined);
+      stream.on("data", ({ requestId, error }: FetchReply) => {
+        expect(error?.code).toBe("TOO_MANY");
+        resolve(requestId);
+      });
+      for (let requestId = 0; requestId <= 1_024; requestId++)
+        stream.write({ requestId, positions, waitMs: 20_000 });
+    });
+  };
+
+  expect(await refusedBehind(1)).toBe(1_024);
+  expect(await refusedBehind(16_384)).toBe(4);
 });

@@ -20,6 +20,8 @@ const TAGS_MAX = 100;
 const WAIT_MS_MAX = 60_000;
 /** Of one stream. */
 const WAITING_MAX = 1_024;
+/** Of all of them together. */
+const WAITING_POSITIONS_MAX = 65_536;
 /** Of a stream's answers that its client has not read: beyond, it gets none, and is not read. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 /** About, of an answer beside its batches. */
@@ -201,6 +203,13 @@ class FetchStream {
       return invalid("positions", `${count} are not in [1, ${POSITIONS_MAX}]`);
     if (positions.some(({ tags }) => (tags?.length ?? 0) > TAGS_MAX))
       return invalid("tags", `more than ${TAGS_MAX}`);
+    let waiting = count;
+    for (const { keys } of this.parked) waiting += keys.length;
+    if (waiting > WAITING_POSITIONS_MAX)
+      return new OperationError(
+        "TOO_MANY",
+        `fetches of this stream would wait for ${waiting} queues, of ${WAITING_POSITIONS_MAX}`,
+      );
     if (this.parked.size + this.#deferred.length >= WAITING_MAX)
       return new OperationError("TOO_MANY", `${WAITING_MAX} fetches of this stream wait already`);
     return undefined;
