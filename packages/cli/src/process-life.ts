@@ -34,6 +34,8 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 /**
  * The first interrupt aborts the signal, a second one ends the process. Whoever was started by
  * `quorumlog up` ends with it, however that came to its end.
+ *
+ * SIGHUP is left alone: whoever listens to it undoes `nohup`.
  */
 export function lifeSignal(): AbortSignal {
   const controller = new AbortController();
@@ -45,7 +47,6 @@ export function lifeSignal(): AbortSignal {
   };
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onInterrupt);
-  process.on("SIGHUP", onInterrupt);
   process.once("disconnect", () => {
     controller.abort();
     setTimeout(() => process.exit(EXIT.interrupted), ORPHAN_MS).unref();

@@ -100,7 +100,7 @@ export const CLUSTER_REMOVE: Command = command(
   {
     name: "cluster remove",
     about: "takes a node out of a broker group; its process is yours to stop",
-    notes: ["A leader hands over first: cluster transfer."],
+    notes: ["If it leads, have another node lead first (cluster transfer): then nobody waits."],
     relations: clusterProblems,
     async run({ settings, signal }) {
       const { groupId, nodeId } = settings;

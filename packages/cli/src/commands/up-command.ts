@@ -113,6 +113,8 @@ function welcomeTo({ nameServers }: LocalCluster): string[] {
     "  seq 1000 | npx quorumlog produce orders",
     "  npx quorumlog consume orders",
     "  npx quorumlog help",
+    "",
+    "kill -9 the process of a leader, and look: another one leads, and nothing is lost.",
   ];
 }
 
