@@ -35,8 +35,9 @@ export class BrokerGroup {
   readonly replica: ReplicatedStateMachine;
   readonly machine: BrokerMachine;
   readonly traffic: BrokerTraffic = new BrokerTraffic();
-  #isLeader = false;
-  #hasBegun = false;
+  /** The term that this node leads in. */
+  #reign: number | undefined;
+  #begunReign: number | undefined;
   #leaderChanges = 0;
   #failure: Error | undefined;
 
@@ -55,12 +56,17 @@ export class BrokerGroup {
 
   /** As of the last event: what is asked of who leads no more is refused by the replica itself. */
   get isLeader(): boolean {
-    return this.#isLeader;
+    return this.#reign !== undefined;
+  }
+
+  /** The term that it leads in, as of the last event; `undefined`: it does not. */
+  get reign(): number | undefined {
+    return this.#reign;
   }
 
   /** It leads, and that is in the log: leases are counted from there on. */
   get hasBegun(): boolean {
-    return this.#hasBegun;
+    return this.#reign !== undefined && this.#begunReign === this.#reign;
   }
 
   /** Leaders that this node has seen since it was opened. */
@@ -81,20 +87,21 @@ export class BrokerGroup {
 
   /** Something may have happened to the replica. */
   look(): void {
-    this.#isLeader = this.replica.status().role === "leader";
-    if (!this.#isLeader) this.#hasBegun = false;
+    const { role, term } = this.replica.status();
+    this.#reign = role === "leader" ? term : undefined;
   }
 
   /**
-   * Puts into the log that this node leads.
+   * Puts into the log that this node leads; whatever was acknowledged before is applied here then.
    *
    * @param address - Where clients reach it, as `host:port`.
-   * @throws OperationError if it does so no more
+   * @throws OperationError if it does so no more, or could not be done in time
    */
   async begin(address: string): Promise<void> {
-    await this.execute({ beginReign: { nodeId: this.replica.status().nodeId, address } });
-    this.look();
-    this.#hasBegun = this.#isLeader;
+    const { nodeId } = this.replica.status();
+    const record = commandRecord({ beginReign: { nodeId, address } });
+    const { term } = await this.submit([record], { usesReserve: true });
+    this.#begunReign = term;
   }
 
   /** @throws OperationError with what became of them */

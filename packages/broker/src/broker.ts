@@ -35,6 +35,7 @@ import { publishHandler } from "./rpc/publish-service.ts";
 import { BrokerMachine, METADATA_GROUP_ID, TABLE_NAMES } from "./state/broker-machine.ts";
 
 const CARE_MS = 100;
+const LEAD_RETRY_MS = 100;
 /** What is not synced of the index is applied again after a loss of power. */
 const LOOKS_PER_SYNC = 20;
 
@@ -52,7 +53,8 @@ export class Broker {
   #looks = 0;
   /** What NameServers were told of the group last, as text. */
   #toldGroup = "";
-  #isLeader = false;
+  /** The term that it leads in, and that its services were told of. */
+  #reign: number | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(init: {
@@ -162,17 +164,12 @@ export class Broker {
   onRole(): void {
     this.group.look();
     this.#tellGroup();
-    const { isLeader } = this.group;
-    if (isLeader === this.#isLeader) return;
-    this.#isLeader = isLeader;
-    if (!isLeader) {
-      this.#coordinator.onRole(false);
-      this.#follower.onRole(false);
-    } else
-      this.#lead().catch((error: unknown) => {
-        // Another one leads by now, or will.
-        if (!(error instanceof OperationError)) this.#onDefect(error);
-      });
+    const { reign } = this.group;
+    if (reign === this.#reign) return;
+    this.#reign = reign;
+    this.#coordinator.onRole(false);
+    this.#follower.onRole(false);
+    if (reign !== undefined) this.#lead(reign).catch(this.#onDefect);
   }
 
   /** Topics or configuration are others than before. @internal */
@@ -189,15 +186,29 @@ export class Broker {
     this.#registration.tell({ group: view });
   }
 
+  async #lead(reign: number): Promise<void> {
+    while (reign === this.#reign) {
+      try {
+        await this.#begin(reign);
+        return;
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+      }
+      // Another one leads by now, or will; or this one goes on, once there is a quorum again.
+      await new Promise((resolve) => setTimeout(resolve, LEAD_RETRY_MS));
+    }
+  }
+
   /** Once everything that was acknowledged before is applied here. */
-  async #lead(): Promise<void> {
+  async #begin(reign: number): Promise<void> {
     await this.group.begin(this.#address);
-    if (!this.#isLeader) return;
-    this.#coordinator.onRole(true);
+    if (reign !== this.#reign) return;
     const { groupId, name } = this.group;
     // The metadata group is a broker group, too: topics have queues in it.
     if (groupId === METADATA_GROUP_ID)
       await this.group.execute({ registerGroup: { groupId, name } });
+    if (reign !== this.#reign) return;
+    if (groupId === METADATA_GROUP_ID) this.#coordinator.onRole(true);
     else this.#follower.onRole(true);
   }
 
@@ -213,6 +224,7 @@ export class Broker {
   }
 
   async #close(): Promise<void> {
+    this.#reign = undefined;
     clearInterval(this.#timer);
     this.#coordinator.close();
     await this.#follower.close();

@@ -141,7 +141,9 @@ export class GroupAdmin {
         ? withoutMembers(group)
         : summaryOf(description.summary as GroupSummary);
     const known = new Set(committed.map((each) => `${each.queue}/${each.topic}`));
-    const subscribed = Object.keys(summary.subscriptions)
+    // A broadcasting member without a name has no offsets: nobody knows where it is.
+    const topics = summary.mode === "broadcasting" ? [] : Object.keys(summary.subscriptions);
+    const subscribed = topics
       .flatMap((name) => this.#link.routes.route.topics.get(name) ?? [])
       .flatMap((topic) => topic.groupIds.map((_, queue) => ({ topic, queue })))
       .filter(({ topic, queue }) => !known.has(`${queue}/${topic.name}`));

@@ -97,8 +97,6 @@ export class ConsumerOffsets {
     const { group, memberId, queues, leaseMs } = command;
     const problem = problemOf(command, queues.length) ?? leaseProblem(leaseMs);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
-    if (this.#rows.rowCount + queues.length > ROWS_MAX)
-      return refused("TOO_MANY", `consumer groups have offsets of ${ROWS_MAX} queues here`);
     const owner = ownerOf(group, command.isOwnProgress ? memberId : undefined);
     return { claimed: queues.map((ref) => this.#claim(owner, ref, { command, at })) };
   }
@@ -112,7 +110,8 @@ export class ConsumerOffsets {
     const problem = groupNameProblem(group) ?? countProblem(offsets.length);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
     for (const each of offsets) {
-      const error = this.#queueProblem(each) ?? this.#offsetProblem(each);
+      const error =
+        this.#queueProblem(each, this.get(ownerOf(group), each)) ?? this.#offsetProblem(each);
       if (error !== undefined) return { error: errorDetail(error) };
     }
     for (const each of offsets) this.#reset(group, each, at);
@@ -146,7 +145,9 @@ export class ConsumerOffsets {
     const key = queueKey(topicId, queue);
     const known = this.#rows.get(owner, key);
     const error =
-      this.#queueProblem(ref) ?? staleEpoch(epoch, known) ?? this.#leaseOf(known, memberId, at);
+      this.#queueProblem(ref, known) ??
+      staleEpoch(epoch, known) ??
+      this.#leaseOf(known, memberId, at);
     if (error !== undefined) return { topicId, queue, error: errorDetail(error) };
     const fencingToken = tokenOf(at);
     const leasedUntil = leaseMs === 0 ? 0 : at.timestamp + leaseMs;
@@ -166,8 +167,6 @@ export class ConsumerOffsets {
     const { group, memberId, offsets, leaseMs } = request;
     const problem = problemOf(request, offsets.length) ?? leaseProblem(leaseMs);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
-    if (this.#rows.rowCount + offsets.length > ROWS_MAX)
-      return refused("TOO_MANY", `consumer groups have offsets of ${ROWS_MAX} queues here`);
     const owner = ownerOf(group, request.isOwnProgress ? memberId : undefined);
     return { errors: offsets.map((each) => this.#commitQueue(owner, each, { request, at })) };
   }
@@ -181,7 +180,9 @@ export class ConsumerOffsets {
     const key = queueKey(topicId, queue);
     const known = this.#rows.get(owner, key);
     const error =
-      this.#queueProblem(told) ?? fence(known, told, request.epoch) ?? this.#offsetProblem(told);
+      this.#queueProblem(told, known) ??
+      fence(known, told, request.epoch) ??
+      this.#offsetProblem(told);
     if (error !== undefined) return errorDetail(error);
     const offset = told.offset ?? undefined;
     const { leaseMs, isRelease } = request;
@@ -214,8 +215,12 @@ export class ConsumerOffsets {
     }
   }
 
-  #queueProblem(ref: QueueRef.$Properties): OperationError | undefined {
-    return this.#init.problemOf(placeOf(ref));
+  /** @returns why nobody can be anywhere in the queue, or no more than there are already. */
+  #queueProblem(ref: QueueRef.$Properties, known: Progress): OperationError | undefined {
+    const problem = this.#init.problemOf(placeOf(ref));
+    if (problem !== undefined || known !== NO_PROGRESS || this.#rows.rowCount < ROWS_MAX)
+      return problem;
+    return new OperationError("TOO_MANY", `groups have offsets of ${ROWS_MAX} queues here`);
   }
 
   #offsetProblem(told: QueueOffset.$Properties): OperationError | undefined {
