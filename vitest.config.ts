@@ -3,13 +3,42 @@ import { defineConfig } from "vitest/config";
 /** Tests read sources, not dist: no build is needed to run them, and none can be stale. */
 const conditions = ["@quorumlog/source", "module", "node", "development|production"];
 
+/**
+ * Tests of whole clusters of processes, which run what was built. One file at a time, behind all
+ * others: a machine with seven brokers per core tests its scheduler.
+ */
+const processes = [
+  "packages/cli/test/**/*.test.ts",
+  "test/e2e/test/**/*.test.ts",
+  "examples/*/test/**/*.test.ts",
+];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "{test,examples}/*/test/**/*.test.ts"],
     environment: "node",
     // What hangs is found; a machine that is busy is not.
     testTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "test/*/test/**/*.test.ts"],
+          exclude: processes,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "processes",
+          include: processes,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
