@@ -14,10 +14,11 @@ import { CorruptingProxy } from "./corrupting-proxy.ts";
 
 const NODE_IDS: readonly number[] = [1, 2, 3];
 const TOKEN = "sixteen bytes and more";
+const ANY_PORT = "127.0.0.1:0";
 const SEGMENT_BYTES = 1024 * 1024;
 
 export interface FuzzedPort {
-  readonly kind: "client" | "nameserver" | "peer";
+  readonly kind: "client" | "nameserver" | "peer" | "metrics";
   readonly port: number;
 }
 
@@ -50,6 +51,10 @@ export class FuzzedCluster {
       ...this.#brokers.map(({ port }) => ({ kind: "client" as const, port })),
       { kind: "nameserver", port: (this.#nameServer as NameServer).port },
       ...this.#peerPorts.map((port) => ({ kind: "peer" as const, port })),
+      ...[...this.#brokers, this.#nameServer].map((process) => ({
+        kind: "metrics" as const,
+        port: process?.metricsPort ?? 0,
+      })),
     ];
   }
 
@@ -72,7 +77,7 @@ export class FuzzedCluster {
 
   async #start(): Promise<void> {
     const onDefect = this.#onUncaught;
-    this.#nameServer = await NameServer.open({ listen: "127.0.0.1:0" }, { onDefect });
+    this.#nameServer = await NameServer.open({ listen: ANY_PORT, metrics: ANY_PORT }, { onDefect });
     this.#peerPorts.push(...(await Promise.all(NODE_IDS.map(() => freePort()))));
     for (const port of this.#peerPorts) this.#proxies.push(await CorruptingProxy.open(() => port));
     const peers = Object.fromEntries(
@@ -80,7 +85,8 @@ export class FuzzedCluster {
     );
     const opened = NODE_IDS.map((nodeId, i) =>
       Broker.open({
-        listen: "127.0.0.1:0",
+        listen: ANY_PORT,
+        metrics: ANY_PORT,
         nameServers: this.nameServers,
         replica: {
           directory: join(this.#folder, `node-${nodeId}`),

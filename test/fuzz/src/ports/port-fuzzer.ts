@@ -97,6 +97,7 @@ export class PortFuzzer {
       client: brokerSamples(this.#topicId),
       nameserver: nameServerSamples(),
       peer: [],
+      metrics: [],
     };
     return this.#cluster.ports.map(({ kind, port }) => ({ port, samples: samples[kind] }));
   }

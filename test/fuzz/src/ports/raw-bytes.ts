@@ -7,6 +7,13 @@ import { mutateBytes, randomBytes } from "../byte-mutator.ts";
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** Types of frames: data, headers, reset, settings, ping, away, window, continuation. */
 const FRAME_TYPES = [0, 1, 3, 4, 6, 7, 8, 9, 0x55];
+const HTTP_REQUESTS = [
+  "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+  "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
+  "POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n",
+  `GET /${"x".repeat(20_000)} HTTP/1.1\r\n\r\n`,
+  "GET /../../etc/passwd HTTP/1.0\r\n\r\nGET /metrics\r\n",
+];
 const FRAMES_MAX = 20;
 const BYTES_MAX = 3_000;
 const PATIENCE_MS = 100;
@@ -14,7 +21,7 @@ const PATIENCE_MS = 100;
 export function rawBytes(prng: Prng): Buffer {
   const dice = prng.below(6);
   if (dice === 0) return randomBytes(prng, 1 + prng.below(BYTES_MAX));
-  if (dice === 1) return Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  if (dice === 1) return Buffer.from(prng.pick(HTTP_REQUESTS));
   if (dice === 2) return mutateBytes(prng, PREFACE);
   const frames = Array.from({ length: 1 + prng.below(FRAMES_MAX) }, () => frame(prng));
   const bytes = Buffer.concat([PREFACE, settings(), ...frames]);
