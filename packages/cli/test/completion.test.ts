@@ -1,17 +1,17 @@
 // Goal: a shell completes what the table of commands has, and nothing that is not there.
 // Method: have the shells that are on this machine run the script; the text of all three.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { COMMANDS } from "../src/command-table.ts";
 import { completionScript, SHELLS } from "../src/completion.ts";
 import { flagName } from "../src/setting-spec.ts";
+import { scratch } from "./kit/quorumlog.ts";
 
 /** What bash would offer behind these words. */
 function offered(...words: string[]): string[] {
-  const script = join(mkdtempSync(join(tmpdir(), "quorumlog-completion-")), "complete.bash");
+  const script = join(scratch(onTestFinished), "complete.bash");
   const typed = ["quorumlog", ...words].map((word) => `"${word}"`).join(" ");
   const call = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _quorumlog`;
   const text = completionScript("bash", COMMANDS);

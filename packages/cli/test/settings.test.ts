@@ -1,11 +1,11 @@
 // Goal: whoever mends a configuration mends all of it at once, and is told what was meant.
 // Method: settings of three sources with mistakes in each; what is read, and what is said.
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { addressProblem, type SettingSpecs } from "../src/setting-spec.ts";
 import { readSettings } from "../src/settings.ts";
+import { scratch } from "./kit/quorumlog.ts";
 
 const SPECS: SettingSpecs = {
   nodeId: { type: "integer", about: "of the node", min: 1, max: 9, isRequired: true },
@@ -24,7 +24,7 @@ function read(
 }
 
 function fileOf(content: string): { readonly folder: string; readonly path: string } {
-  const folder = mkdtempSync(join(tmpdir(), "quorumlog-settings-"));
+  const folder = scratch(onTestFinished);
   const path = join(folder, "node.json");
   writeFileSync(path, content);
   return { folder, path };

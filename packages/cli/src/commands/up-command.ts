@@ -60,7 +60,7 @@ export const UP: Command = command(
       );
       const cluster: ClusterOptions = { nameServers: local.nameServers };
       await using admin = await Admin.open({ ...cluster, signal });
-      await leadersOf(admin, signal);
+      await untilLed(admin, local.groupCount, signal);
       if (demo) return await runDemonstration({ local, admin, cluster }, signal);
       board = new StatusBoard({ local, admin, welcome: welcomeTo(local), isJson });
       const shown = board;
@@ -93,11 +93,12 @@ async function runDemonstration(
   return isWell ? EXIT.done : EXIT.failed;
 }
 
-/** Until each group that was started has one: then everything can be asked of it. */
-async function leadersOf(admin: Admin, signal: AbortSignal): Promise<void> {
+/** Until each group that was started has a leader: then everything can be asked of it. */
+async function untilLed(admin: Admin, groupCount: number, signal: AbortSignal): Promise<void> {
+  const ledCount = (): number =>
+    admin.cluster().groups.filter(({ leaderNodeId }) => leaderNodeId !== 0).length;
   await withProgress("the nodes are electing their leaders", async () => {
-    while (admin.cluster().groups.some(({ leaderNodeId }) => leaderNodeId === 0))
-      await admin.clusterChange({ signal });
+    while (ledCount() < groupCount) await admin.clusterChange({ signal });
   });
 }
 

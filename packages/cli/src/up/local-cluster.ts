@@ -92,6 +92,10 @@ export class LocalCluster implements AsyncDisposable {
     return this.#plan.nameServers;
   }
 
+  get groupCount(): number {
+    return new Set(this.#plan.nodes.map(({ groupId }) => groupId)).size;
+  }
+
   get children(): readonly Child[] {
     return [...this.#nameServers, ...this.#brokers.values()];
   }
