@@ -89,6 +89,7 @@ export class GroupDuties {
     });
     this.#care = new LeadershipCare(preferredLeaders);
     this.#own = this.#check();
+    if (this.#own.isFull) this.#sayDisk();
     init.replica.peers.tellHealth(this.#own);
     this.#lookLater();
   }
@@ -162,7 +163,9 @@ export class GroupDuties {
     // How much it is for another one is not known: then it is a stretch at a time.
     if (excessBytes <= 0 && !isOthers) return undefined;
     const crowd = { excessBytes: Math.max(1, excessBytes), totalBytes };
-    return crowdedTarget(this.#init.replica.keeper.state, crowd, heldIndex);
+    const offset = crowdedTarget(this.#init.replica.keeper.state, crowd, heldIndex);
+    if (offset !== undefined) this.#init.onEvent({ type: "trimmedForRoom", offset });
+    return offset;
   }
 
   /**
@@ -229,8 +232,15 @@ export class GroupDuties {
     replica.guarded(() => {
       const before = this.#own;
       this.#own = this.#check();
-      if (this.#own.isFull && !before.isFull) replica.peers.tellHealth(this.#own);
+      if (this.#own.isFull === before.isFull) return;
+      this.#sayDisk();
+      if (this.#own.isFull) replica.peers.tellHealth(this.#own);
     });
+  }
+
+  #sayDisk(): void {
+    const { freeBytes, totalBytes, isFull } = this.disk;
+    this.#init.onEvent({ type: isFull ? "diskFull" : "diskRelieved", freeBytes, totalBytes });
   }
 
   #check(): HealthReport {

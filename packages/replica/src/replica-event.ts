@@ -68,6 +68,17 @@ export type ReplicaEvent =
    * old to be retained, and no session expires.
    */
   | { readonly type: "logTimeAhead"; readonly milliseconds: number }
+  /** This node's disk has too little room: until it has some more, the group refuses appends. */
+  | {
+      readonly type: "diskFull" | "diskRelieved";
+      readonly freeBytes: number;
+      readonly totalBytes: number;
+    }
+  /**
+   * This leader has the log trimmed up to `offset` before its time, as more of a disk of the group
+   * is used than the retention allows.
+   */
+  | { readonly type: "trimmedForRoom"; readonly offset: number }
   /** What the checkpoint held was damaged: the state came from a snapshot and the log. */
   | { readonly type: "checkpointDamaged"; readonly error: Error }
   /**

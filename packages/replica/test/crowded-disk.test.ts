@@ -64,11 +64,13 @@ describe("a trim for the sake of a disk", () => {
 });
 
 test("on a disk that fills up appends go on, as the oldest records go", async () => {
+  const events = new Set<string>();
   const cluster = await startCluster({
     diskBytes: 4_000_000,
     environment: FAST,
     tuning: { ...TUNING, diskReserveBytes: 400_000 },
     retention: { diskPercent: 50, milliseconds: 1_000_000_000 },
+    onEvent: (_nodeId, { type }) => events.add(type),
   });
   clusters.push(cluster);
   // Twice what the disk holds.
@@ -88,6 +90,7 @@ test("on a disk that fills up appends go on, as the oldest records go", async ()
   const { firstOffset, nextOffset } = (await cluster.leader()).status();
   expect(firstOffset).toBeGreaterThan(400);
   expect(nextOffset - firstOffset).toBeGreaterThan(15);
+  expect(events).toContain("trimmedForRoom");
 }, 60_000);
 
 test("on a full disk what is essential is taken, out of what is kept free for it", async () => {

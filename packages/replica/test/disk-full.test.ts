@@ -17,9 +17,11 @@ afterEach(async () => {
 });
 
 test("a disk that fills up is noticed, trimmed, and written to again", async () => {
+  const events: string[] = [];
   const cluster = await startCluster({
     diskBytes: 4_000_000,
     environment: FAST,
+    onEvent: (_nodeId, { type }) => events.push(type),
     tuning: {
       heartbeatMs: 500,
       electionMs: 10_000,
@@ -54,6 +56,9 @@ test("a disk that fills up is noticed, trimmed, and written to again", async () 
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   for (const log of cluster.logs) expect(log.status().logBytes).toBeLessThan(1_000_000);
+  expect(events).toContain("diskFull");
+  expect(events).toContain("diskRelieved");
+  expect(events.indexOf("diskRelieved")).toBeGreaterThan(events.indexOf("diskFull"));
 }, 30_000);
 
 test.each([1, 20, 400])(
