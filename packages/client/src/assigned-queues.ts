@@ -41,6 +41,8 @@ export interface AssignedQueuesInit {
 type Assignment = Pick<CoordinatorMessage, "epoch" | "queues" | "resetEpoch">;
 
 const RETRY_MS = 200;
+/** A lease may be given up before it is over. */
+const RETRY_MS_MAX = 1_000;
 const COMMIT_MS = 10_000;
 const TOPICS_MS = 5_000;
 /** How long a listener may still be at work with what is somebody else's by now. */
@@ -148,7 +150,7 @@ export class AssignedQueues {
         if (!(error instanceof OperationError)) return;
         // Unless there is a newer one by then.
         this.#wanted ??= assignment;
-        await this.#pause();
+        await this.#pause(Math.min(Math.max(RETRY_MS, error.retryAfterMs), RETRY_MS_MAX));
       }
     }
   }
@@ -263,9 +265,9 @@ export class AssignedQueues {
     return this.#stop.signal.aborted;
   }
 
-  async #pause(): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     try {
-      await pause(RETRY_MS, this.#stop.signal);
+      await pause(ms, this.#stop.signal);
     } catch {
       // It was closed: the loop sees that.
     }

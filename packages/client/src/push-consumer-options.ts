@@ -30,6 +30,7 @@ export type PushConsumerEvent =
   | { readonly type: "assigned"; readonly epoch: number; readonly queues: readonly QueueName[] }
   /** Offsets were reset: these queues go on from there. */
   | { readonly type: "reset"; readonly queues: readonly QueueName[] }
+  /** The coordinator was out of reach for a session: others may be given the queues. */
   | { readonly type: "lapsed" }
   | {
       readonly type: "failed";

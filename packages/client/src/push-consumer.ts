@@ -50,7 +50,7 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   private constructor(settings: PushConsumerSettings, link: ClusterLink) {
     this.#settings = settings;
     this.#link = link;
-    const { consumerGroup: group, instanceId, mode } = settings;
+    const { consumerGroup: group, instanceId } = settings;
     const memberId = instanceId ?? randomUUID();
     const fetcher = new Fetcher({
       link,
@@ -73,9 +73,9 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
         this.#queues.assign(assignment);
       },
       onLapsed: () => {
-        if (mode === "broadcasting") return;
+        // Whoever is given a queue meanwhile claims it: then commits of this member are refused,
+        // and it lets go. While nobody can be asked, nobody is given any.
         this.#tell({ type: "lapsed" });
-        this.#queues.loseAll();
       },
       onRefused: (error) => {
         this.#failure = error;

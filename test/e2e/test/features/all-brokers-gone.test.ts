@@ -4,7 +4,7 @@
 import { OperationError, Producer, PullConsumer, PushConsumer } from "@quorumlog/client";
 import { expect, onTestFinished, test } from "vitest";
 import { clusterOfFile } from "../kit/cluster-of-file.ts";
-import { numbers, sortedSet } from "../kit/publishing.ts";
+import { numbers, publishNumbers, sortedSet } from "../kit/publishing.ts";
 
 const clusterOf = clusterOfFile();
 const GONE_MS = 3_000;
@@ -88,4 +88,50 @@ test("producers and consumers go on after a time without any broker", async () =
     expect(order).toEqual(sortedSet(order));
   }
   expect(unhandled).toEqual([]);
+});
+
+test("while the metadata group is gone, queues of another group are consumed on", async () => {
+  const cluster = clusterOf();
+  const { nameServers } = cluster;
+  const admin = await cluster.admin();
+  await admin.createTopic({ name: "elsewhere", queueCount: 4, groupIds: [2] });
+  const seen: Record<string, number[]> = { concurrent: [], orderly: [] };
+  const lapsed = new Set<string>();
+  for (const order of ["concurrent", "orderly"] as const) {
+    const consumer = await PushConsumer.open({
+      nameServers,
+      consumerGroup: `elsewhere-${order}`,
+      subscriptions: { elsewhere: "*" },
+      order,
+      sessionTimeoutMs: 6_000,
+      commitIntervalMs: 100,
+      listener: (message) => {
+        seen[order]?.push(Number(message.text()));
+      },
+      onEvent: ({ type }) => {
+        if (type === "lapsed") lapsed.add(order);
+      },
+    });
+    onTestFinished(() => consumer.close());
+  }
+  await publishNumbers({ nameServers, topic: "elsewhere", from: 0, to: 50 });
+  const untilSeen = (count: number): Promise<true> =>
+    cluster.until(`${count} are seen`, () => {
+      const counts = Object.values(seen).map((numbersSeen) => sortedSet(numbersSeen).length);
+      return counts.every((each) => each === count) || undefined;
+    });
+  await untilSeen(50);
+
+  const nodeIds = cluster.nodeIdsOf(1);
+  await Promise.all(nodeIds.map((nodeId) => cluster.kill(nodeId)));
+  await cluster.until("sessions are over", () => lapsed.size === 2 || undefined);
+  await publishNumbers({ nameServers, topic: "elsewhere", from: 50, to: 100 });
+  await untilSeen(100);
+  await Promise.all(nodeIds.map((nodeId) => cluster.node(nodeId).start()));
+  await cluster.failOver();
+  await publishNumbers({ nameServers, topic: "elsewhere", from: 100, to: 150 });
+  await untilSeen(150);
+
+  for (const order of ["concurrent", "orderly"])
+    expect(sortedSet(seen[order] ?? [])).toEqual(numbers(0, 150));
 });
