@@ -3,6 +3,7 @@ export { MemoryNetwork, type MemoryNetworkInit } from "./memory-network.ts";
 export type { MemoryLimits } from "./memory-peer.ts";
 export type { LatencyRange } from "./memory-way.ts";
 export { type ReceivedFrame, Recorder } from "./recorder.ts";
+export { type CertifiedKey, TestAuthority } from "./test-authority.ts";
 export {
   type TransportCase,
   transportContract,
