@@ -7,7 +7,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Durability } from "@quorumlog/client";
+import { TestAuthority } from "@quorumlog/transport/testing";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
+import type { BenchTls } from "./broker/broker-node.ts";
 import { answered } from "./broker/client-answer.ts";
 import type { ConsumeFigures, PublishFigures } from "./broker/client-process.ts";
 import { bareMessagesPerSecond } from "./spike/spike-bench.ts";
@@ -16,6 +18,14 @@ interface Case {
   readonly messageBytes: number;
   readonly inFlight: number;
   readonly durability: Durability;
+}
+
+interface Ground {
+  readonly folder: string;
+  readonly timeMs: number;
+  readonly round: number;
+  /** On every port of the brokers, the NameServer and between them; the bare program has none. */
+  readonly tls: BenchTls | undefined;
 }
 
 interface Row {
@@ -44,8 +54,10 @@ export async function runBrokerBench(options: {
   readonly timeMs: number;
   readonly rounds: number;
   readonly only: string | undefined;
+  readonly hasTls: boolean;
 }): Promise<void> {
-  const { timeMs, rounds, only } = options;
+  const { timeMs, rounds, only, hasTls } = options;
+  const tls = hasTls ? certified() : undefined;
   const folder = join("out", "bench");
   mkdirSync(folder, { recursive: true });
   const cases = CASES.filter((each) => only === undefined || nameOf(each).includes(only));
@@ -53,27 +65,25 @@ export async function runBrokerBench(options: {
   for (let round = 0; round < rounds; round++)
     for (const [at, each] of cases.entries()) {
       process.stderr.write(`round ${round + 1}/${rounds}, ${nameOf(each)}\n`);
-      results[at]?.push(await measure(each, { folder, timeMs, round }));
+      results[at]?.push(await measure(each, { folder, timeMs, round, tls }));
     }
   const isSound = print(cases, results);
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
   const rows = cases.map((each, at) => ({ ...each, rounds: results[at] }));
-  const report = { machine, timeMs, rounds, rows };
-  writeFileSync(join(folder, "broker.json"), `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${join(folder, "broker.json")}`);
+  const report = { machine, timeMs, rounds, hasTls, rows };
+  const file = join(folder, hasTls ? "broker-tls.json" : "broker.json");
+  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  console.log(`\nwritten to ${file}`);
   if (!isSound) throw new Error("not everything that was acknowledged was read back as it was");
 }
 
-async function measure(
-  each: Case,
-  { folder, timeMs, round }: { readonly folder: string; timeMs: number; readonly round: number },
-): Promise<Row> {
+async function measure(each: Case, { folder, timeMs, round, tls }: Ground): Promise<Row> {
   // A bare program has one durability; it is measured beside the one that is like it.
   const bare =
     each.durability === "quorum"
       ? await bareMessagesPerSecond({ ...each, containerBytes: BARE_CONTAINER_BYTES }, timeMs)
       : Number.NaN;
-  const cluster = await BrokerCluster.start(folder);
+  const cluster = await BrokerCluster.start(folder, tls);
   try {
     const { client, admin } = cluster;
     const topic = `bench-${round}`;
@@ -91,6 +101,11 @@ async function measure(
   } finally {
     await cluster.stop();
   }
+}
+
+function certified(): BenchTls {
+  const authority = new TestAuthority();
+  return { authority: authority.certificate, ...authority.issue() };
 }
 
 function nameOf({ messageBytes, inFlight, durability }: Case): string {

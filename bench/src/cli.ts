@@ -14,7 +14,7 @@ import { runTopicsBench } from "./topics-bench.ts";
 const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
        npm run bench -- replica [--rounds N] [--time MS]
-       npm run bench -- broker [--rounds N] [--time MS] [--only NAME]
+       npm run bench -- broker [--rounds N] [--time MS] [--only NAME] [--tls]
        npm run bench -- topics [--rounds N] [--time MS]
        npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
@@ -32,6 +32,7 @@ soak       a steady load for long: memory, disk, stalls, losses; in out/bench, w
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
+--tls      with certificates on every port
 --times    faults of each kind; in [1, 1000], default 30
 --millions messages of the backlog, in millions; in [1, 1000], default 5
 --minutes  how long the load is held; in [1, 10000], default 30
@@ -40,7 +41,10 @@ soak       a steady load for long: memory, disk, stalls, losses; in out/bench, w
            with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
 type Flag = "time" | "rounds" | "open-gb" | "times" | "minutes" | "millions" | "load";
-type Values = Readonly<Record<Flag, number>> & { readonly only: string | undefined };
+type Values = Readonly<Record<Flag, number>> & {
+  readonly only: string | undefined;
+  readonly tls: boolean;
+};
 
 interface Bounds {
   readonly min: number;
@@ -61,7 +65,7 @@ const FLAGS: Readonly<Record<Flag, Bounds>> = {
 };
 
 interface BenchEntry {
-  readonly flags: readonly (Flag | "only")[];
+  readonly flags: readonly (Flag | "only" | "tls")[];
   readonly run: (values: Values) => Promise<void>;
 }
 
@@ -82,8 +86,9 @@ const BENCHES = new Map<string, BenchEntry>([
   [
     "broker",
     {
-      flags: ["time", "rounds", "only"],
-      run: ({ time, rounds, only }) => runBrokerBench({ timeMs: time, rounds, only }),
+      flags: ["time", "rounds", "only", "tls"],
+      run: ({ time, rounds, only, tls: hasTls }) =>
+        runBrokerBench({ timeMs: time, rounds, only, hasTls }),
     },
   ],
   [
@@ -122,7 +127,12 @@ async function main(words: readonly string[]): Promise<number> {
 
 /** @returns `undefined` if a flag is not one of those, or its value is out of bounds. */
 function parseFlags(words: readonly string[], flags: BenchEntry["flags"]): Values | undefined {
-  const options = Object.fromEntries(flags.map((flag) => [flag, { type: "string" as const }]));
+  const options = Object.fromEntries(
+    flags.map((flag) => [
+      flag,
+      { type: flag === "tls" ? ("boolean" as const) : ("string" as const) },
+    ]),
+  );
   let given: Readonly<Record<string, string | boolean | undefined>>;
   try {
     given = parseArgs({ args: [...words], options }).values;
@@ -130,7 +140,11 @@ function parseFlags(words: readonly string[], flags: BenchEntry["flags"]): Value
     // An unknown flag, a word too many or no value: the caller shows what there is.
     return undefined;
   }
-  const values = { only: given["only"]?.toString() } as Record<Flag, number> & Values;
+  const values = { only: given["only"]?.toString(), tls: given["tls"] === true } as Record<
+    Flag,
+    number
+  > &
+    Values;
   for (const flag of Object.keys(FLAGS) as Flag[]) {
     const { min, max, fallback, isShare = false } = FLAGS[flag];
     const text = given[flag];

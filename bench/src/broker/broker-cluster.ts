@@ -6,7 +6,7 @@ import { Admin } from "@quorumlog/client";
 import { NameServer } from "@quorumlog/nameserver";
 import { ForkedNode } from "../forked-node.ts";
 import { freePorts } from "../free-ports.ts";
-import type { BrokerNodeConfig, NodeUsage } from "./broker-node.ts";
+import type { BenchTls, BrokerNodeConfig, NodeUsage } from "./broker-node.ts";
 import type { ClientAnswer, ClientConfig, ClientRequest } from "./client-process.ts";
 
 type NodeProcess = ForkedNode<{ readonly type: "usage" }, NodeUsage>;
@@ -39,23 +39,24 @@ export class BrokerCluster {
     this.#nodes = init.nodes;
   }
 
-  static async start(folder: string): Promise<BrokerCluster> {
+  static async start(folder: string, tls?: BenchTls): Promise<BrokerCluster> {
     const directory = mkdtempSync(join(folder, "broker-"));
-    const nameServer = await NameServer.open({ listen: "127.0.0.1:0" }, { onDefect });
+    const serverTls = tls && { tls: { ...tls, clientAuthority: tls.authority } };
+    const nameServer = await NameServer.open({ listen: "127.0.0.1:0", ...serverTls }, { onDefect });
     const address = `127.0.0.1:${nameServer.port}`;
     const ports = await freePorts(NODE_COUNT);
     const peers = Object.fromEntries(ports.map((port, at) => [at + 1, `127.0.0.1:${port}`]));
     const configs = ports.map((_, at): BrokerNodeConfig => {
       const nodeId = at + 1;
-      return { nodeId, directory: join(directory, `${nodeId}`), nameServer: address, peers };
+      return { nodeId, directory: join(directory, `${nodeId}`), nameServer: address, peers, tls };
     });
     const nodes = configs.map((config): NodeProcess => new ForkedNode(NODE_FILE, config));
     await Promise.all(nodes.map((node) => node.nextAnswer()));
-    const config: ClientConfig = { nameServer: address };
+    const config: ClientConfig = { nameServer: address, tls };
     const file = new URL("./client-process.js", import.meta.url);
     const client: ClientProcess = new ForkedNode(file, config);
     await client.nextAnswer();
-    const admin = await Admin.open({ nameServers: [address] });
+    const admin = await Admin.open({ nameServers: [address], ...(tls && { tls }) });
     return new BrokerCluster({ admin, client, directory, nameServer, configs, nodes });
   }
 

@@ -9,6 +9,15 @@ export interface BrokerNodeConfig {
   readonly nameServer: string;
   /** Of each node, for the others. */
   readonly peers: Readonly<Record<number, string>>;
+  /** On every port. */
+  readonly tls: BenchTls | undefined;
+}
+
+/** In PEM: one certificate for all processes, and who has signed it. */
+export interface BenchTls {
+  readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
 }
 
 export interface NodeUsage {
@@ -21,17 +30,23 @@ export interface NodeUsage {
 const RETENTION_BYTES = 2 * 1024 ** 3;
 
 const config = JSON.parse(process.argv[2] ?? "{}") as BrokerNodeConfig;
-const { nodeId, directory, nameServer, peers } = config;
+const { nodeId, directory, nameServer, peers, tls } = config;
 const broker = await Broker.open({
   listen: "127.0.0.1:0",
   nameServers: [nameServer],
   retention: { bytes: RETENTION_BYTES },
+  ...(tls === undefined
+    ? {}
+    : { tls: { ...tls, clientAuthority: tls.authority }, channelTls: tls }),
   replica: {
     directory,
     clusterId: "bench",
     nodeId,
     peers,
     token: "the token of the bench",
+    ...(tls === undefined
+      ? {}
+      : { tls: { key: tls.key, cert: tls.certificate, ca: tls.authority } }),
     ifMissing: "found",
   },
   onDefect: (error) => {

@@ -4,10 +4,12 @@
  */
 
 import { type Durability, Producer, PullConsumer } from "@quorumlog/client";
+import type { BenchTls } from "./broker-node.ts";
 import { type Audit, Ledger, QUEUE_COUNT, SERIAL_BYTES } from "./ledger.ts";
 
 export interface ClientConfig {
   readonly nameServer: string;
+  readonly tls: BenchTls | undefined;
 }
 
 export type ClientRequest =
@@ -50,10 +52,10 @@ const POLL_MESSAGES = 2_000;
 /** After so many empty polls, what is not there is lost. */
 const EMPTY_POLLS_MAX = 20;
 
-const { nameServer } = JSON.parse(process.argv[2] ?? "{}") as ClientConfig;
-const nameServers = [nameServer];
+const { nameServer, tls } = JSON.parse(process.argv[2] ?? "{}") as ClientConfig;
+const cluster = { nameServers: [nameServer], ...(tls === undefined ? {} : { tls }) };
 const producer = await Producer.open({
-  nameServers,
+  ...cluster,
   producerGroup: "bench",
   bufferBytes: BUFFER_BYTES,
   timeoutMs: TIMEOUT_MS,
@@ -138,7 +140,7 @@ async function pace(perSecond: number, ms: number): Promise<PublishFigures> {
 }
 
 async function consume(): Promise<ConsumeFigures> {
-  const consumer = await PullConsumer.open({ nameServers, startFrom: "earliest" });
+  const consumer = await PullConsumer.open({ ...cluster, startFrom: "earliest" });
   try {
     const startedAt = performance.now();
     const queues = Array.from({ length: QUEUE_COUNT }, (_, queue) => queue);
