@@ -5,7 +5,7 @@
  * find. A segment that was trimmed is used again, without that: its old frames have another seed.
  * They are written at leisure, so that what is appended meanwhile does not wait for them. If the
  * log fills faster than that, the rest is left a hole: zeros would take half of what its disk can
- * write, and its syncs, of many bytes each, find blocks for all of them at once. See ADR 11.
+ * write, and its syncs, of many bytes each, find blocks for all of them at once. See ADR 12.
  *
  *     spare.tmp: zeros, a hole or old bytes ──> header ──> sync ──> <id>.log ──> sync of names
  */
