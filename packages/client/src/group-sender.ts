@@ -42,6 +42,12 @@ const UNDER_WAY_MAX = 16;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 100;
 const NEW_TOPIC_MS = 1_000;
+/** What a broker says that has not heard of the newest metadata. */
+const LATE_NEWS: ReadonlySet<string> = new Set([
+  "UNKNOWN_TOPIC",
+  "UNKNOWN_QUEUE",
+  "TOPIC_NOT_WRITABLE",
+]);
 /** Slower than that, and new batches without a message group go elsewhere if they can. */
 const SLOW_MS = 300;
 const LATENCY_SHARE = 0.2;
@@ -302,13 +308,17 @@ export class GroupSender {
     this.#list(outbox);
   }
 
-  /** The broker has not heard of the topic yet, or of its queue: routes may come round first. */
+  /**
+   * The broker has not heard of the topic yet, or of its queue, or that it may be written to:
+   * routes may come round first.
+   */
   #isTooNew(batch: OutgoingBatch, { code }: OperationError): boolean {
-    if (code !== "UNKNOWN_TOPIC" && code !== "UNKNOWN_QUEUE") return false;
+    if (!LATE_NEWS.has(code)) return false;
     const { topic, queue, groupId } = batch.outbox;
     const known = this.#init.link.routes.route.topicOfId(topic.topicId);
     const since = batch.calls[0]?.bornTimestamp ?? 0;
-    return known?.groupIds[queue] === groupId && Date.now() - since < NEW_TOPIC_MS;
+    const isSo = known?.groupIds[queue] === groupId && known.isWritable;
+    return isSo && Date.now() - since < NEW_TOPIC_MS;
   }
 
   #fail(batch: OutgoingBatch, error: OperationError): void {

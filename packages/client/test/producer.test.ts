@@ -273,13 +273,16 @@ test("a new topic is met within a second, an unknown one is refused", async () =
   });
 });
 
-test("a broker that has not heard of a new topic is asked again", async () => {
+test.each([
+  ["a new topic", "UNKNOWN_TOPIC"],
+  ["a permission", "TOPIC_NOT_WRITABLE"],
+] as const)("a broker that has not heard of %s is asked again", async (_news, code) => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const producer = await cluster.producer();
   let refusals = 3;
   cluster.first.onPublish = () => {
     refusals -= 1;
-    return refusals < 0 ? undefined : new OperationError("UNKNOWN_TOPIC", "not yet");
+    return refusals < 0 ? undefined : new OperationError(code, "not yet");
   };
 
   expect((await producer.send("orders", { body: "x" })).offset).toBe(0);

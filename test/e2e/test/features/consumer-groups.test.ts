@@ -239,6 +239,8 @@ test("groups are listed, described and deleted", async () => {
     code: "GROUP_IN_USE",
   });
   await member.close();
+  // That it leaves is told, and noted a moment later.
+  await untilGroup("known", (known) => known.members.length === 0);
   await admin.deleteConsumerGroup("known", WAIT);
 
   expect(members).toMatchObject([{ memberId: "a", lag: 0 }]);

@@ -2,7 +2,15 @@
 // Method: send in each way while or after both leaders are killed; look at what is stored.
 
 import { expect, test } from "vitest";
-import { codeOf, producerOf, queueOfKey, range, readTopic, textsOf } from "../kit/clients.ts";
+import {
+  codeIn,
+  codeOf,
+  producerOf,
+  queueOfKey,
+  range,
+  readTopic,
+  textsOf,
+} from "../kit/clients.ts";
 import { clusterOfFile } from "../kit/cluster-of-file.ts";
 import { storedBatches } from "../kit/stored-batches.ts";
 
@@ -260,8 +268,4 @@ function sleep(milliseconds: number): Promise<undefined> {
 
 function empty(queue: string): { readonly body: string; readonly keys: readonly string[] } {
   return { body: "", keys: [queue] };
-}
-
-function codeIn(error: unknown): string {
-  return String((error as { readonly code?: unknown }).code);
 }

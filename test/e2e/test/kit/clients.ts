@@ -103,8 +103,13 @@ export async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
   } catch (error) {
-    if (error instanceof Error && "code" in error) return String(error.code);
-    throw error;
+    return codeIn(error);
   }
   throw new Error("it was not refused");
+}
+
+/** @throws an error that has none. */
+export function codeIn(error: unknown): string {
+  if (error instanceof Error && "code" in error) return String(error.code);
+  throw error;
 }
