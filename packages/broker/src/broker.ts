@@ -162,6 +162,8 @@ export class Broker {
 
   /** Something may have changed about who leads. @internal */
   onRole(): void {
+    // A replica that closes tells of its peers until the end: nobody begins to lead by that.
+    if (this.#closing !== undefined) return;
     this.group.look();
     this.#tellGroup();
     const { reign } = this.group;

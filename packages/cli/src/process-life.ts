@@ -5,6 +5,8 @@ import { EXIT } from "./failure.ts";
 
 /** To let go of everything after the parent has gone, before it ends in any case. */
 const ORPHAN_MS = 5_000;
+/** To let go of everything when it is asked to stop. */
+const STOP_MS = 30_000;
 
 /** Until the signal says so. */
 export function aborted(signal: AbortSignal): Promise<void> {
@@ -54,6 +56,18 @@ export function lifeSignal(): AbortSignal {
   // To hear of it is no reason to live on.
   process.channel?.unref();
   return controller.signal;
+}
+
+/**
+ * Ends the process if what it lets go of is not gone in time: whoever has sent SIGTERM waits for
+ * it, and whoever reads its log should know what it was. To end so is safe, as a crash is.
+ */
+export function endInTime(): void {
+  setTimeout(() => {
+    const held = process.getActiveResourcesInfo().join(", ");
+    console.error(`it did not stop within ${STOP_MS} ms, and is ended now; it held ${held}`);
+    process.exit(EXIT.failed);
+  }, STOP_MS).unref();
 }
 
 /** Of a process that was started by `quorumlog up`; otherwise there is nobody to tell. */

@@ -27,7 +27,8 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await Promise.all(started.map((process) => process.stop("SIGTERM")));
+  const ends = await Promise.all(started.map((process) => process.stop("SIGTERM")));
+  for (const { stderr } of ends) expect(stderr).not.toContain("did not stop");
   await up.running.stop();
   remove();
 }, 180_000);

@@ -2,7 +2,7 @@
 
 import type { BrokerOptions } from "@quorumlog/broker";
 import { type Command, command } from "../command.ts";
-import { aborted, endOnDefect, tellParent } from "../process-life.ts";
+import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
 import { tellEvent } from "../replica-log.ts";
 import { addressProblem, type SettingsOf, type SettingSpecs } from "../setting-spec.ts";
 import {
@@ -199,6 +199,7 @@ export const BROKER: Command = command(SPECS, {
     if (broker.metricsPort !== undefined) console.log(`figures on port ${broker.metricsPort}`);
     tellParent({ type: "ready" });
     await aborted(signal);
+    endInTime();
     await broker.close();
   },
 });

@@ -2,7 +2,7 @@
 
 import { NameServer, type NameServerLimits } from "@quorumlog/nameserver";
 import { type Command, command } from "../command.ts";
-import { aborted, endOnDefect, tellParent } from "../process-life.ts";
+import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
 import { addressProblem } from "../setting-spec.ts";
 import { METRICS_TLS, metricsTls, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
 
@@ -65,6 +65,7 @@ export const NAMESERVER: Command = command(
       console.log(`NameServer on ${server.address}`);
       tellParent({ type: "ready" });
       await aborted(signal);
+      endInTime();
       await server.close();
     },
   },
