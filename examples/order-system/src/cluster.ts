@@ -1,7 +1,6 @@
 /** A NameServer and three brokers on this machine, each started by quorumlog's command line. */
 
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +10,8 @@ import { kill, start } from "./processes.ts";
 const QUORUMLOG = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const NODE_IDS = [1, 2, 3];
 const HOST = "127.0.0.1";
+const PORT_MIN = 10_000;
+const PORT_RANGE = 20_000;
 const TOKEN = "the nodes show it to each other";
 
 export class Cluster {
@@ -65,14 +66,27 @@ export class Cluster {
   }
 }
 
-/** Ports that nobody has: all at once, so that none is given out twice. */
+/**
+ * Ports that nobody has, below those that systems give to outgoing connections: such a one could be
+ * taken before its process listens.
+ */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, HOST));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  for (const server of servers) server.close();
+  const ports: number[] = [];
+  const first = PORT_MIN + Math.floor(Math.random() * PORT_RANGE);
+  for (let port = first; ports.length < count; port++) if (await isFree(port)) ports.push(port);
   return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => {
+      resolve(false);
+    });
+    server.listen(port, HOST, () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
+  });
 }
