@@ -9,7 +9,7 @@ const running = new Set<ChildProcess>();
 
 // Whoever ends this one ends them all.
 process.once("exit", () => {
-  for (const child of [...running]) child.kill("SIGKILL");
+  for (const child of running) child.kill("SIGKILL");
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
