@@ -65,10 +65,10 @@ try {
   cluster.startBroker(former);
   await shop.close();
 
-  say(`notification is ${await lagOf(admin, "notification")} events behind: two more help`);
+  say(`notification is ${lagOf(shop, "notification")} events behind: two more help`);
   begin("notification");
   begin("notification");
-  await allConsumed(admin);
+  await allConsumed(shop);
   say("everything is consumed");
   await admin.close();
   await stopAll();
@@ -81,16 +81,15 @@ try {
   await stopAll();
 }
 
-/** How many events there are that a service has not committed yet. */
-async function lagOf(admin: Admin, service: ServiceName): Promise<number> {
-  const offsets = await admin.groupOffsets(service);
-  return offsets.reduce((sum, { lag }) => sum + lag, 0);
+/** How many events there are that a service has not dealt with yet. */
+function lagOf(shop: Shop, service: ServiceName): number {
+  return shop.expectedOf(service).events - totalsOf(ledgers, service).events;
 }
 
-async function allConsumed(admin: Admin): Promise<void> {
+async function allConsumed(shop: Shop): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   for (const service of SERVICE_NAMES)
-    while ((await lagOf(admin, service)) > 0) {
+    while (lagOf(shop, service) > 0) {
       if (performance.now() > deadline) throw new Error(`${service} does not catch up`);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
