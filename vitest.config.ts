@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 const conditions = ["@quorumlog/source", "module", "node", "development|production"];
 
 /**
- * Tests of whole clusters of processes, which run what was built. One file at a time, behind all
- * others: a machine with seven brokers per core tests its scheduler.
+ * Tests of whole clusters of processes, which run what was built. Two files at a time, behind all
+ * others: a machine with many brokers per core tests its scheduler.
  */
 const processes = [
   "packages/cli/test/**/*.test.ts",
@@ -35,7 +35,7 @@ export default defineConfig({
         test: {
           name: "processes",
           include: processes,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

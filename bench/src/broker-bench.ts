@@ -11,7 +11,7 @@ import { TestAuthority } from "@quorumlog/transport/testing";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
 import type { BenchTls } from "./broker/broker-node.ts";
 import { answered } from "./broker/client-answer.ts";
-import type { ConsumeFigures, PublishFigures } from "./broker/client-process.ts";
+import type { ConsumeFigures, PublishFigures, PublishLoad } from "./broker/client-process.ts";
 import { bareMessagesPerSecond } from "./spike/spike-bench.ts";
 
 interface Case {
@@ -47,6 +47,9 @@ const CASES: readonly Case[] = DURABILITIES.flatMap((durability) =>
   ),
 );
 const WARMUP_SHARE = 0.5;
+/** Code that has just begun to run is slow: a broker is measured as it is after some work. */
+const WARMUP: PublishLoad = { messageBytes: 1_024, inFlight: 1_000, durability: "quorum" };
+const WARMUP_MS = 2_000;
 /** Of the bare program, as two of its containers are under way at a time. */
 const BARE_CONTAINER_BYTES = 256 * 1024;
 
@@ -87,6 +90,9 @@ async function measure(each: Case, { folder, timeMs, round, tls }: Ground): Prom
   try {
     const { client, admin } = cluster;
     const topic = `bench-${round}`;
+    await admin.createTopic({ name: "warm-up" });
+    await client.ask({ type: "begin", topics: ["warm-up"], load: WARMUP });
+    await client.ask({ type: "publish", ms: WARMUP_MS });
     await admin.createTopic({ name: topic });
     await client.ask({ type: "begin", topics: [topic], load: each });
     await client.ask({ type: "publish", ms: timeMs * WARMUP_SHARE });
