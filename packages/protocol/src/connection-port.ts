@@ -21,7 +21,7 @@ export class ConnectionPort {
 
   constructor(init: ConnectionPortInit) {
     this.#init = init;
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    this.#listener = createServer({ noDelay: true }, (socket) => {
       // A connection that breaks is its own affair; the streams on it end by themselves.
       socket.on("error", () => undefined);
       init.injector.injectConnection(socket);
