@@ -41,12 +41,14 @@ const EAGER_COUNT = 2;
 const UNDER_WAY_MAX = 16;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 100;
-const NEW_TOPIC_MS = 1_000;
-/** What a broker says that has not heard of the newest metadata. */
-const LATE_NEWS: ReadonlySet<string> = new Set([
-  "UNKNOWN_TOPIC",
-  "UNKNOWN_QUEUE",
-  "TOPIC_NOT_WRITABLE",
+/**
+ * What a broker says that has not heard of the newest metadata, and for how long it may be so far
+ * behind what routes tell: a group that has just elected a leader for longer than one that serves.
+ */
+const LATE_NEWS_MS: ReadonlyMap<string, number> = new Map([
+  ["UNKNOWN_TOPIC", 10_000],
+  ["UNKNOWN_QUEUE", 10_000],
+  ["TOPIC_NOT_WRITABLE", 1_000],
 ]);
 /** Slower than that, and new batches without a message group go elsewhere if they can. */
 const SLOW_MS = 300;
@@ -313,12 +315,13 @@ export class GroupSender {
    * routes may come round first.
    */
   #isTooNew(batch: OutgoingBatch, { code }: OperationError): boolean {
-    if (!LATE_NEWS.has(code)) return false;
+    const patienceMs = LATE_NEWS_MS.get(code);
+    if (patienceMs === undefined) return false;
     const { topic, queue, groupId } = batch.outbox;
     const known = this.#init.link.routes.route.topicOfId(topic.topicId);
     const since = batch.calls[0]?.bornTimestamp ?? 0;
     const isSo = known?.groupIds[queue] === groupId && known.isWritable;
-    return isSo && Date.now() - since < NEW_TOPIC_MS;
+    return isSo && Date.now() - since < patienceMs;
   }
 
   #fail(batch: OutgoingBatch, error: OperationError): void {

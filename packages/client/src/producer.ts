@@ -221,10 +221,17 @@ export class Producer implements AsyncDisposable {
       topic,
       outbox: { batchBytesMax, compress: compression === "deflate" },
       selector: queueSelector,
-      isSlow: (groupId) => this.#senders.get(groupId)?.isSlow(Date.now()) ?? false,
+      isSlow: (groupId) => this.#isSlow(groupId),
     });
     this.#topics.set(name, queues);
     return queues;
+  }
+
+  /** Also of whoever has no leader, as far as the routes know. */
+  #isSlow(groupId: number): boolean {
+    const group = this.#link.routes.route.groups.get(groupId);
+    if (group === undefined || !group.addresses.has(group.leaderNodeId)) return true;
+    return this.#senders.get(groupId)?.isSlow(Date.now()) ?? false;
   }
 
   #senderOf(groupId: number): GroupSender {

@@ -258,6 +258,18 @@ test("queues of several groups are used, and a slow broker is given no new batch
   expect(new Set((await Promise.all(stuck)).map(({ queue }) => queue))).toEqual(new Set([0, 1]));
 });
 
+test("a group without a leader is given nothing, also by a producer that is new", async () => {
+  const cluster = await SmallCluster.open(2, [{ name: "both", topicId: 5, groupIds: [1, 2] }]);
+  (cluster.groups[1] as (typeof cluster.groups)[0]).leaderNodeId = 99;
+  cluster.tell();
+
+  // Each begins with any queue.
+  for (let i = 0; i < 8; i++) {
+    const producer = await cluster.producer();
+    expect((await producer.send("both", { body: "x" })).queue).toBe(0);
+  }
+});
+
 test("a new topic is met within a second, an unknown one is refused", async () => {
   const cluster = await SmallCluster.open(1, []);
   const producer = await cluster.producer();
