@@ -1,6 +1,13 @@
 /** `npm run bench -- NAME`: measurements, each beside a bare counterpart in the same run. */
 
-import { parseArgs } from "node:util";
+import {
+  exitCodeOf,
+  FlagError,
+  type FlagsOf,
+  type FlagSpecs,
+  readFlags,
+  refuseFlags,
+} from "@quorumlog/std";
 import { runBacklogBench } from "./backlog-bench.ts";
 import { runBrokerBench } from "./broker-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
@@ -40,33 +47,21 @@ soak       a steady load for long: memory, disk, stalls, losses; in out/bench, w
 --open-gb  GB of the log that is opened, which are written first; in [0, 1000], default 1;
            with 10: npm run bench -- log --rounds 0 --open-gb 10`;
 
-type Flag = "time" | "rounds" | "open-gb" | "times" | "minutes" | "millions" | "load";
-type Values = Readonly<Record<Flag, number>> & {
-  readonly only: string | undefined;
-  readonly tls: boolean;
-};
-
-interface Bounds {
-  readonly min: number;
-  readonly max: number;
-  readonly fallback: number;
-  /** Whether it may lie between two integers. */
-  readonly isShare?: boolean;
-}
-
-const FLAGS: Readonly<Record<Flag, Bounds>> = {
-  time: { min: 50, max: 60_000, fallback: 1_000 },
-  rounds: { min: 0, max: 99, fallback: 5 },
-  times: { min: 1, max: 1_000, fallback: 30 },
-  "open-gb": { min: 0, max: 1_000, fallback: 1 },
-  minutes: { min: 1, max: 10_000, fallback: 30 },
-  millions: { min: 1, max: 1_000, fallback: 5 },
-  load: { min: 0.01, max: 1, fallback: 0.5, isShare: true },
-};
+const FLAGS = {
+  time: { type: "integer", min: 50, max: 60_000, fallback: 1_000 },
+  rounds: { type: "integer", min: 0, max: 99, fallback: 5 },
+  times: { type: "integer", min: 1, max: 1_000, fallback: 30 },
+  "open-gb": { type: "integer", min: 0, max: 1_000, fallback: 1 },
+  minutes: { type: "integer", min: 1, max: 10_000, fallback: 30 },
+  millions: { type: "integer", min: 1, max: 1_000, fallback: 5 },
+  load: { type: "number", min: 0.01, max: 1, fallback: 0.5 },
+  only: { type: "text" },
+  tls: { type: "switch" },
+} as const satisfies FlagSpecs;
 
 interface BenchEntry {
-  readonly flags: readonly (Flag | "only" | "tls")[];
-  readonly run: (values: Values) => Promise<void>;
+  readonly flags: readonly (keyof typeof FLAGS)[];
+  readonly run: (values: FlagsOf<typeof FLAGS>) => Promise<void>;
 }
 
 const BENCHES = new Map<string, BenchEntry>([
@@ -116,44 +111,19 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const [name = "", ...rest] = words;
   const bench = BENCHES.get(name);
-  const values = bench === undefined ? undefined : parseFlags(rest, bench.flags);
-  if (bench === undefined || values === undefined) {
-    console.error(`not understood: ${words.join(" ")}\n\n${HELP}`);
-    return 2;
-  }
-  await bench.run(values);
+  if (bench === undefined)
+    throw new FlagError([`there is no bench "${name}", but ${[...BENCHES.keys()].join(", ")}`]);
+  const { flags, given, problems } = readFlags(FLAGS, rest);
+  for (const flag of given)
+    if (!bench.flags.includes(flag)) problems.push(`--${flag} is nothing to bench ${name}`);
+  refuseFlags(problems);
+  await bench.run(flags);
   return 0;
 }
 
-/** @returns `undefined` if a flag is not one of those, or its value is out of bounds. */
-function parseFlags(words: readonly string[], flags: BenchEntry["flags"]): Values | undefined {
-  const options = Object.fromEntries(
-    flags.map((flag) => [
-      flag,
-      { type: flag === "tls" ? ("boolean" as const) : ("string" as const) },
-    ]),
-  );
-  let given: Readonly<Record<string, string | boolean | undefined>>;
-  try {
-    given = parseArgs({ args: [...words], options }).values;
-  } catch {
-    // An unknown flag, a word too many or no value: the caller shows what there is.
-    return undefined;
-  }
-  const values = { only: given["only"]?.toString(), tls: given["tls"] === true } as Record<
-    Flag,
-    number
-  > &
-    Values;
-  for (const flag of Object.keys(FLAGS) as Flag[]) {
-    const { min, max, fallback, isShare = false } = FLAGS[flag];
-    const text = given[flag];
-    const value = text === undefined ? fallback : text === "" ? Number.NaN : Number(text);
-    const isSound = isShare ? Number.isFinite(value) : Number.isInteger(value);
-    if (!isSound || value < min || value > max) return undefined;
-    values[flag] = value;
-  }
-  return values;
-}
-
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await exitCodeOf(
+  () => main(process.argv.slice(2)),
+  (line) => {
+    console.error(line);
+  },
+);

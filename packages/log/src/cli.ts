@@ -24,6 +24,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}; --help tells what there is\n`);
+  process.stderr.write(`${error.message}\n--help tells what there is\n`);
   process.exitCode = EXIT_REFUSED;
 }

@@ -394,7 +394,7 @@ describe("nothing to look at", () => {
     const { code, err } = run(command, directory);
 
     expect(code).toBe(2);
-    expect(err).toContain(`is not a log, but holds one: name ${log};`);
+    expect(err).toContain(`is not a log, but holds one: name ${log}\n`);
   });
 
   test("a log that a live process has open is left alone", () => {
@@ -443,7 +443,7 @@ describe("flags", () => {
     [["stat"], "stat needs the directory"],
     [["stat", "a", "b"], 'what is "b"?'],
     [["stat", "a", "--from", "1"], "--from belongs to dump"],
-    [["dump", "a", "--colour"], "Unknown option '--colour'"],
+    [["dump", "a", "--colour"], "there is no flag --colour"],
     [["dump", "a", "--count", "0"], '--count: "0" is not an integer from 1 to'],
     [["dump", "a", "--from", "1e3"], '--from: "1e3" is not an integer from 1 to'],
     [["dump", "a", "--from=99999999999999999999"], "is not an integer from 1 to"],
@@ -452,6 +452,18 @@ describe("flags", () => {
 
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain(message);
-    expect(err.trimEnd().split("\n")).toHaveLength(1);
+    expect(err.trimEnd().split("\n")).toHaveLength(2);
+  });
+
+  test("all that makes no sense is told at once", () => {
+    const { err } = run("stat", "--count=0", "--colour");
+
+    expect(err.trimEnd().split("\n")).toEqual([
+      "there is no flag --colour",
+      expect.stringMatching(/^--count: "0" is not an integer/u),
+      "stat needs the directory of a log",
+      "--count belongs to dump",
+      "--help tells what there is",
+    ]);
   });
 });

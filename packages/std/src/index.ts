@@ -1,4 +1,14 @@
 export { assert, InvariantViolation, required, unreachable } from "./assert.ts";
+export {
+  exitCodeOf,
+  FlagError,
+  type FlagsOf,
+  type FlagSpec,
+  type FlagSpecs,
+  readFlags,
+  type ReadFlags,
+  refuseFlags,
+} from "./flags.ts";
 export { Prng } from "./prng.ts";
 export { holdBytes, releaseBytes, SlabPool, type SlabPoolOptions } from "./slab-pool.ts";
 export { recordSometimes, sometimes, type SometimesRecorder } from "./sometimes.ts";

@@ -5,7 +5,8 @@
  *     npm run cluster -- --seed 42 [--trace] [--json]
  */
 
-import { FlagError, HELP, parseRequest, type Request } from "./flags.ts";
+import { exitCodeOf } from "@quorumlog/std";
+import { HELP, parseRequest, type Request } from "./flags.ts";
 import { BatchReport, describeSummary } from "./run/batch-report.ts";
 import { runSeed } from "./run/seed-run.ts";
 import { runSeeds } from "./seed-workers.ts";
@@ -54,10 +55,9 @@ async function runMany(request: Request & { kind: "many" }): Promise<BatchReport
   return report;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof FlagError)) throw error;
-  console.error(`${error.message}; --help tells what there is`);
-  process.exitCode = 2;
-}
+process.exitCode = await exitCodeOf(
+  () => main(process.argv.slice(2)),
+  (line) => {
+    console.error(line);
+  },
+);

@@ -1,7 +1,7 @@
 /** What the command line asks for. */
 
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 
 export type Request =
   | { readonly kind: "help" }
@@ -20,11 +20,6 @@ export type Request =
       readonly jobs: number;
       readonly isJson: boolean;
     };
-
-/** The command line makes no sense. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
-}
 
 const DEFAULT_SEED_COUNT = 200;
 const DEFAULT_JOB_COUNT_MAX = 2;
@@ -47,50 +42,31 @@ Exit code: 0 if all is well; 1 for a violation, or a rare path that was never ta
 ${DEFAULT_SEED_COUNT} seeds or more; 2 for a wrong flag.
 `;
 
-const OPTIONS = {
-  seed: { type: "string" },
-  seeds: { type: "string" },
-  from: { type: "string" },
-  jobs: { type: "string" },
-  trace: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean" },
-} as const;
+const SEED = { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER - 1 } as const;
 
-/** @throws {@link FlagError} that names the first flag that makes no sense. */
+const FLAGS = {
+  seed: SEED,
+  seeds: { type: "integer", min: 1, max: Number.MAX_SAFE_INTEGER, fallback: DEFAULT_SEED_COUNT },
+  from: { ...SEED, fallback: 1 },
+  jobs: { type: "integer", min: 1, max: JOB_COUNT_MAX },
+  trace: { type: "switch" },
+  json: { type: "switch" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
+
+/** @throws FlagError that names each flag that makes no sense. */
 export function parseRequest(argv: readonly string[]): Request {
-  const values = valuesOf(argv);
-  if (values.help === true) return { kind: "help" };
-  const isJson = values.json ?? false;
-  if (values.seed !== undefined) {
+  const { flags, given, problems } = readFlags(FLAGS, argv);
+  const { seed, seeds, from, json: isJson } = flags;
+  if (flags.help) return { kind: "help" };
+  if (given.has("seed")) {
     for (const name of ["seeds", "from", "jobs"] as const)
-      if (values[name] !== undefined)
-        throw new FlagError(`--${name} is about many seeds, --seed about one`);
-    const seed = asCount("seed", values.seed, { min: 0, max: Number.MAX_SAFE_INTEGER });
-    return { kind: "one", seed, hasTrace: values.trace ?? false, isJson };
-  }
-  if (values.trace !== undefined) throw new FlagError("--trace needs --seed");
-  const from = asCount("from", values.from ?? "1", { min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
+      if (given.has(name)) problems.push(`--${name} is about many seeds, --seed about one`);
+  } else if (flags.trace) problems.push("--trace needs --seed");
   const most = Number.MAX_SAFE_INTEGER - from;
-  const seeds = asCount("seeds", values.seeds ?? `${DEFAULT_SEED_COUNT}`, { min: 1, max: most });
-  const cores = Math.min(availableParallelism(), DEFAULT_JOB_COUNT_MAX);
-  const jobs = asCount("jobs", values.jobs ?? `${cores}`, { min: 1, max: JOB_COUNT_MAX });
+  if (seeds > most) problems.push(`--seeds: from ${from} on there are only ${most}`);
+  refuseFlags(problems);
+  if (seed !== undefined) return { kind: "one", seed, hasTrace: flags.trace, isJson };
+  const jobs = flags.jobs ?? Math.min(availableParallelism(), DEFAULT_JOB_COUNT_MAX);
   return { kind: "many", from, seeds, jobs: Math.min(jobs, seeds), isJson };
-}
-
-function valuesOf(
-  argv: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"] {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new FlagError(message.split(/\.?(?:\n| To specify)/)[0] ?? message, { cause: error });
-  }
-}
-
-function asCount(name: string, text: string, range: { min: number; max: number }): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= range.min && value <= range.max) return value;
-  throw new FlagError(`--${name}: "${text}" is not an integer from ${range.min} to ${range.max}`);
 }

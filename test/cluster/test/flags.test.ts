@@ -1,7 +1,8 @@
 // Goal: a wrong command line is refused by name, and never runs something else.
 // Method: parse argument lists.
+import { FlagError } from "@quorumlog/std";
 import { expect, test } from "vitest";
-import { FlagError, parseRequest } from "../src/flags.ts";
+import { parseRequest } from "../src/flags.ts";
 
 test("two hundred seeds from 1 on, unless something else is asked for", () => {
   expect(parseRequest([])).toMatchObject({ kind: "many", from: 1, seeds: 200 });

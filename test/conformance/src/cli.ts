@@ -2,7 +2,7 @@
 
 import { runConformance } from "./conformance.ts";
 
-process.exitCode = runConformance(process.argv.slice(2), {
+process.exitCode = await runConformance(process.argv.slice(2), {
   print: (line) => process.stdout.write(`${line}\n`),
   complain: (line) => process.stderr.write(`${line}\n`),
 });

@@ -1,16 +1,10 @@
 /** The whole command: find scripts, replay them, report, or record. */
 
+import { exitCodeOf, FlagError } from "@quorumlog/std";
 import { writeFileSync } from "node:fs";
 import { lineDifference } from "./difference.ts";
-import {
-  DiscoveryError,
-  findScripts,
-  isInProject,
-  readScript,
-  type ScriptFile,
-  shownPath,
-} from "./discovery.ts";
-import { FlagError, type Flags, HELP, parseFlags } from "./flags.ts";
+import { findScripts, isInProject, readScript, type ScriptFile, shownPath } from "./discovery.ts";
+import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { type Outcome, replay } from "./replay.ts";
 import { parseScript, renderScript, type Script, ScriptError } from "./script.ts";
 
@@ -30,22 +24,20 @@ interface Tally {
 }
 
 /** @returns the exit code of the process. */
-export function runConformance(argv: readonly string[], console: Console): number {
-  try {
-    const flags = parseFlags(argv);
-    if (flags.isHelp) {
-      console.print(HELP.trimEnd());
-      return 0;
-    }
-    return runFlags(flags, console);
-  } catch (error) {
-    if (!(error instanceof FlagError || error instanceof DiscoveryError)) throw error;
-    console.complain(`${error.message}; --help tells what there is`);
-    return 2;
-  }
+export function runConformance(argv: readonly string[], console: Console): Promise<number> {
+  return exitCodeOf(
+    () => runFlags(parseFlags(argv), console),
+    (line) => {
+      console.complain(line);
+    },
+  );
 }
 
 function runFlags(flags: Flags, console: Console): number {
+  if (flags.isHelp) {
+    console.print(HELP.trimEnd());
+    return 0;
+  }
   const files = findScripts(flags.folders).filter(({ path }) => path.includes(flags.filter));
   if (flags.isRewrite) refuseStrangers(files);
   const tally: Tally = { directives: 0, equal: 0, passed: 0, failed: 0 };
@@ -62,7 +54,7 @@ function runFlags(flags: Flags, console: Console): number {
 function refuseStrangers(files: readonly ScriptFile[]): void {
   const stranger = files.find((file) => !isInProject(file));
   if (stranger !== undefined)
-    throw new FlagError(`--rewrite refuses ${stranger.path}, which is not the project's`);
+    throw new FlagError([`--rewrite refuses ${stranger.path}, which is not the project's`]);
 }
 
 function runFile(file: ScriptFile, flags: Flags, console: Console, tally: Tally): void {

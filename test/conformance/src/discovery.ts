@@ -1,5 +1,6 @@
 /** Which files hold scripts, and in which grammar. */
 
+import { FlagError } from "@quorumlog/std";
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,11 +9,6 @@ import type { Grammar } from "./replay.ts";
 export interface ScriptFile {
   readonly path: string;
   readonly grammar: Grammar;
-}
-
-/** The folder cannot be searched for scripts. */
-export class DiscoveryError extends Error {
-  override readonly name = "DiscoveryError";
 }
 
 /** Of this file, whether it runs from `src` or from `dist`. */
@@ -28,13 +24,13 @@ const GRAMMARS: readonly Grammar[] = ["interaction", "confchange", "quorum"];
  * A folder's scripts are in its subfolders named for a grammar. Those in the folder itself are
  * interaction scripts, unless the folder is named for another grammar.
  *
- * @throws {@link DiscoveryError} if a folder does not exist.
+ * @throws FlagError if a folder does not exist.
  */
 export function findScripts(folders: readonly string[]): ScriptFile[] {
   if (folders.length === 0) return existsSync(SCENARIOS) ? scriptsIn(SCENARIOS) : [];
   return folders.flatMap((folder) => {
     if (!existsSync(folder) || !statSync(folder).isDirectory())
-      throw new DiscoveryError(`${folder} is not a folder`);
+      throw new FlagError([`--dir: ${folder} is not a folder`]);
     const nested = GRAMMARS.flatMap((grammar) => {
       const subfolder = join(folder, grammar);
       return existsSync(subfolder) ? scriptsIn(subfolder, grammar) : [];

@@ -1,5 +1,6 @@
 /** What the command line asks for. */
 
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 export interface Flags {
   /** Folders to search instead of the project's scenarios. */
   readonly folders: readonly string[];
@@ -10,11 +11,6 @@ export interface Flags {
   /** Show where log lines differ, too. */
   readonly isStrict: boolean;
   readonly isHelp: boolean;
-}
-
-/** The command line makes no sense. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
 }
 
 export const HELP = `Replays conformance scripts against the Raft core.
@@ -32,47 +28,23 @@ Usage: npm run conformance -- [flags]
 Exit code: 0 if all directives pass; 1 if one fails, or if there is none; 2 for a wrong flag.
 `;
 
-/** @throws {@link FlagError} that names the first flag that makes no sense. */
+const FLAGS = {
+  dir: { type: "texts" },
+  filter: { type: "text" },
+  "log-lines": { type: "switch" },
+  rewrite: { type: "switch" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
+
+/** @throws FlagError that names each flag that makes no sense, unless help is asked for. */
 export function parseFlags(argv: readonly string[]): Flags {
-  const folders: string[] = [];
-  let filter = "";
-  const set = new Set<string>();
-  const rest = [...argv];
-  for (let flag = rest.shift(); flag !== undefined; flag = rest.shift()) {
-    const [name, inline] = splitFlag(flag);
-    switch (name) {
-      case "--dir":
-        folders.push(valueOf(name, inline, rest));
-        break;
-      case "--filter":
-        filter = valueOf(name, inline, rest);
-        break;
-      case "--help":
-      case "--log-lines":
-      case "--rewrite":
-        if (inline !== undefined) throw new FlagError(`${name} takes no value`);
-        set.add(name);
-        break;
-      default:
-        throw new FlagError(`unknown flag ${flag}`);
-    }
-  }
+  const { flags, problems } = readFlags(FLAGS, argv);
+  if (!flags.help) refuseFlags(problems);
   return {
-    folders,
-    filter,
-    isRewrite: set.has("--rewrite"),
-    isStrict: set.has("--log-lines"),
-    isHelp: set.has("--help"),
+    folders: flags.dir,
+    filter: flags.filter ?? "",
+    isRewrite: flags.rewrite,
+    isStrict: flags["log-lines"],
+    isHelp: flags.help,
   };
-}
-
-function splitFlag(flag: string): [string, string | undefined] {
-  const at = flag.indexOf("=");
-  return at < 0 ? [flag, undefined] : [flag.slice(0, at), flag.slice(at + 1)];
-}
-
-function valueOf(name: string, inline: string | undefined, rest: string[]): string {
-  const value = inline ?? rest.shift();
-  if (value === undefined || value === "") throw new FlagError(`${name} needs a value`);
-  return value;
 }

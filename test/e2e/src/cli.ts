@@ -4,7 +4,8 @@
  * Progress goes to stderr, the summary to stdout.
  */
 
-import { FlagError, HELP, parseRequest } from "./flags.ts";
+import { exitCodeOf } from "@quorumlog/std";
+import { HELP, parseRequest } from "./flags.ts";
 import { describeRun, runText } from "./text/text-run.ts";
 
 /** @returns the exit code of the process. */
@@ -21,10 +22,9 @@ async function main(argv: readonly string[]): Promise<number> {
   return summary.problemCount === 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof FlagError)) throw error;
-  console.error(`${error.message}; --help tells what there is`);
-  process.exitCode = 2;
-}
+process.exitCode = await exitCodeOf(
+  () => main(process.argv.slice(2)),
+  (line) => {
+    console.error(line);
+  },
+);

@@ -1,6 +1,6 @@
 /** What the command line asks for. */
 
-import { parseArgs } from "node:util";
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 
 export interface RunRequest {
   readonly kind: "run";
@@ -13,11 +13,6 @@ export interface RunRequest {
 }
 
 export type Request = { readonly kind: "help" } | RunRequest;
-
-/** The command line makes no sense. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
-}
 
 export const HELP: string = `\
 usage: npm run test:e2e -- [--megabytes N] [--kills N] [--replacements N] [--members N] [--seed N]
@@ -40,57 +35,34 @@ published with what was consumed, and with what is stored.
 Exit code: 0 if all is well; 1 if something is not; 2 for a wrong flag.
 `;
 
-const OPTIONS = {
-  megabytes: { type: "string" },
-  kills: { type: "string" },
-  replacements: { type: "string" },
-  members: { type: "string" },
-  seed: { type: "string" },
-  short: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean" },
-} as const;
+const FLAGS = {
+  megabytes: { type: "integer", min: 1, max: 10_000, fallback: 200 },
+  kills: { type: "integer", min: 0, max: 100, fallback: 5 },
+  replacements: { type: "integer", min: 0, max: 100, fallback: 1 },
+  members: { type: "integer", min: 1, max: 16, fallback: 3 },
+  seed: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 1 },
+  short: { type: "switch" },
+  json: { type: "switch" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
 
-type Name = "megabytes" | "kills" | "replacements" | "members" | "seed";
-
-const BOUNDS: Readonly<Record<Name, readonly [min: number, max: number, fallback: number]>> = {
-  megabytes: [1, 10_000, 200],
-  kills: [0, 100, 5],
-  replacements: [0, 100, 1],
-  members: [1, 16, 3],
-  seed: [0, Number.MAX_SAFE_INTEGER, 1],
-};
-const SHORT: Readonly<Partial<Record<Name, number>>> = { megabytes: 8, kills: 1, replacements: 1 };
+const SHORT = { megabytes: 8, kills: 1 } as const;
 
 /** @throws FlagError */
 export function parseRequest(argv: readonly string[]): Request {
-  const values = valuesOf(argv);
-  if (values.help === true) return { kind: "help" };
-  const count = (name: Name): number => {
-    const [min, max, fallback] = BOUNDS[name];
-    const text = values[name];
-    if (text === undefined) return (values.short === true ? SHORT[name] : undefined) ?? fallback;
-    const value = /^\d{1,16}$/u.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new FlagError(`--${name}: "${text}" is not an integer in [${min}, ${max}]`);
-  };
+  const { flags, given, problems } = readFlags(FLAGS, argv);
+  if (flags.help) return { kind: "help" };
+  refuseFlags(problems);
+  const { replacements, members, seed } = flags;
+  const count = (name: keyof typeof SHORT): number =>
+    flags.short && !given.has(name) ? SHORT[name] : flags[name];
   return {
     kind: "run",
     megabytes: count("megabytes"),
-    seed: count("seed"),
+    seed,
     kills: count("kills"),
-    replacements: count("replacements"),
-    members: count("members"),
-    isJson: values.json ?? false,
+    replacements,
+    members,
+    isJson: flags.json,
   };
-}
-
-function valuesOf(
-  argv: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"] {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    throw new FlagError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }

@@ -3,8 +3,9 @@
  * `--help`.
  */
 
+import { exitCodeOf } from "@quorumlog/std";
 import { runApply } from "./apply/apply-run.ts";
-import { FlagError, HELP, parseRequest, type Request } from "./flags.ts";
+import { HELP, parseRequest, type Request } from "./flags.ts";
 import { PortFuzzer } from "./ports/port-fuzzer.ts";
 
 const PROGRESS_SEEDS = 10;
@@ -63,10 +64,9 @@ function tell(part: string, seed: number, error: unknown): void {
   console.log(`again: npm run fuzz -- --only ${part} --from ${seed} --seeds 1`);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof FlagError)) throw error;
-  console.error(`${error.message}; --help tells what there is`);
-  process.exitCode = 2;
-}
+process.exitCode = await exitCodeOf(
+  () => main(process.argv.slice(2)),
+  (line) => {
+    console.error(line);
+  },
+);

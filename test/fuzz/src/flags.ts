@@ -1,6 +1,6 @@
 /** What the command line asks for. */
 
-import { parseArgs } from "node:util";
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 
 export interface Request {
   readonly from: number;
@@ -14,11 +14,6 @@ export interface Request {
 export const PARTS = ["apply", "ports"] as const;
 
 export type Part = (typeof PARTS)[number];
-
-/** The command line makes no sense. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
-}
 
 const SEEDS = 100;
 const TIME_MS = 3_600_000;
@@ -36,43 +31,21 @@ usage: npm run fuzz -- [--seeds N] [--from S] [--time MS] [--only apply|ports]
 Exit code: 0 if all is well; 1 for a finding, with its seed and the bytes; 2 for a wrong flag.
 `;
 
-const OPTIONS = {
-  seeds: { type: "string" },
-  from: { type: "string" },
-  time: { type: "string" },
-  only: { type: "string" },
-  help: { type: "boolean" },
-} as const;
+const COUNT = { type: "integer", min: 1, max: Number.MAX_SAFE_INTEGER } as const;
 
-/** @returns `undefined` if help is asked for. @throws FlagError that names the flag */
+const FLAGS = {
+  seeds: { ...COUNT, fallback: SEEDS },
+  from: { ...COUNT, fallback: 1 },
+  time: { ...COUNT, fallback: TIME_MS },
+  only: { type: "text", oneOf: PARTS },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
+
+/** @returns `undefined` if help is asked for. @throws FlagError that names each wrong flag */
 export function parseRequest(argv: readonly string[]): Request | undefined {
-  const values = valuesOf(argv);
-  if (values.help === true) return undefined;
-  const only = PARTS.find((part) => part === values.only);
-  if (values.only !== undefined && only === undefined)
-    throw new FlagError(`--only: ${values.only} is none of ${PARTS.join(", ")}`);
-  return {
-    seeds: countOf("seeds", values.seeds, SEEDS),
-    from: countOf("from", values.from, 1),
-    timeMs: countOf("time", values.time, TIME_MS),
-    parts: only === undefined ? PARTS : [only],
-  };
-}
-
-function valuesOf(argv: readonly string[]): ReturnType<typeof parse>["values"] {
-  try {
-    return parse(argv).values;
-  } catch (error) {
-    throw new FlagError((error as Error).message, { cause: error });
-  }
-}
-
-function parse(argv: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>> {
-  return parseArgs({ args: [...argv], options: OPTIONS });
-}
-
-function countOf(name: string, text: string | undefined, fallback: number): number {
-  const count = text === undefined ? fallback : Number(text);
-  if (Number.isSafeInteger(count) && count >= 1) return count;
-  throw new FlagError(`--${name}: ${text} is not a positive integer`);
+  const { flags, problems } = readFlags(FLAGS, argv);
+  if (flags.help) return undefined;
+  refuseFlags(problems);
+  const { seeds, from, time, only } = flags;
+  return { seeds, from, timeMs: time, parts: only === undefined ? PARTS : [only] };
 }

@@ -4,10 +4,11 @@
  * Progress goes to stderr, the summary to stdout.
  */
 
+import { exitCodeOf } from "@quorumlog/std";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FlagError, HELP, parseRequest, type RunRequest } from "./flags.ts";
+import { HELP, parseRequest, type RunRequest } from "./flags.ts";
 import { RunState } from "./run-state.ts";
 import { runScenarios, type ScenarioReport } from "./runner.ts";
 import { ALL_SCENARIOS } from "./scenarios/all-scenarios.ts";
@@ -80,10 +81,9 @@ function describe(
   );
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof FlagError)) throw error;
-  console.error(`${error.message}; --help tells what there is`);
-  process.exitCode = 2;
-}
+process.exitCode = await exitCodeOf(
+  () => main(process.argv.slice(2)),
+  (line) => {
+    console.error(line);
+  },
+);

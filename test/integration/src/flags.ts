@@ -1,6 +1,6 @@
 /** What the command line asks for. */
 
-import { parseArgs } from "node:util";
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 import type { Form } from "./scenario.ts";
 
 export interface RunRequest {
@@ -17,11 +17,6 @@ export interface RunRequest {
 
 export type Request = { readonly kind: "help" } | RunRequest;
 
-/** The command line makes no sense. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
-}
-
 export const HELP: string = `\
 usage: npm run test:integration -- [--short] [--only NAME]... [--seed N] [--json]
                                    [--dir DIR [--resume]]
@@ -37,47 +32,36 @@ usage: npm run test:integration -- [--short] [--only NAME]... [--seed N] [--json
 Exit code: 0 if all is well; 1 if something is not; 2 for a wrong flag.
 `;
 
-const OPTIONS = {
-  short: { type: "boolean" },
-  only: { type: "string", multiple: true },
-  seed: { type: "string" },
-  dir: { type: "string" },
-  resume: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean" },
-} as const;
+const FLAGS = {
+  short: { type: "switch" },
+  only: { type: "texts" },
+  seed: { type: "integer", min: 0, max: 1e15 - 1, fallback: 1 },
+  dir: { type: "text" },
+  resume: { type: "switch" },
+  json: { type: "switch" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
 
 /**
  * @param names - Of the scenarios that there are.
  * @throws FlagError
  */
 export function parseRequest(argv: readonly string[], names: readonly string[]): Request {
-  const values = valuesOf(argv);
-  if (values.help === true) return { kind: "help" };
-  const seed = /^\d{1,15}$/u.test(values.seed ?? "1") ? Number(values.seed ?? "1") : Number.NaN;
-  if (Number.isNaN(seed)) throw new FlagError(`--seed: "${values.seed}" is not a count`);
-  for (const name of values.only ?? [])
+  const { flags, problems } = readFlags(FLAGS, argv);
+  if (flags.help) return { kind: "help" };
+  for (const name of flags.only)
     if (!names.includes(name.split("/")[0] ?? ""))
-      throw new FlagError(`--only: there is no "${name}", but ${names.join(", ")}`);
-  if (values.resume === true && values.dir === undefined)
-    throw new FlagError("--resume needs the --dir of the run that was cut");
+      problems.push(`--only: there is no "${name}", but ${names.join(", ")}`);
+  if (flags.resume && flags.dir === undefined)
+    problems.push("--resume needs the --dir of the run that was cut");
+  refuseFlags(problems);
   return {
     kind: "run",
-    form: values.short === true ? "short" : "full",
-    seed,
-    only: values.only,
-    directory: values.dir,
-    isResuming: values.resume ?? false,
-    isJson: values.json ?? false,
+    form: flags.short ? "short" : "full",
+    seed: flags.seed,
+    only: flags.only.length === 0 ? undefined : flags.only,
+    directory: flags.dir,
+    isResuming: flags.resume,
+    isJson: flags.json,
   };
-}
-
-function valuesOf(
-  argv: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"] {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    throw new FlagError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }

@@ -1,12 +1,13 @@
 // Goal: the scenarios run, and so do the processes they are made of; what they find in their full
 // form is for `npm run test:integration`.
 
+import { FlagError } from "@quorumlog/std";
 import { Prng } from "@quorumlog/std";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { FlagError, parseRequest } from "../src/flags.ts";
+import { parseRequest } from "../src/flags.ts";
 import { RunState } from "../src/run-state.ts";
 import { runPart } from "../src/runner.ts";
 import type { Part, Scenario } from "../src/scenario.ts";

@@ -1,5 +1,6 @@
 /** What the command line asks for. */
 
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 import { availableParallelism } from "node:os";
 import type { SimulatorName } from "./place.ts";
 import { parseShard, type Shard } from "./shard.ts";
@@ -19,11 +20,6 @@ export interface Flags {
   readonly isList: boolean;
   readonly isJson: boolean;
   readonly isHelp: boolean;
-}
-
-/** The command line makes no sense. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
 }
 
 /** For the project's own bugs, which are many, and for an outsider's. */
@@ -55,61 +51,47 @@ The last line is "N passed, M failed": bugs that were caught, and bugs that surv
 planted. Exit code: 0 if all were caught; 1 if not; 2 for a wrong flag.
 `;
 
-const SWITCHES = ["--sim-only", "--list", "--json", "--keep", "--help"];
+const COUNT = { type: "integer", min: 1, max: Number.MAX_SAFE_INTEGER } as const;
 
-/** @throws {@link FlagError} that names the first flag that makes no sense. */
+const FLAGS = {
+  patch: { type: "texts" },
+  only: { type: "texts" },
+  shard: { type: "text" },
+  seeds: COUNT,
+  from: { ...COUNT, fallback: 1 },
+  jobs: COUNT,
+  "sim-only": { type: "switch" },
+  list: { type: "switch" },
+  json: { type: "switch" },
+  keep: { type: "switch" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
+
+/** @throws FlagError that names each flag that makes no sense, unless help is asked for. */
 export function parseFlags(argv: readonly string[]): Flags {
-  const values = new Map<string, string[]>();
-  const rest = [...argv];
-  for (let flag = rest.shift(); flag !== undefined; flag = rest.shift()) {
-    const at = flag.indexOf("=");
-    const name = at < 0 ? flag : flag.slice(0, at);
-    const inline = at < 0 ? undefined : flag.slice(at + 1);
-    if (SWITCHES.includes(name)) {
-      if (inline !== undefined) throw new FlagError(`${name} takes no value`);
-      values.set(name, []);
-      continue;
-    }
-    if (!["--patch", "--only", "--shard", "--seeds", "--from", "--jobs"].includes(name))
-      throw new FlagError(`unknown flag ${flag}`);
-    const value = inline ?? rest.shift();
-    if (value === undefined || value === "") throw new FlagError(`${name} needs a value`);
-    values.set(name, [...(values.get(name) ?? []), value]);
-  }
-  const defaults = values.has("--patch") ? FOREIGN_SEED_COUNTS : PLANTED_SEED_COUNTS;
+  const { flags, problems } = readFlags(FLAGS, argv);
+  const shard = parseShard(flags.shard ?? "1/1");
+  if (shard === undefined) problems.push(`--shard: "${flags.shard}" is not like 1/4`);
+  if (!flags.help) refuseFlags(problems);
+  const defaults = flags.patch.length > 0 ? FOREIGN_SEED_COUNTS : PLANTED_SEED_COUNTS;
   return {
-    patches: values.get("--patch") ?? [],
-    only: values.get("--only") ?? [],
-    shard: shardOf(values.get("--shard")?.at(-1) ?? "1/1"),
+    patches: flags.patch,
+    only: flags.only,
+    shard: shard ?? { number: 1, count: 1 },
     seedCounts: {
-      simulator: countOf(values, "--seeds", defaults.simulator),
-      cluster: countOf(values, "--seeds", defaults.cluster),
+      simulator: flags.seeds ?? defaults.simulator,
+      cluster: flags.seeds ?? defaults.cluster,
     },
-    firstSeed: countOf(values, "--from", 1),
-    jobs: countOf(values, "--jobs", Math.min(2, availableParallelism())),
-    isSimulatorOnly: values.has("--sim-only"),
-    keepsCopies: values.has("--keep"),
-    isList: values.has("--list"),
-    isJson: values.has("--json"),
-    isHelp: values.has("--help"),
+    firstSeed: flags.from,
+    jobs: flags.jobs ?? Math.min(2, availableParallelism()),
+    isSimulatorOnly: flags["sim-only"],
+    keepsCopies: flags.keep,
+    isList: flags.list,
+    isJson: flags.json,
+    isHelp: flags.help,
   };
 }
 
 function countsIn({ simulator, cluster }: Flags["seedCounts"]): string {
   return `${simulator} of the core, ${cluster} of whole replicas`;
-}
-
-function shardOf(text: string): Shard {
-  const shard = parseShard(text);
-  if (shard === undefined) throw new FlagError(`--shard: ${text} is not like 1/4`);
-  return shard;
-}
-
-function countOf(values: ReadonlyMap<string, string[]>, name: string, fallback: number): number {
-  const text = values.get(name)?.at(-1);
-  if (text === undefined) return fallback;
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new FlagError(`${name}: ${text} is not a positive integer`);
-  return count;
 }

@@ -1,8 +1,9 @@
 /** The whole command: choose the bugs, try each, report. */
 
+import { exitCodeOf, FlagError } from "@quorumlog/std";
 import { rmSync } from "node:fs";
 import { type Bug, foreignBug, plantedBugs } from "./bug.ts";
-import { FlagError, type Flags, HELP, parseFlags } from "./flags.ts";
+import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { parsePatch, PatchError } from "./patch.ts";
 import { type Place, PLACES, simulatorsFor, sourcesOf } from "./place.ts";
 import {
@@ -29,38 +30,48 @@ export interface Console {
 const SIMULATOR_SHARE = 2 / 3;
 
 /** @returns the exit code of the process. */
-export async function runMutants(argv: readonly string[], console: Console): Promise<number> {
-  try {
-    const flags = parseFlags(argv);
-    if (flags.isHelp) {
-      console.print(HELP.trimEnd());
-      return 0;
-    }
-    const bugs = chosenBugs(flags);
-    if (flags.isList) {
-      const lines = flags.isJson ? [listJson(bugs)] : listLines(bugs);
-      for (const line of lines) console.print(line);
-      return 0;
-    }
-    return await runBugs(bugs, flags, console);
-  } catch (error) {
-    if (!(error instanceof FlagError || error instanceof PatchError)) throw error;
-    console.complain(`${error.message}; --help tells what there is`);
-    return 2;
+export function runMutants(argv: readonly string[], console: Console): Promise<number> {
+  return exitCodeOf(
+    () => runFlags(parseFlags(argv), console),
+    (line) => {
+      console.complain(line);
+    },
+  );
+}
+
+async function runFlags(flags: Flags, console: Console): Promise<number> {
+  if (flags.isHelp) {
+    console.print(HELP.trimEnd());
+    return 0;
   }
+  const bugs = chosenBugs(flags);
+  if (!flags.isList) return runBugs(bugs, flags, console);
+  const lines = flags.isJson ? [listJson(bugs)] : listLines(bugs);
+  for (const line of lines) console.print(line);
+  return 0;
 }
 
 function chosenBugs(flags: Flags): Bug[] {
-  const all = flags.patches.length > 0 ? flags.patches.map(foreignBug) : plantedBugs();
+  const all = allBugs(flags);
   const { only } = flags;
   const wanted = all.filter(
     ({ name }) => only.length === 0 || only.some((text) => name.includes(text)),
   );
-  if (wanted.length === 0) throw new FlagError("no bug has such a name");
+  if (wanted.length === 0) throw new FlagError(["no bug has such a name"]);
   const share = inShard(wanted, flags.shard);
   const { number, count } = flags.shard;
-  if (share.length === 0) throw new FlagError(`--shard: ${number}/${count} leaves no bug`);
+  if (share.length === 0) throw new FlagError([`--shard: ${number}/${count} leaves no bug`]);
   return share;
+}
+
+/** @throws FlagError if a file is no patch, or cannot be read */
+function allBugs({ patches }: Flags): Bug[] {
+  try {
+    return patches.length > 0 ? patches.map(foreignBug) : plantedBugs();
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error;
+    throw new FlagError([error.message]);
+  }
 }
 
 async function runBugs(bugs: readonly Bug[], flags: Flags, console: Console): Promise<number> {

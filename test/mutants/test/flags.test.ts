@@ -1,7 +1,8 @@
 // Goal: shards share the bugs out, ranges of seeds cover all seeds once, and a flag that makes no
 // sense is refused before anything is built.
+import { FlagError } from "@quorumlog/std";
 import { expect, test } from "vitest";
-import { FlagError, parseFlags } from "../src/flags.ts";
+import { parseFlags } from "../src/flags.ts";
 import { inShard, parseShard } from "../src/shard.ts";
 import { evenRanges, growingRanges } from "../src/trial.ts";
 

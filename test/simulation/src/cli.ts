@@ -7,8 +7,9 @@
  * Progress goes to stderr, the summary to stdout.
  */
 
+import { exitCodeOf } from "@quorumlog/std";
 import { endWithReader } from "./closed-pipe.ts";
-import { FlagError, HELP, parseRequest } from "./flags.ts";
+import { HELP, parseRequest } from "./flags.ts";
 import { runMany } from "./many-seeds.ts";
 import { runOne } from "./one-seed.ts";
 import { describeFailure, describeSeed, describeSummary } from "./run/batch-report.ts";
@@ -42,10 +43,9 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 endWithReader();
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof FlagError)) throw error;
-  console.error(`${error.message}; --help tells what there is`);
-  process.exitCode = 2;
-}
+process.exitCode = await exitCodeOf(
+  () => main(process.argv.slice(2)),
+  (line) => {
+    console.error(line);
+  },
+);

@@ -1,8 +1,8 @@
 /** What the command line asks for. */
 
+import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { RARE_PATH_SEED_COUNT } from "./run/rare-paths.ts";
 
 export interface HelpRequest {
@@ -31,11 +31,6 @@ export interface ManySeedsRequest {
 
 export type Request = HelpRequest | OneSeedRequest | ManySeedsRequest;
 
-/** The command line makes no sense, or names a file that cannot be written. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
-}
-
 const DEFAULT_SEED_COUNT = 200;
 const DEFAULT_JOB_COUNT_MAX = 2;
 /** Threads beyond this only cost memory. */
@@ -61,68 +56,40 @@ never taken by ${RARE_PATH_SEED_COUNT} seeds or more; 2 for a wrong flag, or a f
 written.
 `;
 
-/** @throws {@link FlagError} that names the first flag that makes no sense. */
-export function parseRequest(argv: readonly string[]): Request {
-  const values = valuesOf(argv);
-  if (values.help === true) return { kind: "help" };
-  const { trace, tla } = values;
-  const isJson = values.json ?? false;
-  if (values.seed !== undefined) {
-    for (const name of ["seeds", "from", "jobs", "fail-fast"] as const)
-      if (values[name] !== undefined)
-        throw new FlagError(`--${name} is about many seeds, --seed about one`);
-    if (trace === "" || tla === "")
-      throw new FlagError(`--${trace === "" ? "trace" : "tla"} needs the name of a file`);
-    if (trace !== undefined && tla !== undefined && resolve(trace) === resolve(tla))
-      throw new FlagError("--trace and --tla need a file each");
-    return { kind: "one", seed: seedOf("seed", values.seed), isJson, trace, tla };
-  }
-  for (const name of ["trace", "tla"] as const)
-    if (values[name] !== undefined) throw new FlagError(`--${name} needs --seed`);
-  const from = seedOf("from", values.from ?? "1");
-  const most = Number.MAX_SAFE_INTEGER - from;
-  const seeds = asCount("seeds", values.seeds ?? `${DEFAULT_SEED_COUNT}`, { min: 1, max: most });
-  const cores = Math.min(availableParallelism(), DEFAULT_JOB_COUNT_MAX);
-  const asked = asCount("jobs", values.jobs ?? `${cores}`, {
-    min: 1,
-    max: Number.MAX_SAFE_INTEGER,
-  });
-  const jobs = Math.min(asked, seeds, JOB_COUNT_MAX);
-  return { kind: "many", from, seeds, jobs, isFailFast: values["fail-fast"] ?? false, isJson };
-}
-
-const OPTIONS = {
-  seed: { type: "string" },
-  seeds: { type: "string" },
-  from: { type: "string" },
-  jobs: { type: "string" },
-  "fail-fast": { type: "boolean" },
-  json: { type: "boolean" },
-  trace: { type: "string" },
-  tla: { type: "string" },
-  help: { type: "boolean" },
-} as const;
-
-function valuesOf(
-  argv: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"] {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    // Its first sentence says which flag; the others are advice about positional arguments.
-    const message = error instanceof Error ? error.message : String(error);
-    throw new FlagError(message.split(/\.?(?:\n| To specify)/)[0] ?? message, { cause: error });
-  }
-}
-
 /** The last seed of a range, and one more, are still numbers that can be told apart. */
-function seedOf(name: string, text: string): number {
-  return asCount(name, text, { min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
-}
+const SEED = { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER - 1 } as const;
+const COUNT = { type: "integer", min: 1, max: Number.MAX_SAFE_INTEGER } as const;
 
-function asCount(name: string, text: string, range: { min: number; max: number }): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  // Not a number is in no range.
-  if (value >= range.min && value <= range.max) return value;
-  throw new FlagError(`--${name}: "${text}" is not an integer from ${range.min} to ${range.max}`);
+const FLAGS = {
+  seed: SEED,
+  seeds: { ...COUNT, fallback: DEFAULT_SEED_COUNT },
+  from: { ...SEED, fallback: 1 },
+  jobs: COUNT,
+  "fail-fast": { type: "switch" },
+  json: { type: "switch" },
+  trace: { type: "text" },
+  tla: { type: "text" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
+
+/** @throws FlagError that names each flag that makes no sense. */
+export function parseRequest(argv: readonly string[]): Request {
+  const { flags, given, problems } = readFlags(FLAGS, argv);
+  const { seed, seeds, from, trace, tla, json: isJson } = flags;
+  if (flags.help) return { kind: "help" };
+  if (given.has("seed")) {
+    for (const name of ["seeds", "from", "jobs", "fail-fast"] as const)
+      if (given.has(name)) problems.push(`--${name} is about many seeds, --seed about one`);
+    if (trace !== undefined && tla !== undefined && resolve(trace) === resolve(tla))
+      problems.push("--trace and --tla need a file each");
+  } else
+    for (const name of ["trace", "tla"] as const)
+      if (given.has(name)) problems.push(`--${name} needs --seed`);
+  const most = Number.MAX_SAFE_INTEGER - from;
+  if (seeds > most) problems.push(`--seeds: from ${from} on there are only ${most}`);
+  refuseFlags(problems);
+  if (seed !== undefined) return { kind: "one", seed, isJson, trace, tla };
+  const asked = flags.jobs ?? Math.min(availableParallelism(), DEFAULT_JOB_COUNT_MAX);
+  const jobs = Math.min(asked, seeds, JOB_COUNT_MAX);
+  return { kind: "many", from, seeds, jobs, isFailFast: flags["fail-fast"], isJson };
 }

@@ -1,16 +1,16 @@
 /** One seed, twice: what a run of it does must follow from the seed and from nothing else. */
 
-import { FlagError, type OneSeedRequest } from "./flags.ts";
+import { FlagError, refuseFlags } from "@quorumlog/std";
+import type { OneSeedRequest } from "./flags.ts";
 import { LineFile } from "./line-file.ts";
 import { BatchReport } from "./run/batch-report.ts";
 import type { SeedFailure, SeedResult } from "./run/seed-run.ts";
 import { runOnWorkers, type SeedTask } from "./worker.ts";
 
-/** @throws {@link FlagError} if a file that was asked for cannot be written. */
+/** @throws FlagError if a file that was asked for cannot be written. */
 export async function runOne(request: OneSeedRequest): Promise<BatchReport> {
   const { seed, trace, tla } = request;
-  assertWritable("trace", trace);
-  assertWritable("tla", tla);
+  assertWritable({ trace, tla });
   const report = new BatchReport();
   const results: SeedResult[] = [];
   let complaint: string | undefined;
@@ -30,7 +30,7 @@ export async function runOne(request: OneSeedRequest): Promise<BatchReport> {
   };
   // One thread for both, so that it shows, too, if the first leaves something behind.
   await runOnWorkers(source, { workers: 1 });
-  if (complaint !== undefined) throw new FlagError(`a file is not complete: ${complaint}`);
+  if (complaint !== undefined) throw new FlagError([`a file is not complete: ${complaint}`]);
   const [first, second] = results;
   if (first !== undefined) report.add(first);
   if (first !== undefined && second !== undefined) {
@@ -52,7 +52,10 @@ export function differenceOf(first: SeedResult, second: SeedResult): SeedFailure
 }
 
 /** Before the run, which takes a while, and in the words of the operating system. */
-function assertWritable(flag: string, path: string | undefined): void {
-  const problem = path === undefined ? undefined : new LineFile(path).close();
-  if (problem !== undefined) throw new FlagError(`--${flag}: ${problem}`);
+function assertWritable(files: Readonly<Record<string, string | undefined>>): void {
+  const problems = Object.entries(files).flatMap(([flag, path]) => {
+    const problem = path === undefined ? undefined : new LineFile(path).close();
+    return problem === undefined ? [] : [`--${flag}: ${problem}`];
+  });
+  refuseFlags(problems);
 }

@@ -1,6 +1,6 @@
 /** What the command line asks for. */
 
-import { parseArgs } from "node:util";
+import { type FlagSpecs, readFlags } from "@quorumlog/std";
 
 export interface HelpRequest {
   readonly command: "help";
@@ -56,51 +56,32 @@ Exit code: 0 if all is well, a torn tail included, which is what a crash leaves 
 cuts; 1 if the log is damaged or cannot be read; 2 for a wrong flag, or if a live process has it.
 `;
 
-const OPTIONS = {
-  from: { type: "string" },
-  count: { type: "string" },
-  hex: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-} as const;
+const COUNT = { type: "integer", min: 1, max: Number.MAX_SAFE_INTEGER } as const;
 
-type Arguments = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>;
+const FLAGS = {
+  from: COUNT,
+  count: COUNT,
+  hex: { type: "switch" },
+  json: { type: "switch" },
+  help: { type: "switch" },
+} as const satisfies FlagSpecs;
 
-/** @throws {@link UsageError} that names the first thing that makes no sense. */
+/** @throws {@link UsageError} with a line for each thing that makes no sense. */
 export function parseRequest(argv: readonly string[]): InspectionRequest {
-  const { values, positionals } = argumentsOf(argv);
-  if (values.help === true || positionals[0] === "help") return { command: "help" };
-  const [command, directory, extra] = positionals;
-  if (command === undefined) throw new UsageError("no command: stat, verify or dump");
-  if (command !== "stat" && command !== "verify" && command !== "dump")
-    throw new UsageError(`"${command}" is no command: there are stat, verify and dump`);
-  if (directory === undefined || directory === "")
-    throw new UsageError(`${command} needs the directory of a log`);
-  if (extra !== undefined) throw new UsageError(`one directory at a time: what is "${extra}"?`);
-  const isJson = values.json ?? false;
-  if (command === "dump") {
-    const from = values.from === undefined ? undefined : asPositive("from", values.from);
-    const countMax = values.count === undefined ? Infinity : asPositive("count", values.count);
-    return { command, directory, isJson, from, countMax, isHex: values.hex ?? false };
-  }
-  for (const name of ["from", "count", "hex"] as const)
-    if (values[name] !== undefined) throw new UsageError(`--${name} belongs to dump`);
-  return { command, directory, isJson };
-}
-
-function argumentsOf(argv: readonly string[]): Arguments {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    // Its first sentence says which flag; the others are advice about positional arguments.
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(/\.?(?:\n| To specify)/)[0] ?? message, { cause: error });
-  }
-}
-
-function asPositive(name: string, text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  const most = Number.MAX_SAFE_INTEGER;
-  throw new UsageError(`--${name}: "${text}" is not an integer from 1 to ${most}`);
+  const args = argv.map((arg) => (arg === "-h" ? "--help" : arg));
+  const { flags, given, words, problems } = readFlags(FLAGS, args, 3);
+  const [command, directory = "", extra] = words;
+  if (flags.help || command === "help") return { command: "help" };
+  if (command === undefined) problems.push("no command: stat, verify or dump");
+  else if (command !== "stat" && command !== "verify" && command !== "dump")
+    problems.push(`"${command}" is no command: there are stat, verify and dump`);
+  else if (directory === "") problems.push(`${command} needs the directory of a log`);
+  if (extra !== undefined) problems.push(`one directory at a time: what is "${extra}"?`);
+  if (command !== "dump")
+    for (const name of ["from", "count", "hex"] as const)
+      if (given.has(name)) problems.push(`--${name} belongs to dump`);
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+  const { from, count: countMax = Infinity, hex: isHex, json: isJson } = flags;
+  if (command === "dump") return { command, directory, isJson, from, countMax, isHex };
+  return { command: command as "stat" | "verify", directory, isJson };
 }
