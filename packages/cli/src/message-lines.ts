@@ -1,10 +1,10 @@
-/** Messages as lines: for people their text, for programs everything. */
+/** Messages as lines: their bytes as they are, or for programs everything. */
 
 import { isUtf8 } from "node:buffer";
 import type { ConsumedMessage } from "@quorumlog/client";
 
-export function messageLine(message: ConsumedMessage, isJson: boolean): string {
-  return isJson ? JSON.stringify(messageObject(message)) : message.text();
+export function messageLine(message: ConsumedMessage, isJson: boolean): string | Uint8Array {
+  return isJson ? JSON.stringify(messageObject(message)) : message.body;
 }
 
 /** What is no text is in base 64, under another name. */

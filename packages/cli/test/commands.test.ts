@@ -88,13 +88,48 @@ test("lines are published with keys, groups and tags, and found by all of them",
 
   const mismatch = await run(["produce", "events"], { input: "1\n2\n3\n" });
   expect(mismatch.code).toBe(1);
-  expect(mismatch.stderr).toMatch(/messages are not stored, as far as is known: line 1\b/u);
+  expect(mismatch.stderr).toMatch(/not stored, as far as is known: line 1\b/u);
   expect(mismatch.stderr).toContain("MESSAGE_TYPE_MISMATCH");
 
   const broken = await run(["produce", "events", ...fields], { input: `${lines[0]}\nno json\n` });
   expect(broken.code).toBe(1);
-  expect(broken.stdout).toBe("1 messages are stored\n");
+  expect(broken.stdout).toBe("1 message is stored\n");
   expect(broken.stderr).toContain("line 2 is no JSON");
+}, 180_000);
+
+test("lines are stored as the bytes they are, and what they lack is told", async () => {
+  await run(["topic", "create", "bytes", "--queues", "1"]);
+  // A separator of lines in Unicode, which JSON may hold; what is no UTF-8; a lone "\r".
+  const lines = [Buffer.from('{"a":"\u2028"}'), Buffer.from([0xff, 0x00, 0x0d, 0xc3]), "", "x"];
+  const input = Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from("\n")]));
+  expect(await run(["produce", "bytes"], { input })).toMatchObject({
+    code: 0,
+    stdout: "4 messages are stored\n",
+  });
+  const stored = await json<{ body?: string; bodyBase64?: string }>(["consume", "bytes"]);
+  expect(
+    stored.map(({ body, bodyBase64 = "" }) =>
+      Buffer.from(body ?? Buffer.from(bodyBase64, "base64")),
+    ),
+  ).toEqual(lines.map((line) => Buffer.from(line)));
+
+  const typo = await run(["produce", "bytes", "--key-field", "idd"], { input: '{"id":1}\n3\n' });
+  expect(typo).toMatchObject({ code: 0, stdout: "2 messages are stored\n" });
+  expect(typo.stderr).toContain('2 of the lines have no field "idd": no key');
+
+  const long = await run(["produce", "bytes"], { input: `a\n${"b".repeat(5_000_000)}\nc\n` });
+  expect(long).toMatchObject({ code: 1, stdout: "1 message is stored\n" });
+  expect(long.stderr).toContain("line 2 is longer than 4194304 bytes");
+}, 180_000);
+
+test("a failure is told at once, and not with the next line", async () => {
+  const input = new Running(["produce", "nowhere", "--name-servers", up.nameServer], {
+    isInputOpen: true,
+    input: "a\n",
+  });
+  const { code, stderr } = await input.ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain("UNKNOWN_TOPIC");
 }, 180_000);
 
 test("a group goes on where it was, and is moved, shown and deleted", async () => {

@@ -132,7 +132,7 @@ test.each(["async-replication", "quorum"])(
     const leader = await leaderOf(mode);
     await mode.processes.get(leader)?.stop("SIGKILL");
     const produced = await run(["produce", "orders", ...mode.config("producer")], "1001\n");
-    expect(produced).toMatchObject({ code: 0, stdout: "1 messages are stored\n" });
+    expect(produced).toMatchObject({ code: 0, stdout: "1 message is stored\n" });
     const enough = ["--count", "1001", "--idle-ms", "20000"];
     const { stdout } = await run(["consume", "orders", ...enough, ...mode.config("client")]);
     expect(sorted(stdout)).toEqual([...LINES, "1001"]);

@@ -1,7 +1,7 @@
 /** `quorumlog produce`: publishes what comes in, a message a line. */
 
-import { createInterface } from "node:readline";
 import { type OutgoingMessage, Producer } from "@quorumlog/client";
+import { MESSAGE_BYTES_MAX } from "@quorumlog/protocol";
 import {
   CLUSTER_SETTINGS,
   clusterOptions,
@@ -10,6 +10,8 @@ import {
 } from "../cluster-settings.ts";
 import { type Command, command } from "../command.ts";
 import { EXIT } from "../failure.ts";
+import { InputError, inputLines } from "../input-lines.ts";
+import { LineFieldReader } from "../line-fields.ts";
 import { tellResult } from "../output.ts";
 import { withProgress } from "../progress.ts";
 
@@ -44,6 +46,10 @@ export const PRODUCE: Command = command(
     name: "produce",
     operand: { name: "TOPIC" },
     about: "publishes the lines of its input, each as a message",
+    notes: [
+      'A line is what is before "\\n" or "\\r\\n", byte for byte, and has up to 4 MiB. The first one',
+      "that fails is the last one: what comes behind it is not sent.",
+    ],
     examples: [
       "seq 1000 | quorumlog produce numbers",
       "quorumlog produce orders --key-field id --group-field customer < orders.jsonl",
@@ -63,37 +69,60 @@ export const PRODUCE: Command = command(
         }),
       );
       const publisher = new LinePublisher(producer, topic);
+      const fields = new LineFieldReader(settings);
       if (process.stdin.isTTY)
         console.error("a message a line; Ctrl-D ends the input, Ctrl-C gives up");
       await withProgress(
-        () => `${publisher.stored} messages are stored`,
-        () => publishAll(publisher, { ...settings, signal }),
+        () => storedText(publisher.stored),
+        () => publishAll(publisher, { fields, tag: settings.tag, signal }),
       );
       process.stdin.destroy();
       const { stored, lost, failure } = publisher;
-      tellResult(json, { topic, stored, lost }, `${stored} messages are stored`);
+      tellResult(json, { topic, stored, lost, ...fields.missing }, storedText(stored));
       if (lost > 0) console.error(`quorumlog: ${publisher.lossText()}`);
+      for (const text of fields.missingTexts()) console.error(`quorumlog: ${text}`);
       if (failure !== undefined) throw failure;
       return signal.aborted ? EXIT.interrupted : EXIT.done;
     },
   },
 );
 
-interface Publishing extends FieldNames {
+interface Publishing {
+  readonly fields: LineFieldReader;
   readonly tag: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Until there is no more input, or something has failed; then until what was sent is settled. */
 async function publishAll(publisher: LinePublisher, wish: Publishing): Promise<void> {
-  const tag = wish.tag === undefined ? {} : { tag: wish.tag };
-  for await (const line of linesOfInput(wish.signal)) {
-    const fields = fieldsOf(line, wish);
-    if ("problem" in fields) publisher.fail(fields.problem);
-    else await publisher.publish({ body: line, ...fields, ...tag });
-    if (publisher.failure !== undefined) break;
+  try {
+    await publishLines(publisher, wish);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    publisher.fail(error);
   }
   await publisher.drained();
+}
+
+/** @throws InputError */
+async function publishLines(publisher: LinePublisher, wish: Publishing): Promise<void> {
+  const { fields } = wish;
+  const tag = wish.tag === undefined ? {} : { tag: wish.tag };
+  // Nobody waits for the next line to hear of a failure.
+  const signal = AbortSignal.any([wish.signal, publisher.failed]);
+  // No broker takes a longer line.
+  const bounds = { bytesMax: MESSAGE_BYTES_MAX, signal };
+  let count = 0;
+  for await (const lines of inputLines(process.stdin, bounds))
+    for (const line of lines) {
+      count += 1;
+      await publisher.publish({ body: line, ...fields.read(line, count), ...tag });
+      if (signal.aborted) return;
+    }
+}
+
+function storedText(count: number): string {
+  return count === 1 ? "1 message is stored" : `${count} messages are stored`;
 }
 
 /** Sends line by line, and minds how many are under way. */
@@ -105,6 +134,7 @@ class LinePublisher {
   lost = 0;
   /** The first one: what comes behind it is not sent. */
   failure: Error | undefined;
+  readonly #failed = new AbortController();
   #line = 0;
   #firstLost = 0;
   #inFlight = 0;
@@ -128,18 +158,22 @@ class LinePublisher {
       (error: unknown) => {
         if (this.#firstLost === 0) this.#firstLost = line;
         this.lost += 1;
-        this.failure ??= error instanceof Error ? error : new Error(String(error));
+        this.fail(error instanceof Error ? error : new Error(String(error)));
         this.#settled();
       },
     );
     while (this.#inFlight >= IN_FLIGHT_MAX) await this.#news();
   }
 
-  /** Of a line that cannot be a message: what came before it is. */
-  fail(problem: string): void {
-    this.failure ??= Object.assign(new Error(`line ${this.#line + 1} ${problem}`), {
-      code: "INVALID_LINE",
-    });
+  /** Aborted with the first failure. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /** Nothing more is sent; what is under way goes on. */
+  fail(error: Error): void {
+    this.failure ??= error;
+    this.#failed.abort();
   }
 
   async drained(): Promise<void> {
@@ -149,8 +183,9 @@ class LinePublisher {
   /** Empty if nothing was. */
   lossText(): string {
     if (this.lost === 0) return "";
-    const where = this.lost === 1 ? `line ${this.#firstLost}` : `line ${this.#firstLost} and later`;
-    return `${this.lost} messages are not stored, as far as is known: ${where}`;
+    const known = "not stored, as far as is known";
+    if (this.lost === 1) return `1 message is ${known}: line ${this.#firstLost}`;
+    return `${this.lost} messages are ${known}: line ${this.#firstLost} and later`;
   }
 
   #settled(): void {
@@ -163,43 +198,4 @@ class LinePublisher {
       this.#wake = resolve;
     });
   }
-}
-
-/** Until it ends, or the signal says so. */
-async function* linesOfInput(signal: AbortSignal): AsyncGenerator<string, void, void> {
-  if (signal.aborted) return;
-  yield* createInterface({ input: process.stdin, crlfDelay: Infinity, signal });
-}
-
-/** What a line of JSON says of its message. */
-type LineFields = Pick<OutgoingMessage, "keys" | "messageGroup"> | { readonly problem: string };
-
-interface FieldNames {
-  readonly keyField: string | undefined;
-  readonly groupField: string | undefined;
-}
-
-function fieldsOf(line: string, { keyField, groupField }: FieldNames): LineFields {
-  if (keyField === undefined && groupField === undefined) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return {
-      problem: `is no JSON, which --key-field and --group-field want: ${line.slice(0, 40)}`,
-    };
-  }
-  const key = textAt(value, keyField);
-  const messageGroup = textAt(value, groupField);
-  return {
-    ...(key === undefined ? {} : { keys: [key] }),
-    ...(messageGroup === undefined ? {} : { messageGroup }),
-  };
-}
-
-function textAt(value: unknown, name: string | undefined): string | undefined {
-  if (name === undefined || typeof value !== "object" || value === null) return undefined;
-  const field = (value as Readonly<Record<string, unknown>>)[name];
-  if (field === undefined || field === null) return undefined;
-  return typeof field === "string" ? field : JSON.stringify(field);
 }

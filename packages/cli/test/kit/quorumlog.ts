@@ -20,7 +20,9 @@ export interface Ended {
 
 export interface RunOptions {
   /** What it reads; default nothing. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** Nothing more comes, and it does not end. */
+  readonly isInputOpen?: boolean;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -48,7 +50,8 @@ export class Running {
   #said = { stdout: "", stderr: "" };
   #wake: () => void = () => undefined;
 
-  constructor(args: readonly string[], { input = "", cwd, env = {} }: RunOptions = {}) {
+  constructor(args: readonly string[], options: RunOptions = {}) {
+    const { input = "", isInputOpen = false, cwd, env = {} } = options;
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: "npm run build" makes it`);
     this.#args = args;
     this.#process = fork(MAIN, [...args], {
@@ -75,7 +78,8 @@ export class Running {
       });
     });
     this.#process.stdin?.on("error", () => undefined);
-    this.#process.stdin?.end(input);
+    this.#process.stdin?.write(input);
+    if (!isInputOpen) this.#process.stdin?.end();
   }
 
   get pid(): number {
