@@ -47,8 +47,8 @@ export const PRODUCE: Command = command(
     operand: { name: "TOPIC" },
     about: "publishes the lines of its input, each as a message",
     notes: [
-      'A line is what is before "\\n" or "\\r\\n", byte for byte, and has up to 4 MiB. The first one',
-      "that fails is the last one: what comes behind it is not sent.",
+      'A line is what is before "\\n" or "\\r\\n", byte for byte, and has up to 4 MiB. The input',
+      "ends with the first one that fails: what comes behind it is not sent.",
     ],
     examples: [
       "seq 1000 | quorumlog produce numbers",
