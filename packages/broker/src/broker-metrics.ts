@@ -4,10 +4,12 @@ import type { Metric } from "@quorumlog/protocol";
 import type { GroupStatus } from "@quorumlog/replica";
 import type { BrokerGroup } from "./broker-group.ts";
 import { ConsumerLag } from "./consumer-lag.ts";
+import type { ProducerSessions } from "./rpc/producer-sessions.ts";
 
 export interface BrokerMetricsInit {
   readonly group: BrokerGroup;
   readonly nodeId: number;
+  readonly producers: ProducerSessions;
   /** Connections of clients that were one too many. */
   readonly droppedConnectionCount: () => number;
 }
@@ -106,7 +108,8 @@ function logMetrics({ replica }: BrokerGroup): readonly Metric[] {
   ];
 }
 
-function trafficMetrics({ group, droppedConnectionCount }: BrokerMetricsInit): readonly Metric[] {
+function trafficMetrics(init: BrokerMetricsInit): readonly Metric[] {
+  const { group, producers, droppedConnectionCount } = init;
   const { machine, traffic } = group;
   const lag = new ConsumerLag(machine);
   return [
@@ -135,6 +138,16 @@ function trafficMetrics({ group, droppedConnectionCount }: BrokerMetricsInit): r
         }),
     },
     gauge("quorumlog_fetches_waiting", "For something to come.", () => traffic.fetchesWaiting),
+    gauge("quorumlog_producers", "With a stream to this node, that say who they are.", () => {
+      return producers.sessions.size;
+    }),
+    gauge(
+      "quorumlog_producer_topics",
+      "Topics of producer groups in the log, each by each.",
+      () => {
+        return machine.producerGroups.rowCount;
+      },
+    ),
     counter("quorumlog_dropped_connections_total", "One too many.", droppedConnectionCount),
     {
       name: "quorumlog_consumer_lag_messages",

@@ -31,6 +31,8 @@ import { FetchService } from "./rpc/fetch-service.ts";
 import { queryByKeyHandler } from "./rpc/key-query.ts";
 import { groupView, nodeHandlers } from "./rpc/node-service.ts";
 import { offsetsHandlers, queryOffsetsHandler } from "./rpc/offsets-service.ts";
+import { ProducerNotes } from "./rpc/producer-notes.ts";
+import type { ProducerSessions } from "./rpc/producer-sessions.ts";
 import { publishHandler } from "./rpc/publish-service.ts";
 import { BrokerMachine, METADATA_GROUP_ID, TABLE_NAMES } from "./state/broker-machine.ts";
 
@@ -43,6 +45,7 @@ export class Broker {
   readonly group: BrokerGroup;
   readonly #server: RpcServer;
   readonly #coordinator: CoordinatorService;
+  readonly #producers: ProducerNotes;
   /** Where clients are told to reach this node. */
   readonly #address: string;
   readonly #registration: BrokerRegistration;
@@ -61,6 +64,7 @@ export class Broker {
     readonly group: BrokerGroup;
     readonly server: RpcServer;
     readonly coordinator: CoordinatorService;
+    readonly producers: ProducerNotes;
     readonly address: string;
     readonly registration: BrokerRegistration;
     readonly follower: MetadataFollower;
@@ -73,6 +77,7 @@ export class Broker {
     }, CARE_MS);
     this.group = init.group;
     this.#coordinator = init.coordinator;
+    this.#producers = init.producers;
     this.#address = init.address;
     this.#registration = init.registration;
     this.#follower = init.follower;
@@ -121,15 +126,16 @@ export class Broker {
         ...(options.tls === undefined ? {} : { tls: options.tls }),
         onDefect: options.onDefect,
       });
-      const { fetches, admin, coordinator } = serve(server, group, settings);
+      const producers = new ProducerNotes(group, options.onDefect);
+      const { fetches, admin, coordinator } = serve(server, { group, producers, settings });
       await server.open();
-      const metrics = await openMetrics(options, group, server);
+      const metrics = await openMetrics(options, { group, server, producers: producers.sessions });
       const address = options.advertise ?? `${hostOf(options.listen)}:${server.port}`;
       const registration = register(options, settings, { group, address });
       const { onDefect, channelTls: tls } = options;
       const { clusterId } = node;
       const follower = new MetadataFollower({ group, clusterId, nameServers, tls, onDefect });
-      const services = { server, address, coordinator, registration, follower, metrics };
+      const services = { server, address, coordinator, producers, registration, follower, metrics };
       const broker = new Broker({ group, ...services, onDefect });
       Object.assign(listeners, { fetches, admin, coordinator, broker });
       broker.onRole();
@@ -229,6 +235,7 @@ export class Broker {
     this.#reign = undefined;
     clearInterval(this.#timer);
     this.#coordinator.close();
+    this.#producers.close();
     await this.#follower.close();
     await this.group.replica.close();
     await this.#registration.close();
@@ -264,17 +271,22 @@ function register(
 /** What the port does, service by service. */
 function serve(
   server: RpcServer,
-  group: BrokerGroup,
-  settings: BrokerSettings,
+  init: {
+    readonly group: BrokerGroup;
+    readonly producers: ProducerNotes;
+    readonly settings: BrokerSettings;
+  },
 ): { fetches: FetchService; admin: AdminService; coordinator: CoordinatorService } {
+  const { group, producers, settings } = init;
   const fetches = new FetchService(group, settings);
   const admin = new AdminService(group, settings);
   const coordinator = new CoordinatorService(group, () => performance.now());
   server.handle(BROKER_SERVICE, {
-    publish: publishHandler(group, settings),
+    publish: publishHandler({ group, producers: producers.sessions, limits: settings }),
     fetch: fetches.handler(),
     queryOffsets: queryOffsetsHandler(group),
     queryByKey: queryByKeyHandler(group),
+    listProducers: producers.handler(),
   });
   server.handle(OFFSETS_SERVICE, offsetsHandlers(group));
   server.handle(COORDINATOR_SERVICE, coordinator.handlers());
@@ -286,8 +298,15 @@ function serve(
 /** @returns `undefined` if none is asked for. */
 async function openMetrics(
   { metrics: listen, metricsTls: tls, replica, onDefect }: BrokerOptions,
-  group: BrokerGroup,
-  server: RpcServer,
+  {
+    group,
+    server,
+    producers,
+  }: {
+    readonly group: BrokerGroup;
+    readonly server: RpcServer;
+    readonly producers: ProducerSessions;
+  },
 ): Promise<MetricsPort | undefined> {
   if (listen === undefined) return undefined;
   return MetricsPort.open({
@@ -295,6 +314,7 @@ async function openMetrics(
     tls,
     metrics: brokerMetrics({
       group,
+      producers,
       nodeId: replica.nodeId,
       droppedConnectionCount: () => server.droppedConnectionCount,
     }),

@@ -17,6 +17,7 @@ import {
 import { NAMESERVER } from "./commands/nameserver-command.ts";
 import { OFFSET_RESET, OFFSET_SHOW } from "./commands/offset-commands.ts";
 import { PRODUCE } from "./commands/produce-command.ts";
+import { PRODUCER_LIST, PRODUCER_SHOW } from "./commands/producer-commands.ts";
 import { QUERY } from "./commands/query-command.ts";
 import {
   TOPIC_ALTER,
@@ -42,6 +43,8 @@ export const COMMANDS: readonly Command[] = [
   GROUP_LIST,
   GROUP_SHOW,
   GROUP_DELETE,
+  PRODUCER_LIST,
+  PRODUCER_SHOW,
   OFFSET_SHOW,
   OFFSET_RESET,
   CLUSTER_STATUS,

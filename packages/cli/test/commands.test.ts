@@ -161,6 +161,23 @@ test("a group goes on where it was, and is moved, shown and deleted", async () =
   expect((await run(["group", "show", "workers"])).stderr).toContain("UNKNOWN_GROUP");
 }, 180_000);
 
+test("who publishes to a topic is listed, and shown when they are gone", async () => {
+  await run(["topic", "create", "sales"]);
+  await run(["produce", "sales"], { input: "one\n" });
+  let listed: { producerGroup: string; topics: object[] }[] = [];
+  while (listed.length === 0) listed = await json(["producer", "list", "--topic", "sales"]);
+  const { producerGroup = "" } = listed[0] ?? {};
+  expect(listed[0]?.topics).toContainEqual(expect.objectContaining({ topic: "sales" }));
+
+  const table = await run(["producer", "list"]);
+  expect(table.stdout).toMatch(/^group +topic +producers +since +last noted/u);
+  const shown = await run(["producer", "show", producerGroup]);
+  expect(shown.stdout).toContain("no producer is there");
+  const unknown = await run(["producer", "show", "nobody"]);
+  expect(unknown).toMatchObject({ code: 1 });
+  expect(unknown.stderr).toContain("UNKNOWN_GROUP");
+}, 180_000);
+
 test("what is followed is printed as it comes, until an interrupt", async () => {
   await run(["topic", "create", "news"]);
   const following = new Running(["consume", "news", "--follow", "--name-servers", up.nameServer]);

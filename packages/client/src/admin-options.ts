@@ -14,6 +14,7 @@ import {
   said,
   textThat,
 } from "./option-problems.ts";
+import type { ListProducersOptions } from "./producer-admin.ts";
 import type { WaitOptions } from "./waiting.ts";
 
 export interface AdminOptions extends ClusterOptions {
@@ -144,6 +145,12 @@ export const RESET_CHECKS: Checks<ResetOffsets> = {
       ? undefined
       : "not a list of numbers of queues",
   isDryRun: flag,
+};
+
+export const LIST_PRODUCERS_CHECKS: Checks<ListProducersOptions> = {
+  ...WAIT_CHECKS,
+  producerGroup: consumerGroup,
+  topic: topicName,
 };
 
 export const GROUP_CHECKS: Checks<{ group: string }> = { group: consumerGroup };

@@ -20,6 +20,7 @@ import {
   type CreateTopicOptions,
   FIND_CHECKS,
   GROUP_CHECKS,
+  LIST_PRODUCERS_CHECKS,
   messageKey,
   NODE_CHECKS,
   REPLACE_NODE_CHECKS,
@@ -44,6 +45,7 @@ import { METADATA_GROUP_ID } from "./group-membership.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import { type FindOptions, MessageFinder } from "./message-finder.ts";
 import { demandOptions, invalid } from "./option-problems.ts";
+import { type ListProducersOptions, ProducerAdmin, type ProducerGroups } from "./producer-admin.ts";
 import { demandPlace } from "./pull-consumer-options.ts";
 import type { WaitOptions } from "./waiting.ts";
 
@@ -62,12 +64,14 @@ export class Admin implements AsyncDisposable {
   readonly #link: ClusterLink;
   readonly #finder: MessageFinder;
   readonly #groups: GroupAdmin;
+  readonly #producers: ProducerAdmin;
   readonly #seekers = new Map<number, LeaderSeeker>();
 
   private constructor(link: ClusterLink) {
     this.#link = link;
     this.#finder = new MessageFinder(link);
     this.#groups = new GroupAdmin({ link, topic: (name) => this.#topic(name) });
+    this.#producers = new ProducerAdmin({ link, topicIdOf: (name) => this.#topic(name).topicId });
   }
 
   /** @throws OperationError `INVALID_ARGUMENT` with all that does not fit, `TIMEOUT`, `ABORTED` */
@@ -229,6 +233,16 @@ export class Admin implements AsyncDisposable {
   ): Promise<readonly ConsumedMessage[]> {
     demandOptions<FindOptions>(options, FIND_CHECKS);
     return this.#finder.byTime(this.#topic(topic), options);
+  }
+
+  /**
+   * Which producer groups publish, and who of them is there.
+   *
+   * @throws OperationError `UNKNOWN_TOPIC`
+   */
+  async listProducers(options: ListProducersOptions = {}): Promise<ProducerGroups> {
+    demandOptions<ListProducersOptions>(options, LIST_PRODUCERS_CHECKS);
+    return this.#producers.list(options);
   }
 
   /** All consumer groups that have, or had, members or offsets, in the order of their names. */

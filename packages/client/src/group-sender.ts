@@ -13,6 +13,7 @@ import type { ClusterLink } from "./cluster-link.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import type { OutgoingBatch } from "./outgoing-batch.ts";
 import { asUnknown, finalError } from "./publish-outcome.ts";
+import { nothingTold, type ProducerIdentity, type ToldTopics } from "./producer-identity.ts";
 import type { QueueOutbox } from "./queue-outbox.ts";
 import { RpcStream } from "./rpc-stream.ts";
 import type { SendCall } from "./send-call.ts";
@@ -21,6 +22,7 @@ import { type Durability, reachedOf, WIRE_DURABILITY } from "./send-receipt.ts";
 export interface GroupSenderInit {
   readonly groupId: number;
   readonly link: ClusterLink;
+  readonly identity: ProducerIdentity;
   readonly lingerMs: number;
   readonly containerBytesMax: number;
   /** Before each call is settled. */
@@ -66,6 +68,8 @@ export class GroupSender {
   #waitingBytes = 0;
   #requestId = 0;
   #stream: PublishStream | undefined;
+  /** What the stream has heard of who publishes. */
+  #told: ToldTopics = nothingTold();
   #endOfTurn: NodeJS.Immediate | undefined;
   #linger: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -201,12 +205,15 @@ export class GroupSender {
     const deadline = Math.max(...batches.map(({ calls }) => calls.at(-1)?.deadline ?? 0));
     this.#requestId += 1;
     this.#underWay.set(this.#requestId, { batches, durability, sentAt: now });
-    stream.send({
+    const request: PublishRequest.$Properties = {
       requestId: this.#requestId,
       durability: WIRE_DURABILITY[durability],
       timeoutMs: Math.max(1, deadline - now),
       batches: batches.map(({ encoded }) => encoded as Buffer),
-    });
+    };
+    const notice = this.#init.identity.noticeFor(this.#told);
+    if (notice !== undefined) request.producer = notice;
+    stream.send(request);
   }
 
   #openStream(): PublishStream | undefined {
@@ -221,6 +228,7 @@ export class GroupSender {
       return undefined;
     }
     const channel = this.#init.link.channel(address);
+    this.#told = nothingTold();
     this.#stream = new RpcStream(channel, BROKER_SERVICE.publish, {
       onAnswer: (reply) => {
         this.#onReply(reply);

@@ -20,6 +20,13 @@ export type {
 export type { ConsumedMessage } from "./consumed-message.ts";
 export type { QueuePlace, ResetPolicy } from "./fetcher.ts";
 export type { OutgoingMessage } from "./outgoing-message.ts";
+export type {
+  ListProducersOptions,
+  LiveProducer,
+  ProducerGroup,
+  ProducerGroups,
+  ProducerGroupTopic,
+} from "./producer-admin.ts";
 export { Producer } from "./producer.ts";
 export type { ProducerOptions, SendOptions } from "./producer-options.ts";
 export { type PollOptions, PullConsumer } from "./pull-consumer.ts";

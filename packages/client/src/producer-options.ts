@@ -1,5 +1,6 @@
 /** How a producer is set up. */
 
+import { hostname } from "node:os";
 import { groupNameProblem } from "@quorumlog/protocol";
 import { CLUSTER_CHECKS, type ClusterOptions } from "./cluster-link.ts";
 import {
@@ -16,7 +17,15 @@ import type { Durability } from "./send-receipt.ts";
 import type { QueueSelector } from "./topic-queues.ts";
 
 export interface ProducerOptions extends ClusterOptions {
+  /**
+   * Producers of one kind: brokers tell which groups publish to a topic, and who of them is there.
+   */
   readonly producerGroup: string;
+  /**
+   * Tells this producer apart from others of its group, in `[1, 255]` bytes, without control
+   * characters. Default: host, process and a number, as in `web-1@4711@1`.
+   */
+  readonly clientId?: string;
   /** Of each send that says nothing else; default `quorum`. */
   readonly durability?: Durability;
   /** Of each send that says nothing else, in milliseconds; default 3000. */
@@ -55,12 +64,18 @@ export interface SendOptions {
 export type ProducerSettings = Required<Omit<ProducerOptions, "signal" | "queueSelector">> &
   Pick<ProducerOptions, "queueSelector">;
 
+const clientName: Check = textThat((text) => {
+  const bytes = Buffer.byteLength(text);
+  if (bytes < 1 || bytes > 255) return `${bytes} bytes are not in [1, 255]`;
+  return /\p{Cc}/u.test(text) ? "has control characters" : undefined;
+});
 const timeout = integerIn(1, 600_000);
 const durability = oneOf("quorum", "leader", "async");
 
 const CHECKS: { readonly [K in keyof Required<ProducerOptions>]: Check } = {
   ...CLUSTER_CHECKS,
   producerGroup: textThat(groupNameProblem),
+  clientId: clientName,
   durability,
   timeoutMs: timeout,
   lingerMs: integerIn(0, 5),
@@ -72,6 +87,9 @@ const CHECKS: { readonly [K in keyof Required<ProducerOptions>]: Check } = {
   createsTopics: flag,
   signal: abortSignal,
 };
+
+/** Of this process: each has a name of its own. */
+let openedCount = 0;
 
 const SEND_CHECKS: { readonly [K in keyof Required<SendOptions>]: Check } = {
   durability,
@@ -96,7 +114,9 @@ export function parseProducerOptions(options: ProducerOptions): ProducerSettings
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as ProducerOptions;
-  return Object.freeze({ ...DEFAULTS, ...given }) as ProducerSettings;
+  openedCount += 1;
+  const clientId = `${hostname().slice(0, 100)}@${process.pid}@${openedCount}`;
+  return Object.freeze({ ...DEFAULTS, clientId, ...given }) as ProducerSettings;
 }
 
 /** @throws OperationError `INVALID_ARGUMENT` */

@@ -25,6 +25,7 @@ import {
   type SendOptions,
 } from "./producer-options.ts";
 import type { OutgoingBatch } from "./outgoing-batch.ts";
+import { ProducerIdentity } from "./producer-identity.ts";
 import { SendBuffer } from "./send-buffer.ts";
 import { SendCall } from "./send-call.ts";
 import type { SendReceipt } from "./send-receipt.ts";
@@ -52,6 +53,7 @@ export class Producer implements AsyncDisposable {
   readonly #deadlines: DeadlineList;
   readonly #settled = new Bell();
   readonly #creator: TopicCreator;
+  readonly #identity: ProducerIdentity;
   #liveCount = 0;
   #closing: Promise<void> | undefined;
 
@@ -59,6 +61,7 @@ export class Producer implements AsyncDisposable {
     this.#settings = settings;
     this.#link = link;
     this.#creator = new TopicCreator(link);
+    this.#identity = new ProducerIdentity(settings);
     this.#buffer = new SendBuffer(settings.bufferBytes);
     this.#deadlines = new DeadlineList((call) => {
       this.#giveUp(call, this.#timedOut(call));
@@ -224,6 +227,7 @@ export class Producer implements AsyncDisposable {
       isSlow: (groupId) => this.#isSlow(groupId),
     });
     this.#topics.set(name, queues);
+    this.#identity.add(topic.topicId);
     return queues;
   }
 
@@ -240,6 +244,7 @@ export class Producer implements AsyncDisposable {
       sender = new GroupSender({
         groupId,
         link: this.#link,
+        identity: this.#identity,
         lingerMs: this.#settings.lingerMs,
         containerBytesMax: this.#settings.batchBytes,
         onSettled: (call) => {
@@ -287,8 +292,11 @@ export class Producer implements AsyncDisposable {
       const topic = route.topics.get(name);
       if (topic === queues.topic || (topic !== undefined && topic.groupIds.length === 0)) continue;
       // Deleted, or another one of the same name: what is under way is answered as such.
-      if (topic?.topicId !== queues.topic.topicId) this.#topics.delete(name);
-      else queues.update(topic);
+      if (topic?.topicId === queues.topic.topicId) queues.update(topic);
+      else {
+        this.#topics.delete(name);
+        this.#identity.forget(queues.topic.topicId);
+      }
     }
     for (const [name, { calls, timer }] of this.#strangers) {
       const queues = this.#topics.get(name) ?? this.#meet(name);

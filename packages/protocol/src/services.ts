@@ -28,6 +28,8 @@ import {
   ListGroupsRequest,
   ListOffsetGroupsReply,
   ListOffsetGroupsRequest,
+  ListProducersReply,
+  ListProducersRequest,
   MemberMessage,
   MembershipReply,
   Metadata,
@@ -75,6 +77,7 @@ export const BROKER_SERVICE = {
   fetch: broker("Fetch", DUPLEX, FetchRequest, FetchReply),
   queryOffsets: broker("QueryOffsets", UNARY, QueryOffsetsRequest, QueryOffsetsReply),
   queryByKey: broker("QueryByKey", UNARY, QueryByKeyRequest, QueryByKeyReply),
+  listProducers: broker("ListProducers", UNARY, ListProducersRequest, ListProducersReply),
 };
 
 export const COORDINATOR_SERVICE = {

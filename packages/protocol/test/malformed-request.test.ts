@@ -36,6 +36,7 @@ async function openPort(): Promise<{ readonly client: Client; readonly defects: 
       },
     },
     queryOffsets: { unary: () => ({}) },
+    listProducers: { unary: () => ({}) },
     queryByKey: {
       unary: ({ key }) => {
         throw new PortError("INVALID_ARGUMENT", `"${key}" is none`, {

@@ -12,6 +12,7 @@ import {
 import {
   type BatchResult,
   Durability as WireDurability,
+  type ProducerNotice,
   type PublishReply,
   type PublishRequest,
   Reached,
@@ -20,6 +21,7 @@ import type { Durability } from "@quorumlog/replica";
 import type { BrokerGroup, Submitted } from "../broker-group.ts";
 import type { BrokerLimits } from "../broker-options.ts";
 import { parsePublishAnswer, type PublishRefusal } from "../state/publish-answer.ts";
+import type { ProducerSession, ProducerSessions } from "./producer-sessions.ts";
 
 type PublishCall = Parameters<
   Extract<Handler<PublishRequest, PublishReply.$Properties>, { duplex: unknown }>["duplex"]
@@ -41,13 +43,18 @@ const REACHED: Readonly<Record<Submitted["reached"], Reached>> = {
   memory: Reached.REACHED_MEMORY,
 };
 
+export interface PublishInit {
+  readonly group: BrokerGroup;
+  readonly producers: ProducerSessions;
+  readonly limits: Pick<BrokerLimits, "messageBytesMax">;
+}
+
 export function publishHandler(
-  group: BrokerGroup,
-  limits: Pick<BrokerLimits, "messageBytesMax">,
+  init: PublishInit,
 ): Handler<PublishRequest, PublishReply.$Properties> {
   return {
     duplex: (call) => {
-      const stream = new PublishStream(group, call, limits.messageBytesMax);
+      const stream = new PublishStream(init, call);
       stream.start();
     },
   };
@@ -57,14 +64,18 @@ class PublishStream {
   readonly #group: BrokerGroup;
   readonly #call: PublishCall;
   readonly #messageBytesMax: number;
+  readonly #producers: ProducerSessions;
+  /** Once it has said who publishes. */
+  #session: ProducerSession | undefined;
   #unansweredBytes = 0;
   #isFull = false;
   #isOver = false;
 
-  constructor(group: BrokerGroup, call: PublishCall, messageBytesMax: number) {
+  constructor({ group, producers, limits }: PublishInit, call: PublishCall) {
     this.#group = group;
     this.#call = call;
-    this.#messageBytesMax = messageBytesMax;
+    this.#messageBytesMax = limits.messageBytesMax;
+    this.#producers = producers;
   }
 
   start(): void {
@@ -76,16 +87,16 @@ class PublishStream {
       this.#isFull = false;
       this.#maybeReadOn();
     });
-    call.on("end", () => {
+    const onOver = (): void => {
       this.#isOver = true;
+      if (this.#session !== undefined) this.#producers.leave(this.#session);
+    };
+    call.on("end", () => {
+      onOver();
       if (this.#unansweredBytes === 0) call.end();
     });
-    call.on("cancelled", () => {
-      this.#isOver = true;
-    });
-    call.on("error", () => {
-      this.#isOver = true;
-    });
+    call.on("cancelled", onOver);
+    call.on("error", onOver);
   }
 
   #onRequest(request: PublishRequest): void {
@@ -96,6 +107,7 @@ class PublishStream {
     this.#maybePause();
     const startedAt = performance.now();
     const { traffic } = this.#group;
+    if (this.#session !== undefined) this.#session.lastAt = startedAt;
     this.#publish(request).then(
       (reply) => {
         traffic.publishSeconds.observe((performance.now() - startedAt) / 1_000);
@@ -119,6 +131,8 @@ class PublishStream {
     if (batches.length < 1 || batches.length > BATCHES_MAX)
       throw invalid("batches", `${batches.length} are not in [1, ${BATCHES_MAX}]`);
     this.#group.demandLeader();
+    // What is nested was decoded as well: its type says less than it is.
+    if (request.producer) this.#hear(request.producer as ProducerNotice);
     const { accepted, refusals } = this.#lookThrough(batches, durability);
     if (accepted.length === 0) return { results: refusals.map(refusedResult) };
     const submitted = await this.#group.submit(accepted, {
@@ -127,6 +141,13 @@ class PublishStream {
     });
     this.#group.traffic.onPublished(accepted);
     return replyOf(submitted, refusals);
+  }
+
+  #hear(notice: ProducerNotice): void {
+    // Somebody that has left by now would stay for good.
+    if (this.#isOver) return;
+    const stream = { address: this.#call.getPeer(), now: performance.now() };
+    this.#session = this.#producers.hear(this.#session, notice, stream);
   }
 
   /**

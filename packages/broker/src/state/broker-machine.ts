@@ -19,6 +19,7 @@ import { ConsumerOffsets } from "./consumer-offsets.ts";
 import { consumerGroupCodec, progressCodec, reignCodec } from "./message-codec.ts";
 import { LeaderAddresses } from "./leader-addresses.ts";
 import { MetadataTable } from "./metadata-table.ts";
+import { ProducerGroups } from "./producer-groups.ts";
 import { ProducerSequences, type SequenceVerdict } from "./producer-sequences.ts";
 import { type PublishRefusal, refusedAnswer, storedAnswer } from "./publish-answer.ts";
 import { QueueEnds } from "./queue-ends.ts";
@@ -45,6 +46,7 @@ const OF_EVERY_GROUP: ReadonlySet<BrokerCommand["kind"]> = new Set([
   "claim",
   "commitBatch",
   "deleteOffsets",
+  "noteProducers",
   "resetOffsets",
 ]);
 
@@ -54,6 +56,7 @@ export const TABLE_NAMES: readonly string[] = [
   "consumerProgress",
   "leaders",
   "pastEpochs",
+  "producerGroups",
   "producers",
   "queues",
   "reigns",
@@ -89,6 +92,7 @@ export class BrokerMachine implements Machine {
   readonly index: QueueIndex;
   readonly offsets: ConsumerOffsets;
   readonly consumerGroups: ConsumerGroups;
+  readonly producerGroups: ProducerGroups;
   readonly leaders: LeaderAddresses;
   readonly applied: AppliedCounts = { messages: 0, bytes: 0 };
   readonly #init: BrokerMachineInit;
@@ -116,6 +120,10 @@ export class BrokerMachine implements Machine {
       pastEpochs: tables.table("pastEpochs", numbersCodec),
       metadata: this.metadata,
       onAssigned: init.onAssigned,
+    });
+    this.producerGroups = new ProducerGroups({
+      table: tables.table("producerGroups", numbersCodec),
+      hasTopic: (topicId) => this.hasQueuesOf(topicId),
     });
     this.#producers = new ProducerSequences(
       tables.table("producers", numbersCodec),
@@ -188,6 +196,12 @@ export class BrokerMachine implements Machine {
     if (!topic.isWritable) return "TOPIC_NOT_WRITABLE";
     const messageType: number = topic.messageType;
     return messageType === batch.messageType ? undefined : "MESSAGE_TYPE_MISMATCH";
+  }
+
+  /** Some of its queues are in this broker group. */
+  hasQueuesOf(topicId: number): boolean {
+    const topic = this.metadata.topicById(topicId);
+    return topic?.queueGroupIds.includes(this.#init.groupId) === true;
   }
 
   /** As of now: why nobody can be anywhere in a queue of this group. */
@@ -270,6 +284,8 @@ export class BrokerMachine implements Machine {
       case "beginReign":
         this.leaders.note(command.value);
         return this.offsets.beginReign(at.timestamp);
+      case "noteProducers":
+        return this.producerGroups.note(command.value, at.timestamp);
       case "joinGroup":
         return this.consumerGroups.join(command.value);
       case "leaveGroup":
@@ -302,6 +318,7 @@ export class BrokerMachine implements Machine {
     if (gone.size === 0) return;
     for (const topicId of gone) this.queues.forgetTopic(topicId);
     this.offsets.forgetTopics(gone);
+    this.producerGroups.forgetTopics(gone);
     this.index.forgetTopics((key) => gone.has(topicIdOf(key)));
     for (const key of this.#stored) if (gone.has(topicIdOf(key))) this.#stored.delete(key);
   }

@@ -21,6 +21,7 @@ import {
   type JoinGroupCommand,
   type LeaveGroupCommand,
   type Metadata,
+  type NoteProducersCommand,
   type PutConfigurationCommand,
   type RefreshGroupRequest,
   type RegisterGroupCommand,
@@ -43,7 +44,8 @@ export type BrokerCommand =
   | { readonly kind: "deleteGroup"; readonly value: DeleteGroupRequest }
   | { readonly kind: "resetOffsets"; readonly value: ResetOffsetsRequest }
   | { readonly kind: "deleteOffsets"; readonly value: DeleteOffsetsRequest }
-  | { readonly kind: "beginReign"; readonly value: BeginReignCommand };
+  | { readonly kind: "beginReign"; readonly value: BeginReignCommand }
+  | { readonly kind: "noteProducers"; readonly value: NoteProducersCommand };
 
 const KINDS: readonly BrokerCommand["kind"][] = [
   "createTopic",
@@ -61,6 +63,7 @@ const KINDS: readonly BrokerCommand["kind"][] = [
   "resetOffsets",
   "deleteOffsets",
   "beginReign",
+  "noteProducers",
 ];
 
 const HEADER_BYTES = 8;

@@ -12,6 +12,8 @@ import { parsePublishAnswer } from "../../src/state/publish-answer.ts";
 
 export class TestMachine {
   readonly machine: BrokerMachine;
+  /** By the log's time: milliseconds since 1970; each record is a millisecond later. */
+  now = 1_700_000_000_000;
   #offset = 0;
 
   constructor(groupId = 1) {
@@ -37,9 +39,10 @@ export class TestMachine {
     const [answer] = this.machine.apply({
       offset: this.#offset,
       records: [record],
-      timestamp: 1_700_000_000_000 + this.#offset,
+      timestamp: this.now,
     });
     this.#offset += 1;
+    this.now += 1;
     return answer as Uint8Array;
   }
 

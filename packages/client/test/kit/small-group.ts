@@ -115,6 +115,7 @@ export class SmallGroup {
           };
         },
       },
+      listProducers: { unary: () => ({}) },
       // All batches may have it: the client compares keys.
       queryByKey: {
         unary: ({ topicId }) => ({

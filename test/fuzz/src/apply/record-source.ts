@@ -116,6 +116,9 @@ export class RecordSource {
       () => ({ resetOffsets: { group, offsets: [{ ...queue, offset: prng.below(9) }] } }),
       () => ({ deleteOffsets: { group, epoch } }),
       () => ({ beginReign: {} }),
+      () => ({
+        noteProducers: { notes: [{ producerGroup: group, topicId: prng.below(5) }, {}] },
+      }),
       () => ({ refreshGroup: { group } }),
       () => ({ deleteGroup: { group } }),
       () => ({

@@ -63,14 +63,19 @@ export function nameServerSamples(): Sample[] {
 export function brokerSamples(topicId: number): Sample[] {
   const queue = { topicId, queue: 0 };
   const member = { group: "fuzzers", memberId: "m", epoch: 1 };
-  const { publish, fetch, queryOffsets, queryByKey } = BROKER_SERVICE;
+  const { publish, fetch, queryOffsets, queryByKey, listProducers } = BROKER_SERVICE;
   const { claim, commit, getOffsets, resetOffsets, deleteOffsets, listOffsetGroups } =
     OFFSETS_SERVICE;
   const { join, listGroups, describeGroup, refreshGroup, deleteGroup } = COORDINATOR_SERVICE;
   const positions = [{ ...queue, offset: 0, tags: ["a"], bytesMax: 1_000 }];
   return [
     {
-      ...sample(publish, { requestId: 1, timeoutMs: 200, batches: [Buffer.from("no batch")] }),
+      ...sample(publish, {
+        requestId: 1,
+        timeoutMs: 200,
+        batches: [Buffer.from("no batch")],
+        producer: { producerGroup: "fuzzers", clientId: "f", topicIds: [topicId, 7] },
+      }),
       errorsIn: (answer) => {
         const { error, results } = PublishReply.decode(answer);
         return [error, ...results.map((result) => result.error)];
@@ -85,6 +90,7 @@ export function brokerSamples(topicId: number): Sample[] {
     },
     sample(queryOffsets, { ...queue, storeTimestampMs: 5 }),
     sample(queryByKey, { topicId, key: "key 1", fromMs: 0, toMs: 0, countMax: 5 }),
+    sample(listProducers, { producerGroup: "fuzzers", topicId }),
     sample(claim, { ...member, queues: [queue], leaseMs: 1_000 }),
     sample(commit, { ...member, offsets: [{ ...queue, offset: 1 }] }),
     sample(getOffsets, { group: "fuzzers", queues: [queue] }),
