@@ -14,6 +14,8 @@ export interface BrokerRegistrationOptions extends ReconnectBounds {
   readonly tls?: ChannelTls;
   /** In milliseconds, well below what the NameServers wait for; default 30000. */
   readonly heartbeatMs?: number;
+  /** Without a first answer for so long, in milliseconds, it connects anew; default 2000. */
+  readonly answerMs?: number;
   readonly onEvent?: (event: BrokerRegistrationEvent) => void;
   /** Default: the process's own time. */
   readonly scheduler?: Scheduler;
@@ -33,6 +35,7 @@ export type NodeRegistration = Registration & {
 };
 
 const HEARTBEAT_MS = 30_000;
+const ANSWER_MS = 2_000;
 
 export class BrokerRegistration implements AsyncDisposable {
   readonly #links: readonly RegistrationLink[];
@@ -57,6 +60,7 @@ export class BrokerRegistration implements AsyncDisposable {
             nameServer,
             tls: options.tls,
             heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+            answerMs: options.answerMs ?? ANSWER_MS,
             scheduler: options.scheduler ?? processScheduler,
             onUp: () => {
               onEvent({ type: "nameServerUp", nameServer });

@@ -29,6 +29,8 @@ export interface RegistrationLinkOptions extends ReconnectBounds {
   readonly nameServer: string;
   readonly tls: ChannelTls | undefined;
   readonly heartbeatMs: number;
+  /** For the first word of the NameServer. */
+  readonly answerMs: number;
   readonly scheduler: Scheduler;
   /** The NameServer has taken the registration in. */
   readonly onUp: () => void;
@@ -56,6 +58,7 @@ export class RegistrationLink {
   #stream: Stream | undefined;
   #cancelHeartbeat: () => void = () => undefined;
   #cancelConnect: () => void = () => undefined;
+  #cancelAnswer: () => void = () => undefined;
   #isUp = false;
   #toldCode: string | undefined;
   #isClosed = false;
@@ -81,6 +84,7 @@ export class RegistrationLink {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelConnect();
+    this.#cancelAnswer();
     this.#cancelHeartbeat();
     const stream = this.#stream;
     if (stream === undefined) return;
@@ -118,6 +122,11 @@ export class RegistrationLink {
       });
     });
     writer.write(this.#registration);
+    // A host that is gone refuses nothing: a connection that is on its way to it would try seldomer
+    // and seldomer, and miss that it is back.
+    this.#cancelAnswer = this.#options.scheduler.after(this.#options.answerMs, () => {
+      this.#onDown(stream, new OperationError("TIMEOUT", `${nameServer} does not answer`));
+    });
     this.#heartbeatLater();
   }
 
@@ -130,6 +139,7 @@ export class RegistrationLink {
 
   #onReply(stream: Stream, { metadataVersion }: RegistrationReply): void {
     if (stream !== this.#stream) return;
+    this.#cancelAnswer();
     stream.metadataVersion = metadataVersion;
     if (this.#isUp || this.#isClosed) return;
     this.#isUp = true;
@@ -142,6 +152,7 @@ export class RegistrationLink {
     this.#letGo(stream);
     this.#stream = undefined;
     this.#isUp = false;
+    this.#cancelAnswer();
     this.#cancelHeartbeat();
     const isRefused = error.advice === "do-not-retry" && error.outcome === "not-applied";
     const delayMs = isRefused ? REFUSED_RETRY_MS : reconnectDelayMs(this.#options);
