@@ -76,7 +76,7 @@ export class GroupSender {
   #backoffMs = 0;
   #latencyMs = 0;
   #answeredAt = 0;
-  #lastProblem: OperationError | undefined;
+  #lastProblem: { readonly error: OperationError; readonly by: string } | undefined;
   #isClosed = false;
 
   constructor(init: GroupSenderInit) {
@@ -87,8 +87,8 @@ export class GroupSender {
     });
   }
 
-  /** What has kept it from sending, of late. */
-  get lastProblem(): OperationError | undefined {
+  /** What has kept it from sending, of late, and whose word that is, if it is anybody's. */
+  get lastProblem(): { readonly error: OperationError; readonly by: string } | undefined {
     return this.#lastProblem;
   }
 
@@ -320,13 +320,19 @@ export class GroupSender {
 
   /**
    * The broker has not heard of the topic yet, or of its queue, or that it may be written to:
-   * routes may come round first.
+   * routes may come round first. Or it has heard more than the routes, which nobody renews while
+   * all NameServers are down: then it is right, once it has said so of an attempt that was begun
+   * after it knew as much.
    */
-  #isTooNew(batch: OutgoingBatch, { code }: OperationError): boolean {
+  #isTooNew(batch: OutgoingBatch, { code, metadataVersion }: OperationError): boolean {
     const patienceMs = LATE_NEWS_MS.get(code);
     if (patienceMs === undefined) return false;
+    const { route } = this.#init.link.routes;
+    const isBelieved = batch.refusedByVersion >= route.metadataVersion;
+    batch.refusedByVersion = metadataVersion === 0 ? -1 : metadataVersion;
+    if (isBelieved) return false;
     const { topic, queue, groupId } = batch.outbox;
-    const known = this.#init.link.routes.route.topicOfId(topic.topicId);
+    const known = route.topicOfId(topic.topicId);
     const since = batch.calls[0]?.bornTimestamp ?? 0;
     const isSo = known?.groupIds[queue] === groupId && known.isWritable;
     return isSo && Date.now() - since < patienceMs;
@@ -340,7 +346,7 @@ export class GroupSender {
     this.#stream = undefined;
     this.#seeker.failed(address, error);
     this.#abandon(error);
-    this.#backOff(error);
+    this.#backOff(error, address);
   }
 
   /** Nothing under way is answered any more. */
@@ -353,8 +359,8 @@ export class GroupSender {
 
   /** Of a whole container, on a stream that is well. */
   #onProblem(error: OperationError): void {
+    const address = this.#stream?.address;
     if (error.advice === "retry-elsewhere") {
-      const address = this.#stream?.address;
       if (address !== undefined) this.#seeker.failed(address, error);
       if (this.#seeker.address() !== address) this.#leaveStream(error);
       // Told where to go: at once, if that was not tried just before.
@@ -363,7 +369,7 @@ export class GroupSender {
         return;
       }
     }
-    this.#backOff(error);
+    this.#backOff(error, address);
   }
 
   /** Another node leads, as far as is known. */
@@ -382,8 +388,9 @@ export class GroupSender {
     this.#abandon(unknown);
   }
 
-  #backOff(error: OperationError): void {
-    this.#lastProblem = error;
+  /** @param address - Whose word it is. */
+  #backOff(error: OperationError, address?: string): void {
+    this.#lastProblem = { error, by: address === undefined ? "" : `, by ${address}` };
     if (this.#isClosed || this.#retry !== undefined) return;
     this.#backoffMs = Math.min(Math.max(BACKOFF_MS_MIN, 2 * this.#backoffMs), BACKOFF_MS_MAX);
     this.#retry = setTimeout(

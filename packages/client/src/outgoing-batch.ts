@@ -23,6 +23,8 @@ export class OutgoingBatch {
   producerId = 0;
   /** It was sent, and what became of it is not known. */
   isUncertain = false;
+  /** Of the metadata that it was last refused by; -1: it was not, or by nobody who says so. */
+  refusedByVersion = -1;
   /** Takes no more calls. */
   isFull = false;
   /** Shares a container with nobody: of several that were refused, one has to be found out. */

@@ -330,9 +330,11 @@ export class Producer implements AsyncDisposable {
   #timedOut(call: SendCall): (outcome: "not-applied" | "unknown") => OperationError {
     return (outcome) => {
       const groupId = call.batch?.outbox.groupId;
-      const cause = groupId === undefined ? undefined : this.#senders.get(groupId)?.lastProblem;
+      const problem = groupId === undefined ? undefined : this.#senders.get(groupId)?.lastProblem;
       const passed = `${call.deadline - call.bornTimestamp} ms have passed`;
-      const why = cause === undefined ? passed : `${passed}; the last problem: ${cause.message}`;
+      if (problem === undefined) return new OperationError("TIMEOUT", passed, { outcome });
+      const { error: cause, by } = problem;
+      const why = `${passed}; the last problem${by}: ${cause.code}: ${cause.message}`;
       return new OperationError("TIMEOUT", why, { outcome, cause });
     };
   }

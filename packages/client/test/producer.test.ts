@@ -300,6 +300,40 @@ test.each([
   expect((await producer.send("orders", { body: "x" })).offset).toBe(0);
 });
 
+test.each([
+  ["a topic that was deleted", "UNKNOWN_TOPIC"],
+  ["a permission that was taken away", "TOPIC_NOT_WRITABLE"],
+] as const)("a broker that knows more than the routes of %s is believed", async (_news, code) => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer();
+  await cluster.nameServer.close();
+  let attempts = 0;
+  cluster.first.onPublish = () => {
+    attempts += 1;
+    return new OperationError(code, "so it is", { metadataVersion: 100 });
+  };
+
+  const refusal = { code, outcome: "not-applied", metadataVersion: 100 };
+  await expect(producer.send("orders", { body: "x" })).rejects.toMatchObject(refusal);
+
+  // The first attempt may have been under way when it heard of that.
+  expect(attempts).toBe(2);
+});
+
+test("a deadline that passes says who has refused until then, and why", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer();
+  cluster.first.onPublish = () =>
+    new OperationError("UNKNOWN_TOPIC", "never heard of it", { metadataVersion: 0 });
+
+  const send = producer.send("orders", { body: "x" }, { timeoutMs: 300 });
+
+  const cause = { code: "UNKNOWN_TOPIC" };
+  await expect(send).rejects.toMatchObject({ code: "TIMEOUT", outcome: "not-applied", cause });
+  const address = cluster.first.address(cluster.first.leaderNodeId);
+  await expect(send).rejects.toThrow(`by ${address}: UNKNOWN_TOPIC: never heard of it`);
+});
+
 test("the last route stays when every NameServer is gone", async () => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const producer = await cluster.producer();

@@ -101,6 +101,8 @@ export interface OperationErrorDetails {
   readonly range?: OffsetRange;
   /** Which fields do not fit, and why not. */
   readonly problems?: readonly FieldProblem[];
+  /** Of the metadata that a topic or a queue was refused by. */
+  readonly metadataVersion?: number;
   readonly cause?: unknown;
 }
 
@@ -131,6 +133,8 @@ export class OperationError extends Error {
   readonly leader: LeaderHint | undefined;
   readonly range: OffsetRange | undefined;
   readonly problems: readonly FieldProblem[];
+  /** Of the metadata that a topic or a queue was refused by; 0: not told. */
+  readonly metadataVersion: number;
 
   constructor(code: ErrorCode, message: string, details: OperationErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -142,6 +146,7 @@ export class OperationError extends Error {
     this.leader = details.leader;
     this.range = details.range;
     this.problems = details.problems ?? [];
+    this.metadataVersion = details.metadataVersion ?? 0;
   }
 }
 
@@ -159,6 +164,7 @@ const TRAILER = "quorumlog-error-bin";
 /** As it goes into an answer. */
 export function errorDetail(error: OperationError): ErrorDetail.$Properties {
   const { code, message, outcome, advice, retryAfterMs, leader, range, problems } = error;
+  const { metadataVersion } = error;
   return {
     code,
     message,
@@ -168,6 +174,7 @@ export function errorDetail(error: OperationError): ErrorDetail.$Properties {
     leader: leader ?? null,
     range: range ?? null,
     problems: [...problems],
+    metadataVersion,
   };
 }
 
@@ -179,6 +186,7 @@ export function operationError(detail: ErrorDetail.$Properties): OperationError 
   return new OperationError(isKnown ? code : "FAILED", isKnown ? message : `${code}: ${message}`, {
     outcome: detail.outcome === WireOutcome.OUTCOME_NOT_APPLIED ? "not-applied" : "unknown",
     retryAfterMs: detail.retryAfterMs ?? 0,
+    metadataVersion: detail.metadataVersion ?? 0,
     ...(detail.leader ? { leader: leaderOf(detail.leader) } : {}),
     ...(detail.range ? { range: rangeOf(detail.range) } : {}),
     problems: (detail.problems ?? []).map(({ field, problem }) => ({

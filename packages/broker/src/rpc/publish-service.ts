@@ -134,13 +134,15 @@ class PublishStream {
     // What is nested was decoded as well: its type says less than it is.
     if (request.producer) this.#hear(request.producer as ProducerNotice);
     const { accepted, refusals } = this.#lookThrough(batches, durability);
-    if (accepted.length === 0) return { results: refusals.map(refusedResult) };
+    const { metadata } = this.#group.machine;
+    if (accepted.length === 0)
+      return { results: refusals.map((refusal) => refusedResult(refusal, metadata.version)) };
     const submitted = await this.#group.submit(accepted, {
       durability,
       ...(request.timeoutMs === 0 ? {} : { timeoutMs: request.timeoutMs }),
     });
     this.#group.traffic.onPublished(accepted);
-    return replyOf(submitted, refusals);
+    return replyOf(submitted, refusals, metadata.version);
   }
 
   #hear(notice: ProducerNotice): void {
@@ -214,22 +216,23 @@ class PublishStream {
 function replyOf(
   { answers, index, term, reached }: Submitted,
   refusals: readonly (PublishRefusal | undefined)[],
+  metadataVersion: number,
 ): PublishReply.$Properties {
   const left = answers.values();
   // Below `quorum` nothing is decided: there is no answer but for what was refused before.
   const isDecided = answers.length > 0;
   const results = refusals.map((refusal) => {
-    if (refusal !== undefined) return refusedResult(refusal);
+    if (refusal !== undefined) return refusedResult(refusal, metadataVersion);
     const { value } = left.next();
-    return value === undefined ? {} : resultOf(value);
+    return value === undefined ? {} : resultOf(value, metadataVersion);
   });
   const hasResults = isDecided || refusals.some((refusal) => refusal !== undefined);
   return { reached: REACHED[reached], term, index, results: hasResults ? results : [] };
 }
 
-function resultOf(answer: Uint8Array): BatchResult.$Properties {
+function resultOf(answer: Uint8Array, metadataVersion: number): BatchResult.$Properties {
   const parsed = parsePublishAnswer(answer);
-  if (typeof parsed === "string") return refusedResult(parsed);
+  if (typeof parsed === "string") return refusedResult(parsed, metadataVersion);
   const { baseOffset, storeTimestamp, isDuplicate } = parsed;
   return { baseOffset, storeTimestampMs: storeTimestamp, isDuplicate };
 }
@@ -247,9 +250,13 @@ const REFUSAL_MESSAGES: Readonly<Record<PublishRefusal, string>> = {
   SEQUENCE_TOO_OLD: "what became of a batch from so long ago is forgotten",
 };
 
-function refusedResult(refusal: PublishRefusal | undefined): BatchResult.$Properties {
+function refusedResult(
+  refusal: PublishRefusal | undefined,
+  metadataVersion: number,
+): BatchResult.$Properties {
   if (refusal === undefined) return {};
-  return { error: errorDetail(new OperationError(refusal, REFUSAL_MESSAGES[refusal])) };
+  const message = REFUSAL_MESSAGES[refusal];
+  return { error: errorDetail(new OperationError(refusal, message, { metadataVersion })) };
 }
 
 function invalid(field: string, problem: string): OperationError {

@@ -7,7 +7,15 @@ import { NAME_SERVER_SERVICE, NODE_SERVICE, OperationError, RpcChannel } from "@
 import type { Cluster } from "@quorumlog/protocol/messages";
 import { expect, onTestFinished, test } from "vitest";
 import type { ProcessCluster } from "../../src/kit/process-cluster.ts";
-import { inOrder, producerOf, pullConsumerOf, queueOfKey, range, take } from "../kit/clients.ts";
+import {
+  codeOf,
+  inOrder,
+  producerOf,
+  pullConsumerOf,
+  queueOfKey,
+  range,
+  take,
+} from "../kit/clients.ts";
 import { sendToEachQueue } from "../kit/clients.ts";
 import { clusterOfFile } from "../kit/cluster-of-file.ts";
 
@@ -217,23 +225,29 @@ test("clients go on while all NameServers are down; one that is back empty knows
   const cluster = clusterOf();
   const admin = await cluster.admin();
   await admin.createTopic({ name: "without", queueCount: 2 });
+  const { groupIds } = await admin.createTopic({ name: "deleted", queueCount: 2 });
   await admin.putConfiguration({ namespace: "shop", key: "name", value: "Quorum" });
   await sendToEachQueue(cluster, "without", 2);
+  await sendToEachQueue(cluster, "deleted", 2);
   const producer = await producerOf(cluster, { queueSelector: queueOfKey });
   const consumer = await pullConsumerOf(cluster);
   await consumer.assign(consumer.queuesOf("without"));
   await cluster.whole();
 
   for (const number of [0, 1]) await cluster.nameServer(number).kill();
+  await admin.deleteTopic("deleted");
+  const late = producer.send("deleted", { body: "late", keys: [String(groupIds.indexOf(1))] });
+  // The broker knows more than the routes do.
+  expect(await codeOf(late)).toBe("UNKNOWN_TOPIC");
   await cluster.failOver();
   for (const number of range(20))
     await producer.send("without", { body: String(number), keys: [String(number % 2)] });
   const consumed = await take(consumer, 22);
   await cluster.nameServer(1).start();
   const startedAt = Date.now();
-  await using late = await Admin.open({ nameServers: cluster.nameServers });
+  await using newcomer = await Admin.open({ nameServers: cluster.nameServers });
   await cluster.until("routes, topics and configuration are back", async () => {
-    const { groups, topics, configuration } = late.cluster();
+    const { groups, topics, configuration } = newcomer.cluster();
     const hasLeaders = groups.filter(({ leaderNodeId }) => leaderNodeId !== 0).length === 2;
     const isWhole = hasLeaders && topics.length > 0 && configuration.length > 0;
     return isWhole ? true : undefined;
