@@ -5,6 +5,8 @@ import {
   type ConsumedMessage,
   PullConsumer,
   PushConsumer,
+  type UndecodableMessages,
+  type UndecodablePolicy,
 } from "@quorumlog/client";
 import { OperationError } from "@quorumlog/protocol";
 
@@ -13,6 +15,7 @@ export interface Wish {
   readonly topic: string;
   /** As in `a || b`. */
   readonly tags: string;
+  readonly onUndecodable: UndecodablePolicy;
   readonly from: "earliest" | "latest" | { readonly timestamp: number };
   /** It is over after so many, */
   readonly countMax: number;
@@ -30,10 +33,12 @@ const BATCH_MAX = 1_000;
 
 /** Commits nothing, and is in nobody's way. */
 export async function consumeAlone(wish: Wish): Promise<void> {
-  const { cluster, topic, tags, from, countMax, idleMs, ends, signal } = wish;
+  const { cluster, topic, tags, from, countMax, idleMs, ends, onUndecodable, signal } = wish;
   await using consumer = await PullConsumer.open({
     ...cluster,
     startFrom: from === "latest" ? "latest" : "earliest",
+    onUndecodable,
+    onEvent: tellSkipped,
     signal,
   });
   const queues = consumer.queuesOf(topic);
@@ -58,6 +63,11 @@ export async function consumeAlone(wish: Wish): Promise<void> {
   }
 }
 
+/** Of a queue that has stopped, the poll says so. */
+function tellSkipped({ isSkipped, error }: UndecodableMessages): void {
+  if (isSkipped) console.error(`quorumlog: skipped: ${error.message}`);
+}
+
 /** @returns nothing if it is interrupted */
 async function pollUntil(
   consumer: PullConsumer,
@@ -73,12 +83,13 @@ async function pollUntil(
 
 /** What was printed is committed when it ends. */
 export async function consumeInGroup(wish: Wish, consumerGroup: string): Promise<void> {
-  const { cluster, topic, tags, from, countMax, idleMs, signal } = wish;
+  const { cluster, topic, tags, from, countMax, idleMs, onUndecodable, signal } = wish;
   await using consumer = await PushConsumer.open({
     ...cluster,
     consumerGroup,
     subscriptions: { [topic]: tags },
     startFrom: from === "latest" ? "latest" : "earliest",
+    onUndecodable,
     onEvent: (event) => {
       if ("error" in event && event.error instanceof Error)
         console.error(`quorumlog: ${event.type}: ${event.error.message}`);

@@ -154,6 +154,8 @@ test("a group goes on where it was, and is moved, shown and deleted", async () =
   expect(await json(["group", "list"])).toContainEqual(
     expect.objectContaining({ group: "workers", memberCount: 0 }),
   );
+  const one = await json([...reset, "--queue", "0", "--to-offset", "0"]);
+  expect(one).toMatchObject([{ queue: 0, to: 0 }]);
   const both = await run([...reset, "--to-earliest", "--to-latest"]);
   expect(both.code).toBe(2);
 

@@ -22,6 +22,7 @@ import {
 } from "./progress-commits.ts";
 import type { PushConsumerEvent, PushConsumerSettings } from "./push-consumer-options.ts";
 import { type Claimed, QueueProgress } from "./queue-progress.ts";
+import type { UndecodableHandling } from "./undecodable-messages.ts";
 import { Bell, pause, type WaitOptions } from "./waiting.ts";
 
 export interface AssignedQueuesInit {
@@ -195,7 +196,14 @@ export class AssignedQueues {
 
   /** A topic may be assigned before its route has come round. */
   #meet(refs: Assignment["queues"]): Promise<FetchedQueue[]> {
-    const { link, settings } = this.#init;
+    const { link, settings, onEvent } = this.#init;
+    const undecodable: UndecodableHandling = {
+      policy: settings.onUndecodable,
+      group: settings.consumerGroup,
+      onUndecodable: (told) => {
+        onEvent({ type: "undecodable", ...told });
+      },
+    };
     return link.routes.until(
       (route) => {
         const queues: FetchedQueue[] = [];
@@ -203,7 +211,7 @@ export class AssignedQueues {
           const topic = route.topicOfId(topicId ?? 0);
           if (topic?.groupIds[queue ?? 0] === undefined) return undefined;
           const tags = parseTagExpression(settings.subscriptions[topic.name] ?? "");
-          queues.push(new FetchedQueue(topic, queue ?? 0, tags));
+          queues.push(new FetchedQueue(topic, queue ?? 0, tags, undecodable));
         }
         return queues;
       },

@@ -7,6 +7,11 @@ import { type BatchMessage, batchMessages, OperationError, RecordError } from "@
 import type { StoredBatch } from "@quorumlog/protocol/messages";
 import type { TopicRoute } from "./cluster-route.ts";
 import { type BatchSource, ConsumedMessage } from "./consumed-message.ts";
+import {
+  type UndecodableHandling,
+  undecodableError,
+  type UndecodableMessages,
+} from "./undecodable-messages.ts";
 
 /** Damage on the way is gone the next time. */
 const DAMAGED_FETCHES_MAX = 3;
@@ -41,8 +46,16 @@ export class FetchedQueue {
   readonly #batches: StoredBatch.$Properties[] = [];
   #decoded: Iterator<BatchMessage> | undefined;
   #damagedCount = 0;
+  readonly #undecodable: UndecodableHandling;
 
-  constructor(topic: TopicRoute, queue: number, tags: readonly string[]) {
+  /** @param undecodable - Default: the queue stops, and its problem says why. */
+  constructor(
+    topic: TopicRoute,
+    queue: number,
+    tags: readonly string[],
+    undecodable: UndecodableHandling = { policy: "stop" },
+  ) {
+    this.#undecodable = undecodable;
     this.source = { topic: topic.name, topicId: topic.topicId, queue };
     this.groupId = topic.groupIds[queue] as number;
     this.tags = tags;
@@ -76,8 +89,8 @@ export class FetchedQueue {
 
   /**
    * @returns the next message that is wanted, or `undefined` if there is none here now. A batch
-   *   that
-   *   is damaged is fetched again; if it stays so, that is the queue's problem.
+   *   that is damaged is fetched again; if it stays so, that is the queue's problem. So is a
+   *   message that was stored as something that nobody can decode, unless it is to be skipped.
    */
   take(): ConsumedMessage | undefined {
     for (;;) {
@@ -89,7 +102,13 @@ export class FetchedQueue {
         result = this.#decoded.next();
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
-        this.#onDamaged(stored, error);
+        if (error.isDamage) this.#onDamaged(stored, error);
+        else if (this.#undecodable.policy === "stop") this.#onStopped(stored, error);
+        else {
+          this.#onSkipped(stored, error);
+          this.#finish(stored);
+          continue;
+        }
         return undefined;
       }
       if (result.done === true) {
@@ -107,7 +126,11 @@ export class FetchedQueue {
   #decode(stored: StoredBatch.$Properties): Iterator<BatchMessage> {
     const bytes = stored.batch ?? new Uint8Array();
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return batchMessages(view, Math.max(0, this.position - (stored.baseOffset ?? 0)));
+    const from = Math.max(0, this.position - (stored.baseOffset ?? 0));
+    if (this.#undecodable.policy === "stop") return batchMessages(view, from);
+    return batchMessages(view, from, (error) => {
+      this.#onSkipped(stored, error);
+    });
   }
 
   #finish(stored: StoredBatch.$Properties): void {
@@ -128,6 +151,39 @@ export class FetchedQueue {
     if (count < DAMAGED_FETCHES_MAX) return;
     const where = `${topic}, queue ${queue}, offset ${stored.baseOffset ?? 0}`;
     this.problem = new OperationError("INVALID_BATCH", `${where}: ${cause.message}`, { cause });
+  }
+
+  #onStopped(stored: StoredBatch.$Properties, cause: RecordError): void {
+    const told = this.#undecodableIn(stored, cause, false);
+    this.seek(told.range.firstOffset);
+    this.problem = told.error;
+    this.#undecodable.onUndecodable?.(told);
+  }
+
+  #onSkipped(stored: StoredBatch.$Properties, cause: RecordError): void {
+    this.#undecodable.onUndecodable?.(this.#undecodableIn(stored, cause, true));
+  }
+
+  #undecodableIn(
+    stored: StoredBatch.$Properties,
+    cause: RecordError,
+    isSkipped: boolean,
+  ): UndecodableMessages {
+    const { topic, queue } = this.source;
+    const baseOffset = stored.baseOffset ?? 0;
+    const range =
+      cause.number === undefined
+        ? { firstOffset: Math.max(baseOffset, this.position), nextOffset: this.#endOf(stored) }
+        : { firstOffset: baseOffset + cause.number, nextOffset: baseOffset + cause.number + 1 };
+    const { group } = this.#undecodable;
+    const error = undecodableError({ topic, queue, range, group, cause });
+    return { queue: { topic, queue }, range, isSkipped, error };
+  }
+
+  /** What a batch of another version says of itself is not known here. */
+  #endOf(stored: StoredBatch.$Properties): number {
+    const next = this.#batches[this.#batches.indexOf(stored) + 1];
+    return next?.baseOffset ?? this.fetchOffset;
   }
 
   #drop(): void {

@@ -30,7 +30,12 @@ export type {
 export { Producer } from "./producer.ts";
 export type { ProducerOptions, SendOptions } from "./producer-options.ts";
 export { type PollOptions, PullConsumer } from "./pull-consumer.ts";
-export type { PullConsumerOptions, QueueAssignment, QueueName } from "./pull-consumer-options.ts";
+export type {
+  PullConsumerEvent,
+  PullConsumerOptions,
+  QueueAssignment,
+  QueueName,
+} from "./pull-consumer-options.ts";
 export type { ConsumeOrder, MessageContext, MessageListener } from "./message-workers.ts";
 export { PushConsumer } from "./push-consumer.ts";
 export type {
@@ -39,6 +44,7 @@ export type {
   PushConsumerOptions,
 } from "./push-consumer-options.ts";
 export type { Durability, Reached, SendReceipt } from "./send-receipt.ts";
+export type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messages.ts";
 export type { QueueSelector } from "./topic-queues.ts";
 export type { WaitOptions } from "./waiting.ts";
 

@@ -53,7 +53,9 @@ export class MessageFinder {
           to: to === undefined ? ("latest" as const) : { timestamp: to },
           maxMessages,
         };
-        return this.#read(new FetchedQueue(topic, queue, []), read, options);
+        // What nobody can decode is in nobody's way who looks for something else.
+        const queued = new FetchedQueue(topic, queue, [], { policy: "skip" });
+        return this.#read(queued, read, options);
       }),
     );
     return inTime(found.flat()).slice(0, maxMessages);
@@ -130,9 +132,12 @@ function messagesOf(topic: TopicRoute, told: QueueBatches.$Properties): Consumed
     const bytes = stored.batch ?? new Uint8Array();
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
-      return [...batchMessages(view)].map((each) => new ConsumedMessage(source, stored, each));
+      const messages = [...batchMessages(view, 0, () => undefined)];
+      return messages.map((each) => new ConsumedMessage(source, stored, each));
     } catch (cause) {
       if (!(cause instanceof RecordError)) throw cause;
+      // Whatever its keys are: nobody can decode the batch.
+      if (!cause.isDamage) return [];
       const where = `${topic.name}, queue ${source.queue}, offset ${stored.baseOffset ?? 0}`;
       throw new OperationError("INVALID_BATCH", `${where}: ${cause.message}`, { cause });
     }

@@ -6,6 +6,7 @@ import type { QueuePlace, ResetPolicy } from "./fetcher.ts";
 import { consumerGroup } from "./group-offsets.ts";
 import {
   abortSignal,
+  callback,
   type Check,
   demandOptions,
   integerIn,
@@ -15,6 +16,12 @@ import {
   said,
   textThat,
 } from "./option-problems.ts";
+import type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messages.ts";
+
+/** What a consumer tells while it works. */
+export type PullConsumerEvent =
+  /** Nobody can decode these messages: the queue has stopped in front of them, or skipped them. */
+  { readonly type: "undecodable" } & UndecodableMessages;
 
 export interface PullConsumerOptions extends ClusterOptions {
   /** Whose offsets are committed; default: none, and nothing is committed. */
@@ -23,6 +30,13 @@ export interface PullConsumerOptions extends ClusterOptions {
   readonly startFrom?: "earliest" | "latest";
   /** Of an offset that is not there any more, or not yet; default `fail`. */
   readonly onOutOfRange?: ResetPolicy;
+  /**
+   * Of messages that are stored as something that nobody can decode: `stop` (the default) leaves
+   * the queue in front of them, and `poll` throws `UNDECODABLE` once it has nothing else; `skip`
+   * goes on behind them. Either is told by an event.
+   */
+  readonly onUndecodable?: UndecodablePolicy;
+  readonly onEvent?: (event: PullConsumerEvent) => void;
   /** What is fetched ahead, of all queues together; default 33554432 (32 MiB). */
   readonly prefetchBytes?: number;
   /** Of `open` alone. */
@@ -40,11 +54,13 @@ export interface QueueAssignment extends QueueName {
   readonly tags?: string;
 }
 
-export type PullConsumerSettings = Required<Omit<PullConsumerOptions, "signal" | "consumerGroup">> &
-  Pick<PullConsumerOptions, "consumerGroup">;
+type Optional = "consumerGroup" | "onEvent";
+export type PullConsumerSettings = Required<Omit<PullConsumerOptions, "signal" | Optional>> &
+  Pick<PullConsumerOptions, Optional>;
 
 export const PREFETCH_CHECK: Check = integerIn(65_536, 2 ** 31);
 export const START_CHECK: Check = oneOf("earliest", "latest");
+export const UNDECODABLE_CHECK: Check = oneOf("stop", "skip");
 export const RESET_CHECK: Check = oneOf("earliest", "latest", "fail");
 
 const CHECKS: { readonly [K in keyof Required<PullConsumerOptions>]: Check } = {
@@ -52,6 +68,8 @@ const CHECKS: { readonly [K in keyof Required<PullConsumerOptions>]: Check } = {
   consumerGroup,
   startFrom: START_CHECK,
   onOutOfRange: RESET_CHECK,
+  onUndecodable: UNDECODABLE_CHECK,
+  onEvent: callback,
   prefetchBytes: PREFETCH_CHECK,
   signal: abortSignal,
 };
@@ -59,6 +77,7 @@ const CHECKS: { readonly [K in keyof Required<PullConsumerOptions>]: Check } = {
 const DEFAULTS = {
   startFrom: "earliest",
   onOutOfRange: "fail",
+  onUndecodable: "stop",
   prefetchBytes: 33_554_432,
 } as const;
 

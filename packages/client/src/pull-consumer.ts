@@ -11,6 +11,7 @@ import {
   demandAssignments,
   demandPlace,
   parsePullConsumerOptions,
+  type PullConsumerEvent,
   type PullConsumerOptions,
   type PullConsumerSettings,
   type QueueAssignment,
@@ -115,8 +116,9 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
    * Takes the next messages, in the order of their queues.
    *
    * @returns at least one, or none if `timeoutMs` (default 5000) is over.
-   * @throws OperationError `OFFSET_OUT_OF_RANGE` with the range, and `INVALID_BATCH` for bytes that
-   *   stay damaged: until `seek` has moved the queue; `ABORTED`; `CLOSED`
+   * @throws OperationError `OFFSET_OUT_OF_RANGE` with the range, `INVALID_BATCH` for bytes that
+   *   stay damaged, `UNDECODABLE` with the range that nobody can decode: until `seek` has moved the
+   *   queue; `ABORTED`; `CLOSED`
    */
   async poll(options: PollOptions = {}): Promise<ConsumedMessage[]> {
     demandOptions<PollOptions>(options, POLL_CHECKS);
@@ -196,7 +198,14 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     if (topic === undefined) throw unknownTopic(name);
     if (queue >= topic.groupIds.length)
       throw new OperationError("UNKNOWN_QUEUE", `${name} has no queue ${queue}`);
-    return new FetchedQueue(topic, queue, parseTagExpression(tags));
+    const { onUndecodable: policy, consumerGroup: group } = this.#settings;
+    return new FetchedQueue(topic, queue, parseTagExpression(tags), {
+      policy,
+      group,
+      onUndecodable: (told) => {
+        this.#tell({ type: "undecodable", ...told });
+      },
+    });
   }
 
   async #startOf(queue: FetchedQueue, wait: WaitOptions): Promise<number> {
@@ -211,6 +220,17 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     const found = this.#fetcher.queues.find(({ source }) => nameOf(source) === nameOf(name));
     if (found !== undefined) return found;
     throw new OperationError("NOT_ASSIGNED", `queue ${name.queue} of ${name.topic} is not read`);
+  }
+
+  /** What a listener of events throws is its own: it must not end what goes on here. */
+  #tell(event: PullConsumerEvent): void {
+    try {
+      this.#settings.onEvent?.(event);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
   }
 
   #demandOpen(): void {

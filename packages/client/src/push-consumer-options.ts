@@ -22,8 +22,10 @@ import {
   RESET_CHECK,
   START_CHECK,
   tagExpression,
+  UNDECODABLE_CHECK,
 } from "./pull-consumer-options.ts";
 import type { QueueName } from "./pull-consumer-options.ts";
+import type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messages.ts";
 
 /** What a consumer tells while it works. */
 export type PushConsumerEvent =
@@ -39,6 +41,8 @@ export type PushConsumerEvent =
       readonly attempt: number;
     }
   | { readonly type: "given-up"; readonly message: ConsumedMessage; readonly error: unknown }
+  /** Nobody can decode these messages: the queue has stopped in front of them, or skipped them. */
+  | ({ readonly type: "undecodable" } & UndecodableMessages)
   | { readonly type: "queue-problem"; readonly queue: QueueName; readonly error: Error }
   | { readonly type: "commit-failed"; readonly error: Error }
   | { readonly type: "refused"; readonly error: Error };
@@ -68,6 +72,12 @@ export interface PushConsumerOptions extends ClusterOptions {
   readonly startFrom?: "earliest" | "latest";
   /** Of an offset that is not there any more; default `earliest`. */
   readonly onOutOfRange?: ResetPolicy;
+  /**
+   * Of messages that are stored as something that nobody can decode: `stop` (the default) leaves
+   * the queue in front of them, told by an event, or by a warning of the process if nobody listens
+   * to events; `skip` goes on behind them.
+   */
+  readonly onUndecodable?: UndecodablePolicy;
   /**
    * How often one message is handed out, in `[0, 1000000]`; 0, the default: until it is finished.
    */
@@ -129,6 +139,7 @@ const CHECKS: { readonly [K in keyof Required<PushConsumerOptions>]: Check } = {
   concurrency: integerIn(1, 10_000),
   startFrom: START_CHECK,
   onOutOfRange: RESET_CHECK,
+  onUndecodable: UNDECODABLE_CHECK,
   attemptsMax: integerIn(0, 1_000_000),
   retryMs: integerIn(1, 30_000),
   prefetchBytes: PREFETCH_CHECK,
@@ -147,6 +158,7 @@ const DEFAULTS = {
   concurrency: 20,
   startFrom: "earliest",
   onOutOfRange: "earliest",
+  onUndecodable: "stop",
   attemptsMax: 0,
   retryMs: 100,
   prefetchBytes: 33_554_432,

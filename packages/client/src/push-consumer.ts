@@ -238,15 +238,21 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
       if (!progress.isFenced) this.#queues.onFenced(progress);
       return;
     }
-    if (problem === undefined || this.#reported.has(problem)) return;
+    // It was told of as it stopped.
+    if (problem === undefined || problem.code === "UNDECODABLE") return;
+    if (this.#reported.has(problem)) return;
     this.#reported.add(problem);
     this.#tell({ type: "queue-problem", queue: source, error: problem });
   }
 
   /** What a listener of events throws is its own: it must not end what goes on here. */
   #tell(event: PushConsumerEvent): void {
+    const { onEvent } = this.#settings;
+    // A queue stands still until somebody does something about it: not without a word.
+    if (onEvent === undefined && event.type === "undecodable" && !event.isSkipped)
+      process.emitWarning(event.error);
     try {
-      this.#settings.onEvent?.(event);
+      onEvent?.(event);
     } catch (error) {
       setImmediate(() => {
         throw error;

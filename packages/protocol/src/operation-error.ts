@@ -29,6 +29,7 @@ export const ERROR_TRAITS = {
   // What was asked for cannot be.
   INVALID_ARGUMENT: refused,
   INVALID_BATCH: refused,
+  UNDECODABLE: { ...refused, grpcStatus: status.DATA_LOSS },
   MESSAGE_TOO_LARGE: refused,
   MESSAGE_TYPE_MISMATCH: { ...refused, grpcStatus: status.FAILED_PRECONDITION },
   UNKNOWN_TOPIC: { ...refused, grpcStatus: status.NOT_FOUND },
@@ -97,7 +98,9 @@ export interface OperationErrorDetails {
   readonly retryAfterMs?: number;
   /** Of `NOT_LEADER`, if it is known. */
   readonly leader?: LeaderHint;
-  /** Of `OFFSET_OUT_OF_RANGE`: `[firstOffset, nextOffset)` can be read. */
+  /**
+   * Of `OFFSET_OUT_OF_RANGE`: `[firstOffset, nextOffset)` can be read; of `UNDECODABLE`: it cannot.
+   */
   readonly range?: OffsetRange;
   /** Which fields do not fit, and why not. */
   readonly problems?: readonly FieldProblem[];

@@ -15,12 +15,22 @@ export interface BatchMessage extends EncodedMessage {
  *
  * @param bytes - Borrowed: bodies of what is not compressed are views of it.
  * @param from - Number of the first wanted.
+ * @param onUnreadable - Told of a record that is none, which is passed over then: the lengths that
+ *   its batch has say where the next one begins. Default: it is thrown.
  * @throws RecordError for bytes that are no batch: they were damaged on their way, or written by
  *   something else
  */
-export function* batchMessages(bytes: Buffer, from = 0): Generator<BatchMessage, void, void> {
+export function* batchMessages(
+  bytes: Buffer,
+  from = 0,
+  onUnreadable?: (error: RecordError & { readonly number: number }) => void,
+): Generator<BatchMessage, void, void> {
   const batch = RecordBatch.check(bytes);
-  if (typeof batch === "string") throw new RecordError(`the batch is damaged: ${batch}`);
+  if (typeof batch === "string") {
+    const isDamage = !RecordBatch.isIntact(bytes);
+    const what = isDamage ? "is damaged" : "is none that is known here";
+    throw new RecordError(`the batch ${what}: ${batch}`, { isDamage });
+  }
   const records = unpacked(batch);
   const tags = batch.tags();
   const tagNumbers = batch.tagNumbers();
@@ -28,13 +38,32 @@ export function* batchMessages(bytes: Buffer, from = 0): Generator<BatchMessage,
   let at = 0;
   for (let number = 0; number < recordCount; number++) {
     const length = records.readUInt32LE(at);
-    if (number >= from) {
-      const { bornDelay, ...fields } = readRecord(records, at + 4, length);
-      const tag = tags[(tagNumbers?.[number] ?? 0) - 1];
-      const message = { ...fields, number, bornTimestamp: bornTimestamp + bornDelay };
-      yield tag === undefined ? message : { ...message, tag };
-    }
+    const record = number < from ? undefined : readable(records, at + 4, { number, length });
     at += 4 + length;
+    if (record === undefined) continue;
+    if (record instanceof RecordError) {
+      if (onUnreadable === undefined) throw record;
+      onUnreadable(record as RecordError & { readonly number: number });
+      continue;
+    }
+    const { bornDelay, ...fields } = record;
+    const tag = tags[(tagNumbers?.[number] ?? 0) - 1];
+    const message = { ...fields, number, bornTimestamp: bornTimestamp + bornDelay };
+    yield tag === undefined ? message : { ...message, tag };
+  }
+}
+
+/** @returns why it cannot be read, if so. */
+function readable(
+  records: Buffer,
+  at: number,
+  { number, length }: { readonly number: number; readonly length: number },
+): ReturnType<typeof readRecord> | RecordError {
+  try {
+    return readRecord(records, at, length);
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    return new RecordError(error.message, { number, cause: error });
   }
 }
 

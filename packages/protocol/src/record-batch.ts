@@ -100,6 +100,15 @@ export class RecordBatch {
     return new this(bytes);
   }
 
+  /** Whether the bytes are those that somebody has summed, whatever they say. */
+  static isIntact(bytes: Buffer): boolean {
+    if (bytes.length < BATCH_BYTES_MIN) return false;
+    return (
+      bytes.readUInt32LE(BATCH_FIELD.length) === bytes.length &&
+      checksumProblem(bytes) === undefined
+    );
+  }
+
   get topicId(): number {
     return this.bytes.readUInt32LE(BATCH_FIELD.topicId);
   }

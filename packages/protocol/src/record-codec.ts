@@ -71,9 +71,26 @@ export function writeRecord(
   return next + body.length;
 }
 
-/** Whoever reads a record that is none: its batch was written by something else. */
+/** Whoever reads a record that is none: its batch was damaged, or written by something else. */
 export class RecordError extends Error {
   override readonly name = "RecordError";
+  /** Its bytes are not those that were stored: they may come whole the next time. */
+  readonly isDamage: boolean;
+  /** Which one of its batch cannot be read; `undefined`: none of the batch can be. */
+  readonly number: number | undefined;
+
+  constructor(
+    message: string,
+    {
+      isDamage = false,
+      number,
+      cause,
+    }: { readonly isDamage?: boolean; readonly number?: number; readonly cause?: unknown } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.isDamage = isDamage;
+    this.number = number;
+  }
 }
 
 /**

@@ -37,7 +37,7 @@ const PLACES = {
     about: "the first message that was stored then, or later",
     check: timeProblem,
   },
-  toOffset: { type: "integer", about: "the same in each queue" },
+  toOffset: { type: "integer", about: "the same in each queue", min: 0 },
   toEarliest: { type: "flag", about: "to the first one that is retained" },
   toLatest: { type: "flag", about: "to the end" },
 } as const;
@@ -46,6 +46,7 @@ export const OFFSET_RESET: Command = command(
   {
     ...CLUSTER_SETTINGS,
     topic: { type: "text", about: "whose queues", isRequired: true },
+    queue: { type: "integer", about: "just this one; default: all", min: 0, max: 65_535 },
     ...PLACES,
     dryRun: { type: "flag", about: "says where it would go on, and changes nothing" },
   },
@@ -64,10 +65,11 @@ export const OFFSET_RESET: Command = command(
       ];
     },
     async run({ settings, operand: group, signal }) {
-      const { json, topic, dryRun } = settings;
+      const { json, topic, queue: only, dryRun } = settings;
       const place = placeOf(settings);
       await using admin = await openAdmin(settings, signal);
-      const order = { group, topic, place, isDryRun: dryRun };
+      const queues = only === undefined ? {} : { queues: [only] };
+      const order = { group, topic, place, ...queues, isDryRun: dryRun };
       const moves = await withProgress(`group ${group} is moved`, () =>
         admin.resetOffsets(order, { signal }),
       );

@@ -7,6 +7,7 @@ import type { PushConsumerEvent, PushConsumerOptions } from "@quorumlog/client";
 import { expect, onTestFinished, test } from "vitest";
 import { clusterOfFile } from "../kit/cluster-of-file.ts";
 import { numbers, publishNumbers, sortedSet } from "../kit/publishing.ts";
+import { publishBatches, undecodableBatch } from "../kit/stored-batches.ts";
 
 const clusterOf = clusterOfFile();
 
@@ -237,4 +238,52 @@ test("without a listener, a consumer is iterated", async () => {
   await Promise.all([publishing, failing]);
 
   expect(sortedSet(seen)).toEqual(numbers(0, 200));
+});
+
+test("a queue stops in front of what nobody can decode, or skips it, and says where", async () => {
+  const cluster = clusterOf();
+  const admin = await cluster.admin();
+  const { topicId, groupIds } = await admin.createTopic({ name: "broken", queueCount: 2 });
+  await using producer = await Producer.open({
+    nameServers: cluster.nameServers,
+    producerGroup: "broken",
+    timeoutMs: 60_000,
+    queueSelector: ({ keys }) => Number(keys?.[0]),
+  });
+  const sendToBoth = (body: string): Promise<unknown> =>
+    Promise.all(["0", "1"].map((queue) => producer.send("broken", { body, keys: [queue] })));
+  await sendToBoth("before");
+  for (const [queue, groupId] of groupIds.entries()) {
+    const batches = [undecodableBatch(topicId, queue)];
+    expect((await publishBatches(cluster, groupId, { batches })).results).toMatchObject([
+      { error: null, baseOffset: 1 },
+    ]);
+  }
+  await sendToBoth("behind");
+  const stopped: PushConsumerEvent[] = [];
+  const seen: Record<string, string[]> = { stop: [], skip: [] };
+  const open = (onUndecodable: "stop" | "skip"): Promise<PushConsumer> =>
+    consumerOf("broken", {
+      consumerGroup: `broken-${onUndecodable}`,
+      onUndecodable,
+      listener: (message) => {
+        seen[onUndecodable]?.push(message.text());
+      },
+      onEvent: (event) => {
+        if (event.type === "undecodable" && !event.isSkipped) stopped.push(event);
+      },
+    });
+  await open("stop");
+  await open("skip");
+
+  await cluster.failOver();
+  await cluster.until("one has skipped them", () => seen["skip"]?.length === 4 || undefined);
+  await cluster.until("the other one stands", () => stopped.length >= 2 || undefined);
+  expect(stopped[0]).toMatchObject({ range: { firstOffset: 1, nextOffset: 2 } });
+  expect(seen["stop"]).not.toContain("behind");
+  const order = { group: "broken-stop", topic: "broken", place: 2 };
+  await cluster.until("they are passed over", async () => {
+    await admin.resetOffsets(order).catch(() => undefined);
+    return seen["stop"]?.filter((text) => text === "behind").length === 2 || undefined;
+  });
 });

@@ -1,6 +1,7 @@
 /** Looks at what is stored as it is stored: batches, as a consumer fetches them from a leader. */
 
-import { BROKER_SERVICE, RpcChannel } from "@quorumlog/protocol";
+import { crc32 } from "node:zlib";
+import { BROKER_SERVICE, RecordBatchBuilder, RpcChannel } from "@quorumlog/protocol";
 import type {
   FetchReply,
   PublishReply,
@@ -9,6 +10,10 @@ import type {
 } from "@quorumlog/protocol/messages";
 import type { ProcessCluster } from "../../src/kit/process-cluster.ts";
 
+const SUMMED_FROM = 4;
+/** Of the first record, behind the batch's header and the record's length. */
+const RECORD_FLAGS_AT = 60;
+const FLAGS_NONE_HAS = 0x90;
 const BYTES_MAX = 8 * 1024 * 1024;
 
 /** @returns all batches of a queue, if they are less than 8 MiB. */
@@ -32,6 +37,17 @@ export async function storedBatches(
     });
   });
   return reply.queues[0]?.batches ?? [];
+}
+
+/** As a broken client sends it: its checksum is right, and its record is none. */
+export function undecodableBatch(topicId: number, queue: number): Buffer {
+  const builder = new RecordBatchBuilder();
+  builder.add({ body: Buffer.from("x"), bornTimestamp: 1 });
+  const nobody = { producerId: 0, producerEpoch: 0, sequence: 0 };
+  const bytes = builder.build({ topicId, queue, messageType: 1, ...nobody });
+  bytes.writeUInt8(FLAGS_NONE_HAS, RECORD_FLAGS_AT);
+  bytes.writeUInt32LE(crc32(bytes.subarray(SUMMED_FROM)), 0);
+  return bytes;
 }
 
 /** Publishes bytes as they are, to the leader of a group. */
