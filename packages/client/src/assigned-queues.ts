@@ -81,14 +81,15 @@ export class AssignedQueues {
     });
   }
 
-  /** The newest one counts. */
+  /**
+   * The newest one counts. Nothing of it is done before whoever calls is through: that may be
+   * somebody who looks through the queues, and finds out that one is lost.
+   */
   assign(assignment: Assignment): void {
     if (this.#stop.signal.aborted) return;
     this.#assignment = assignment;
     this.#wanted = assignment;
-    this.#adopting ??= this.#adoptAll().finally(() => {
-      this.#adopting = undefined;
-    });
+    this.#adopting ??= Promise.resolve().then(() => this.#adoptAll());
   }
 
   /** Others may have them by now. */
@@ -146,14 +147,16 @@ export class AssignedQueues {
       try {
         await this.#adopt(assignment);
       } catch (error) {
-        if (this.#isStopped()) return;
+        if (this.#isStopped()) break;
         if (!isWait(error)) this.#init.onEvent({ type: "refused", error: error as Error });
-        if (!(error instanceof OperationError)) return;
+        if (!(error instanceof OperationError)) break;
         // Unless there is a newer one by then.
         this.#wanted ??= assignment;
         await this.#pause(Math.min(Math.max(RETRY_MS, error.retryAfterMs), RETRY_MS_MAX));
       }
     }
+    // In the turn of the last look: what is assigned from now on is adopted by another one.
+    this.#adopting = undefined;
   }
 
   async #adopt({ epoch, queues, resetEpoch }: Assignment): Promise<void> {

@@ -245,7 +245,7 @@ export class SmallGroup {
   ): void {
     this.fetches.push({ nodeId, request });
     const answer = (isLast: boolean): boolean => {
-      const queues = request.positions.map((position) => this.#read(position));
+      const queues = request.positions.map((position) => this.#read(request, position));
       const found = queues.filter((one) => one !== undefined);
       if (found.length === 0 && !isLast) return false;
       clearTimeout(timer);
@@ -264,12 +264,19 @@ export class SmallGroup {
     if (!answer(false)) this.#parked.add(parked);
   }
 
-  #read(position: QueuePosition.$Properties): QueueBatches.$Properties | undefined {
+  #read(
+    { consumerGroup }: FetchRequest,
+    position: QueuePosition.$Properties,
+  ): QueueBatches.$Properties | undefined {
     const { topicId = 0, queue: number = 0, offset = 0 } = position;
     const queue = this.queue(topicId ?? 0, number ?? 0);
     const { firstOffset, endOffset } = queue;
     const place = { topicId, queue: number, firstOffset, endOffset };
     const wanted = offset ?? 0;
+    if (this.offsets.isStale(consumerGroup, place, position.fencingToken ?? 0)) {
+      const error = new OperationError("STALE_FENCING_TOKEN", "claimed since");
+      return { ...place, nextOffset: wanted, error: errorDetail(error) };
+    }
     if (wanted < firstOffset || wanted > endOffset) {
       const range = { firstOffset, nextOffset: endOffset };
       const error = new OperationError("OFFSET_OUT_OF_RANGE", `${wanted} is not there`, { range });

@@ -1,6 +1,7 @@
 /** How far consumer groups are, in memory: with the fences that the broker has. */
 
 import { errorDetail, OFFSETS_SERVICE, OperationError, type RpcServer } from "@quorumlog/protocol";
+import type { QueueRef } from "@quorumlog/protocol/messages";
 import type { SmallGroup } from "./small-group.ts";
 
 const { claim, commit, getOffsets } = OFFSETS_SERVICE;
@@ -26,6 +27,16 @@ export class SmallOffsets {
     return this.#of(group, topicId, queue).offset;
   }
 
+  /** As a reset does, or another member's claim: whoever has claimed it is told, and claims anew. */
+  fence(group: string, topicId: number, queue: number): void {
+    this.#of(group, topicId, queue).token += 1;
+  }
+
+  /** Whether the token is older than the last one. */
+  isStale(group: string, place: QueueRef.$Properties, token: number): boolean {
+    return token !== 0 && token < this.#of(group, place.topicId ?? 0, place.queue ?? 0).token;
+  }
+
   serve(server: RpcServer): void {
     server.handle(MEMBER_SERVICE, {
       claim: {
@@ -43,9 +54,11 @@ export class SmallOffsets {
       },
       commit: {
         unary: ({ group, epoch, offsets }) => ({
-          errors: offsets.map(({ topicId = 0, queue = 0, offset }) => {
+          errors: offsets.map(({ topicId = 0, queue = 0, offset, fencingToken }) => {
             const progress = this.#of(group, topicId ?? 0, queue ?? 0);
             if (epoch < progress.epoch) return errorDetail(stale(progress.epoch));
+            if (this.isStale(group, { topicId, queue }, fencingToken ?? 0))
+              return errorDetail(new OperationError("STALE_FENCING_TOKEN", "claimed since"));
             progress.offset = offset ?? progress.offset;
             return {};
           }),
