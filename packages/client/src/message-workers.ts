@@ -175,7 +175,8 @@ export class MessageWorkers {
         return;
       } catch (error) {
         onFailed(message, error, attempt);
-        if (attempt === attemptsMax) {
+        // Whoever was told to let go of it has not failed at it: it is somebody else's to try.
+        if (attempt === attemptsMax && !signal.aborted) {
           onGivenUp(message, error);
           progress.end(delivery, true);
           return;

@@ -55,3 +55,31 @@ test("orderly: all queues are fenced at once, claimed anew, and consumed on", as
 
   expect(sorted(new Set(seen))).toEqual(range(400));
 });
+
+test("what was not finished as its queue was lost counts as no attempt, nor as passed over", async () => {
+  const cluster = await SmallCluster.open(1, [{ ...ORDERS, groupIds: [1] }]);
+  await publish(cluster, 0, 10);
+  const events: string[] = [];
+  let started = 0;
+  const first = await consumerOf(cluster, {
+    attemptsMax: 1,
+    closeTimeoutMs: 50,
+    onEvent: ({ type }) => events.push(type),
+    listener: (_, { signal }) => {
+      started += 1;
+      return new Promise((__, reject) => {
+        signal.addEventListener("abort", () => {
+          reject(new Error("aborted"));
+        });
+      });
+    },
+  });
+  await until(() => started === 10);
+  await first.close();
+  const iterated = await consumerOf(cluster, { attemptsMax: 1 });
+  for await (const message of iterated) if (Number(message.text()) === 4) break;
+  await iterated.close();
+
+  expect(events).not.toContain("given-up");
+  expect(cluster.first.offsets.committed("billing", 7, 0)).toBe(4);
+});
