@@ -6,7 +6,7 @@
 import type { ConsumedMessage } from "./consumed-message.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Delivery, QueueProgress } from "./queue-progress.ts";
-import { pause } from "./waiting.ts";
+import { Bell } from "./waiting.ts";
 
 /** What may happen at the same time, within one queue. */
 export type ConsumeOrder = "concurrent" | "per-key" | "orderly";
@@ -51,15 +51,19 @@ interface Task {
 
 /** Taken and not finished, for each that runs: in order of keys, some wait for others. */
 const TAKEN_PER_WORKER = 16;
+/** While a lease is over: how often that is looked at. */
+const LOOK_MS = 100;
 
 export class MessageWorkers {
   readonly #init: MessageWorkersInit;
   readonly #progress: QueueProgress[] = [];
   /** Of keys that are at work, whoever waits behind. */
   readonly #keys = new Map<string, Task[]>();
-  /** Ready to run; none while fewer run than may. */
+  /** Ready to run; none while fewer run than may, unless it is paused. */
   readonly #ready: Task[] = [];
   readonly #running = new Set<Promise<void>>();
+  /** Rings when it is resumed, and when it is stopped. */
+  readonly #changed = new Bell();
   #takenCount = 0;
   #turn = 0;
   #isPaused = false;
@@ -81,12 +85,16 @@ export class MessageWorkers {
 
   set isPaused(isPaused: boolean) {
     this.#isPaused = isPaused;
+    if (!isPaused) this.#changed.ring();
+    this.#runReady();
     this.pump();
   }
 
-  /** Nothing new is handed out. */
+  /** Nothing is handed out any more, nor once more. */
   stop(): void {
     this.#isStopped = true;
+    this.#changed.ring();
+    this.#runReady();
   }
 
   /** All that was handed out has come back. */
@@ -116,8 +124,8 @@ export class MessageWorkers {
     this.#init.fetcher.refill(progress.queue);
   }
 
-  #mayTake({ runningCount, queue, isLeaseOver }: QueueProgress): boolean {
-    if (queue.isPaused || isLeaseOver) return false;
+  #mayTake({ runningCount, queue, isLeaseOver, isFenced, isFull }: QueueProgress): boolean {
+    if (queue.isPaused || isLeaseOver || isFenced || isFull) return false;
     if (this.#init.order === "orderly" && runningCount > 0) return false;
     return this.#hasRoom();
   }
@@ -142,7 +150,7 @@ export class MessageWorkers {
   }
 
   #run(task: Task): void {
-    if (this.#running.size >= this.#init.concurrency) {
+    if (!this.#mayRun()) {
       this.#ready.push(task);
       return;
     }
@@ -159,16 +167,25 @@ export class MessageWorkers {
     const next = key === undefined ? undefined : this.#keys.get(key)?.shift();
     if (next !== undefined) this.#ready.push(next);
     else if (key !== undefined) this.#keys.delete(key);
-    while (this.#ready.length > 0 && this.#running.size < this.#init.concurrency)
-      this.#run(this.#ready.shift() as Task);
+    this.#runReady();
     this.pump();
+  }
+
+  #runReady(): void {
+    while (this.#ready.length > 0 && this.#mayRun()) this.#run(this.#ready.shift() as Task);
+  }
+
+  /** Once it is stopped whatever is left only comes to its end. */
+  #mayRun(): boolean {
+    if (this.#isPaused && !this.#isStopped) return false;
+    return this.#running.size < this.#init.concurrency;
   }
 
   async #work({ progress, message, delivery }: Task): Promise<void> {
     const { listener, attemptsMax, retryMs, onFailed, onGivenUp } = this.#init;
     const { signal } = progress.lost;
     let backoffMs = retryMs.min;
-    for (let attempt = 1; !signal.aborted; attempt++) {
+    for (let attempt = 1; !signal.aborted && !this.#isStopped; attempt++) {
       try {
         await listener(message, { attempt, signal, fencingToken: progress.fencingToken });
         progress.end(delivery, true);
@@ -183,8 +200,7 @@ export class MessageWorkers {
         }
       }
       try {
-        await pause(backoffMs, signal);
-        await progress.leased();
+        await this.#untilNext(progress, backoffMs);
       } catch {
         // The queue is lost: the top of the loop sees it, too.
       }
@@ -192,6 +208,16 @@ export class MessageWorkers {
     }
     // Whoever has the queue now is given it again.
     progress.end(delivery, false);
+  }
+
+  /** Until a message may be handed out once more, or it is stopped. Rejects when it is lost. */
+  async #untilNext(progress: QueueProgress, waitMs: number): Promise<void> {
+    const { signal } = progress.lost;
+    const at = performance.now() + waitMs;
+    for (let left = waitMs; left > 0 && !this.#isStopped; left = at - performance.now())
+      await this.#changed.wait(left, signal);
+    while (!this.#isStopped && (this.#isPaused || progress.isLeaseOver))
+      await this.#changed.wait(LOOK_MS, signal);
   }
 
   /** `undefined`: nothing waits for it. */

@@ -2,7 +2,6 @@
 
 import { setMaxListeners } from "node:events";
 import type { FetchedQueue } from "./fetched-queue.ts";
-import { Bell } from "./waiting.ts";
 
 /** What the queue's owner has said as it was claimed. */
 export interface Claimed {
@@ -20,7 +19,9 @@ export interface Delivery {
   isDone: boolean;
 }
 
-const LOOK_MS = 1_000;
+/** Of what was handed out: one that is not finished keeps so many behind it, and no more. */
+const SPAN_MAX = 65_536;
+const SPLICE_MIN = 1_024;
 
 export class QueueProgress {
   readonly queue: FetchedQueue;
@@ -35,9 +36,10 @@ export class QueueProgress {
   /** -1: nothing was. */
   committed: number;
   #leasedUntil: number;
-  readonly #renewed = new Bell();
   /** Handed out and not finished, in the order of their offsets, and finished ones among them. */
   readonly #deliveries: Delivery[] = [];
+  /** Those before it are finished. */
+  #head = 0;
   #runningCount = 0;
   #onIdle: (() => void) | undefined;
 
@@ -61,12 +63,6 @@ export class QueueProgress {
 
   renew(leasedUntil: number): void {
     this.#leasedUntil = leasedUntil;
-    this.#renewed.ring();
-  }
-
-  /** Waits while the lease is over. Rejects when the queue is lost. */
-  async leased(): Promise<void> {
-    while (this.isLeaseOver) await this.#renewed.wait(LOOK_MS, this.lost.signal);
   }
 
   get runningCount(): number {
@@ -75,7 +71,12 @@ export class QueueProgress {
 
   /** The lowest offset that is not finished: everything before it is. */
   get finished(): number {
-    return this.#deliveries[0]?.offset ?? this.queue.position;
+    return this.#deliveries[this.#head]?.offset ?? this.queue.position;
+  }
+
+  /** The lowest that is not finished is too far behind for more to be handed out. */
+  get isFull(): boolean {
+    return this.#deliveries.length - this.#head >= SPAN_MAX;
   }
 
   begin(offset: number): Delivery {
@@ -88,7 +89,11 @@ export class QueueProgress {
   /** @param isDone - Or it was given up here, and is delivered again to somebody. */
   end(delivery: Delivery, isDone: boolean): void {
     delivery.isDone = isDone;
-    while (this.#deliveries[0]?.isDone === true) this.#deliveries.shift();
+    while (this.#deliveries[this.#head]?.isDone === true) this.#head += 1;
+    if (this.#head > SPLICE_MIN && 2 * this.#head > this.#deliveries.length) {
+      this.#deliveries.splice(0, this.#head);
+      this.#head = 0;
+    }
     this.#runningCount -= 1;
     if (this.#runningCount === 0) this.#onIdle?.();
   }

@@ -217,6 +217,85 @@ test("paused it hands nothing out, resumed it goes on", async () => {
   expect(paused).toBe(0);
 });
 
+test("per-key: paused, it hands out nothing that waits for its key, nor what failed", async () => {
+  const cluster = await SmallCluster.open(2, [ORDERS]);
+  await publish(cluster, 0, 100);
+  let handedOut = 0;
+  const consumer = await consumerOf(cluster, {
+    order: "per-key",
+    concurrency: 4,
+    listener: async () => {
+      handedOut += 1;
+      await pause(1);
+      if (handedOut % 5 === 0) throw new Error("not yet");
+    },
+  });
+  await until(() => handedOut >= 10);
+  consumer.pause();
+  await pause(50);
+  const paused = handedOut;
+  await pause(100);
+  const later = handedOut;
+  consumer.resume();
+  await until(() => handedOut >= 120);
+
+  expect(later).toBe(paused);
+});
+
+test("close waits for listeners at work, and for nothing that waits or has failed", async () => {
+  const cluster = await SmallCluster.open(2, [ORDERS]);
+  await publish(cluster, 0, 100);
+  let handedOut = 0;
+  let failed = 0;
+  let finished = 0;
+  const consumer = await consumerOf(cluster, {
+    order: "per-key",
+    concurrency: 4,
+    retryMs: 30_000,
+    closeTimeoutMs: 600_000,
+    listener: async (message) => {
+      handedOut += 1;
+      if (numberOf(message) % 2 === 0) {
+        failed += 1;
+        throw new Error("not before others are back");
+      }
+      await pause(50);
+      finished += 1;
+    },
+  });
+  await until(() => failed > 0);
+  const before = handedOut;
+  await consumer.close();
+
+  expect(handedOut).toBe(before);
+  expect(finished + failed).toBe(handedOut);
+});
+
+test("behind a message that is not finished, so much is handed out and no more", async () => {
+  const cluster = await SmallCluster.open(2, [{ ...ORDERS, groupIds: [1] }]);
+  const producer = await cluster.producer({ timeoutMs: 20_000 });
+  for (let sent = 0; sent < 80_000; sent += 20_000)
+    await Promise.all(range(20_000).map(() => producer.send("orders", { body: "x" })));
+  let count = 0;
+  let finishFirst = (): void => undefined;
+  const first = new Promise<void>((resolve) => {
+    finishFirst = resolve;
+  });
+  await consumerOf(cluster, {
+    listener: ({ offset }) => {
+      count += 1;
+      return offset === 0 ? first : undefined;
+    },
+  });
+  await until(() => count === 65_536);
+  await pause(50);
+  const behind = count;
+  finishFirst();
+  await until(() => count === 80_000);
+
+  expect(behind).toBe(65_536);
+});
+
 test("without a listener it is iterated: whoever asks for the next has finished one", async () => {
   const cluster = await SmallCluster.open(2, [{ ...ORDERS, groupIds: [1] }]);
   await publish(cluster, 0, 10);
