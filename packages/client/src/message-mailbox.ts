@@ -5,6 +5,7 @@ import { onceAborted } from "./waiting.ts";
 
 interface Letter {
   readonly message: ConsumedMessage;
+  readonly signal: AbortSignal;
   readonly finish: () => void;
 }
 
@@ -25,12 +26,20 @@ export class MessageMailbox {
         signal.removeEventListener("abort", onAbort);
         resolve();
       };
-      const letter = { message, finish };
+      const letter = { message, signal, finish };
       onceAborted(signal, onAbort);
       const reader = this.#readers.shift();
       if (reader === undefined) this.#letters.push(letter);
       else reader(letter);
     });
+  }
+
+  /** It was taken, and not finished: it is the next to be taken, unless its queue is lost. */
+  putBack(letter: Letter): void {
+    if (letter.signal.aborted) return;
+    const reader = this.#readers.shift();
+    if (reader === undefined) this.#letters.unshift(letter);
+    else reader(letter);
   }
 
   /** @returns `undefined` once it is closed. */

@@ -145,13 +145,20 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
 
   /**
    * Message by message, for a consumer without a listener: each is finished when the next one is
-   * asked for. Ends when it is closed; throws why the group does not let it in.
+   * asked for; of a loop that is left the last one is not, and the next loop begins with it. Ends
+   * when it is closed; throws why the group does not let it in.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumedMessage, void, void> {
     for (;;) {
       const letter = await this.#mailbox.take();
       if (letter === undefined) break;
-      yield letter.message;
+      let isAskedOn = false;
+      try {
+        yield letter.message;
+        isAskedOn = true;
+      } finally {
+        if (!isAskedOn) this.#mailbox.putBack(letter);
+      }
       letter.finish();
     }
     if (this.#failure !== undefined) throw this.#failure;

@@ -311,6 +311,25 @@ test("without a listener it is iterated: whoever asks for the next has finished 
   expect(cluster.first.offsets.committed("billing", 7, 0)).toBe(4);
 });
 
+test("a loop that is left has not finished its last message: the next loop begins with it", async () => {
+  const cluster = await SmallCluster.open(2, [{ ...ORDERS, groupIds: [1] }]);
+  await publish(cluster, 0, 10);
+  const consumer = await consumerOf(cluster);
+  const seen: number[] = [];
+  for await (const message of consumer) {
+    seen.push(numberOf(message));
+    if (seen.length === 3) break;
+  }
+  for await (const message of consumer) {
+    seen.push(numberOf(message));
+    if (seen.length === 11) break;
+  }
+  await consumer.close();
+
+  expect(seen).toEqual([0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(cluster.first.offsets.committed("billing", 7, 0)).toBe(9);
+});
+
 test("what cannot be finished is passed over after so many attempts", async () => {
   const cluster = await SmallCluster.open(2, [ORDERS]);
   await publish(cluster, 0, 10);
