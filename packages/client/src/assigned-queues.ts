@@ -8,18 +8,14 @@
  */
 
 import { OperationError, parseTagExpression } from "@quorumlog/protocol";
-import type { CoordinatorMessage } from "@quorumlog/protocol/messages";
+import type { CoordinatorMessage, QueueRef } from "@quorumlog/protocol/messages";
 import type { ClusterLink } from "./cluster-link.ts";
 import { FetchedQueue } from "./fetched-queue.ts";
 import type { Fetcher } from "./fetcher.ts";
-import type { ClaimedOffset, GroupOffsets } from "./group-offsets.ts";
+import { byOwner, type ClaimedOffset, type GroupOffsets } from "./group-offsets.ts";
 import type { MessageWorkers } from "./message-workers.ts";
-import {
-  type FinishedOffsets,
-  finishedOffsets,
-  isFence,
-  ProgressCommits,
-} from "./progress-commits.ts";
+import { asUnknown } from "./publish-outcome.ts";
+import { finishedOffsets, isFence, ProgressCommits } from "./progress-commits.ts";
 import type { PushConsumerEvent, PushConsumerSettings } from "./push-consumer-options.ts";
 import { type Claimed, QueueProgress } from "./queue-progress.ts";
 import type { UndecodableHandling } from "./undecodable-messages.ts";
@@ -45,6 +41,8 @@ const RETRY_MS = 200;
 /** A lease may be given up before it is over. */
 const RETRY_MS_MAX = 1_000;
 const COMMIT_MS = 10_000;
+/** Of one attempt at a commit or a claim: what a broker group that is away costs the others. */
+const ATTEMPT_MS_MAX = 3_000;
 const TOPICS_MS = 5_000;
 /** How long a listener may still be at work with what is somebody else's by now. */
 const RELEASE_MS_MAX = 2_000;
@@ -105,27 +103,31 @@ export class AssignedQueues {
 
   /** A commit now and then: left out while one is under way. Never rejects; failures are events. */
   tick(): void {
-    if (this.#committing === undefined) void this.commit();
+    if (this.#committing === undefined) void this.#commitNow({});
   }
 
   /**
    * Notes in the log of the cluster how far the queues are finished now, and renews leases: behind
-   * what is being noted already.
+   * what is being noted already, and again while that fails and may pass.
    *
    * @returns why that was not done for all of them.
    * @throws OperationError `ABORTED`
    */
   async commit(wait: WaitOptions = {}): Promise<OperationError | undefined> {
-    const finished = finishedOffsets(this.#queues.values());
     const { timeoutMs = COMMIT_MS, signal } = wait;
-    while (this.#committing !== undefined)
-      if (!(await this.#noted.wait(timeoutMs, signal)))
-        return new OperationError("TIMEOUT", "the commit before this one is under way");
-    this.#committing = this.#commit(finished, wait).finally(() => {
-      this.#committing = undefined;
-      this.#noted.ring();
-    });
-    return this.#committing;
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      while (this.#committing !== undefined)
+        if (!(await this.#noted.wait(Math.max(0, deadline - Date.now()), signal)))
+          return new OperationError("TIMEOUT", "the commit before this one is under way");
+      const left = Math.max(1, deadline - Date.now());
+      const failure = await this.#commitNow({ ...wait, timeoutMs: left });
+      if (failure === undefined || failure.advice === "do-not-retry") return failure;
+      if (Date.now() + RETRY_MS >= deadline || this.#isStopped()) return failure;
+      await pause(RETRY_MS, signal).catch((error: OperationError) => {
+        throw failure.outcome === "unknown" ? asUnknown(error) : error;
+      });
+    }
   }
 
   /** Idempotent. */
@@ -160,7 +162,7 @@ export class AssignedQueues {
   }
 
   async #adopt({ epoch, queues, resetEpoch }: Assignment): Promise<void> {
-    const assigned = new Set(queues.map((each) => nameOf(each.topicId ?? 0, each.queue ?? 0)));
+    const assigned = new Set(queues.map(nameOf));
     const reset = [...this.#queues.values()].filter((each) => each.epoch < resetEpoch);
     const lost = [...this.#queues].filter(([name, progress]) => {
       return !assigned.has(name) || progress.isFenced || progress.epoch < resetEpoch;
@@ -169,13 +171,13 @@ export class AssignedQueues {
     const isNew = epoch > this.#epoch;
     this.#epoch = epoch;
     if (isNew) this.#init.onAdopted(epoch);
-    const gained = await this.#meet(
-      queues.filter((each) => !this.#queues.has(nameOf(each.topicId ?? 0, each.queue ?? 0))),
-    );
-    if (gained.length > 0) await this.#claim(gained, epoch);
+    const missing = queues.filter((each) => !this.#queues.has(nameOf(each)));
+    const known = this.#known(missing);
+    if (known.length > 0) await this.#claim(known, epoch);
+    if (known.length < missing.length) await this.#claim(await this.#meet(missing), epoch);
     if (reset.length > 0)
       this.#init.onEvent({ type: "reset", queues: reset.map(({ queue }) => queue.source) });
-    if (lost.length === 0 && gained.length === 0 && !isNew) return;
+    if (lost.length === 0 && missing.length === 0 && !isNew) return;
     const sources = [...this.#queues.values()].map(({ queue: { source } }) => source);
     this.#init.onEvent({ type: "assigned", epoch, queues: sources });
   }
@@ -193,12 +195,11 @@ export class AssignedQueues {
     // A renewal on its way would lease them again.
     await this.#committing;
     await this.#commits?.release(lost, this.#epoch, { timeoutMs: RELEASE_MS_MAX });
-    for (const { queue } of lost)
-      this.#queues.delete(nameOf(queue.source.topicId, queue.source.queue));
+    for (const { queue } of lost) this.#queues.delete(nameOf(queue.source));
   }
 
-  /** A topic may be assigned before its route has come round. */
-  #meet(refs: Assignment["queues"]): Promise<FetchedQueue[]> {
+  /** Those of topics whose routes have come round, and which are not had yet. */
+  #known(refs: Assignment["queues"]): FetchedQueue[] {
     const { link, settings, onEvent } = this.#init;
     const undecodable: UndecodableHandling = {
       policy: settings.onUndecodable,
@@ -207,17 +208,21 @@ export class AssignedQueues {
         onEvent({ type: "undecodable", ...told });
       },
     };
-    return link.routes.until(
-      (route) => {
-        const queues: FetchedQueue[] = [];
-        for (const { topicId, queue } of refs) {
-          const topic = route.topicOfId(topicId ?? 0);
-          if (topic?.groupIds[queue ?? 0] === undefined) return undefined;
-          const tags = parseTagExpression(settings.subscriptions[topic.name] ?? "");
-          queues.push(new FetchedQueue(topic, queue ?? 0, tags, undecodable));
-        }
-        return queues;
-      },
+    return refs.flatMap((ref) => {
+      const topic = link.routes.route.topicOfId(ref.topicId ?? 0);
+      const queue = ref.queue ?? 0;
+      if (topic?.groupIds[queue] === undefined || this.#queues.has(nameOf(ref))) return [];
+      const tags = parseTagExpression(settings.subscriptions[topic.name] ?? "");
+      return [new FetchedQueue(topic, queue, tags, undecodable)];
+    });
+  }
+
+  /** A topic may be assigned before its route has come round. */
+  #meet(refs: Assignment["queues"]): Promise<FetchedQueue[]> {
+    const isKnown = ({ topicId, queue }: Assignment["queues"][number]): boolean =>
+      this.#init.link.routes.route.topicOfId(topicId ?? 0)?.groupIds[queue ?? 0] !== undefined;
+    return this.#init.link.routes.until(
+      () => (refs.every(isKnown) ? this.#known(refs) : undefined),
       {
         timeoutMs: TOPICS_MS,
         signal: this.#stop.signal,
@@ -226,41 +231,66 @@ export class AssignedQueues {
     );
   }
 
+  /** Of each owner by itself: one that is away keeps nobody from the queues of the others. */
   async #claim(queues: readonly FetchedQueue[], epoch: number): Promise<void> {
+    const claims = byOwner(queues).map(([groupId, own]) => this.#claimAt(groupId, own, epoch));
+    // All of them are over before anything is claimed again.
+    for (const claim of await Promise.allSettled(claims))
+      if (claim.status === "rejected") throw claim.reason as Error;
+  }
+
+  async #claimAt(groupId: number, queues: readonly FetchedQueue[], epoch: number): Promise<void> {
     const { offsets, leaseMs } = this.#init;
-    const { signal } = this.#stop;
+    const wait = { signal: this.#stop.signal, timeoutMs: ATTEMPT_MS_MAX };
     const leasedUntil = leaseMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + leaseMs;
     const claims: ClaimedOffset<FetchedQueue>[] =
       offsets === undefined
         ? queues.map((queue) => ({ queue, committedOffset: -1, fencingToken: 0, error: undefined }))
-        : await offsets.claim(queues, epoch, { signal, leaseMs });
-    let refusal: OperationError | undefined;
-    await Promise.all(
-      claims.map(async ({ queue, committedOffset: committed, fencingToken, error }) => {
-        // With a newer epoch it is another member's, and a newer assignment is on its way.
-        if (error === undefined)
-          await this.#begin(queue, { committed, fencingToken, epoch, leasedUntil });
-        else if (!isFence(error)) refusal = error;
-      }),
-    );
-    if (refusal !== undefined) throw refusal;
+        : await offsets.claim(groupId, queues, { ...wait, epoch, leaseMs });
+    const begun = claims.map(async ({ queue, committedOffset, fencingToken, error }) => {
+      const claimed = { committed: committedOffset, fencingToken, epoch, leasedUntil };
+      if (error === undefined) await this.#begin(queue, claimed);
+      // With a newer epoch it is another member's, and a newer assignment is on its way.
+      else if (!isFence(error)) throw error;
+    });
+    for (const each of await Promise.allSettled(begun))
+      if (each.status === "rejected") throw each.reason as Error;
   }
 
   async #begin(queue: FetchedQueue, claimed: Claimed): Promise<void> {
     const { fetcher, workers, settings, leaseMs } = this.#init;
     const { committed } = claimed;
-    const wait = { signal: this.#stop.signal };
+    const wait = { signal: this.#stop.signal, timeoutMs: ATTEMPT_MS_MAX };
     const start =
       committed >= 0 ? committed : await fetcher.offsetOf(queue, settings.startFrom, wait);
     queue.seek(start);
     if (leaseMs > 0) queue.fencingToken = claimed.fencingToken;
     const progress = new QueueProgress(queue, claimed);
-    this.#queues.set(nameOf(queue.source.topicId, queue.source.queue), progress);
+    this.#queues.set(nameOf(queue.source), progress);
     fetcher.add(queue);
     workers.add(progress);
   }
 
-  async #commit(finished: FinishedOffsets, wait: WaitOptions): Promise<OperationError | undefined> {
+  /** While no other one is under way. */
+  #commitNow({ timeoutMs = ATTEMPT_MS_MAX, signal }: WaitOptions): ReturnType<typeof this.commit> {
+    const { leaseMs } = this.#init;
+    // What is renewed is good for a while yet when an owner that is away has had its time.
+    const patienceMs = leaseMs === 0 ? ATTEMPT_MS_MAX : Math.min(ATTEMPT_MS_MAX, leaseMs / 3);
+    const wait = {
+      timeoutMs: Math.min(timeoutMs, patienceMs),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    this.#committing = this.#commit(wait).finally(() => {
+      this.#committing = undefined;
+      this.#noted.ring();
+    });
+    return this.#committing;
+  }
+
+  async #commit(wait: WaitOptions): Promise<OperationError | undefined> {
+    // A lease that is being given up is not renewed.
+    const own = [...this.#queues.values()].filter(({ lost }) => !lost.signal.aborted);
+    const finished = finishedOffsets(own);
     const failure = await this.#commits?.commit(finished, this.#epoch, wait);
     // Some may have waited for their leases.
     if (this.#init.leaseMs > 0) this.#init.workers.pump();
@@ -290,6 +320,6 @@ function isWait(error: unknown): boolean {
   return error instanceof OperationError && error.code === "QUEUE_LEASED";
 }
 
-function nameOf(topicId: number, queue: number): string {
-  return `${topicId}/${queue}`;
+function nameOf({ topicId, queue }: QueueRef.$Properties): string {
+  return `${topicId ?? 0}/${queue ?? 0}`;
 }

@@ -74,30 +74,29 @@ export class GroupOffsets {
   }
 
   /**
-   * @throws OperationError of an owner that cannot be asked; what one queue is refused is beside it
+   * @param queues - Of one broker group.
+   * @throws OperationError if that cannot be asked; what one queue is refused is beside it
    */
   async claim<Queue extends OwnedQueue>(
+    groupId: number,
     queues: readonly Queue[],
-    epoch: number,
-    wait: WaitOptions & { readonly leaseMs: number },
+    options: WaitOptions & { readonly epoch: number; readonly leaseMs: number },
   ): Promise<ClaimedOffset<Queue>[]> {
     const { group, memberId, isOwnProgress = false } = this.#init;
-    const { leaseMs } = wait;
-    const claims = byOwner(queues).map(async ([groupId, own]) => {
-      const request = { group, memberId, epoch, queues: own.map(refOf), leaseMs, isOwnProgress };
-      const target = this.#target(groupId, wait);
-      const reply = await this.#init.link.callLeader(target, OFFSETS_SERVICE.claim, request);
-      return own.map((queue, i) => {
-        const told = reply.queues[i];
-        return {
-          queue,
-          committedOffset: told?.committedOffset ?? -1,
-          fencingToken: told?.fencingToken ?? 0,
-          error: told?.error ? operationError(told.error) : undefined,
-        };
-      });
+    const { epoch, leaseMs } = options;
+    const refs = queues.map(refOf);
+    const request = { group, memberId, epoch, queues: refs, leaseMs, isOwnProgress };
+    const target = this.#target(groupId, options);
+    const reply = await this.#init.link.callLeader(target, OFFSETS_SERVICE.claim, request);
+    return queues.map((queue, i) => {
+      const told = reply.queues[i];
+      return {
+        queue,
+        committedOffset: told?.committedOffset ?? -1,
+        fencingToken: told?.fencingToken ?? 0,
+        error: told?.error ? operationError(told.error) : undefined,
+      };
     });
-    return (await Promise.all(claims)).flat();
   }
 
   /** @returns why a queue was refused, or its owner could not be asked; none of the others. */
@@ -159,12 +158,15 @@ function refOf({ source: { topicId, queue } }: OwnedQueue): { topicId: number; q
   return { topicId, queue };
 }
 
-function byOwner<Queue extends OwnedQueue>(queues: readonly Queue[]): [number, Queue[]][] {
-  const owners = new Map<number, Queue[]>();
-  for (const queue of queues) {
-    const own = owners.get(queue.groupId);
-    if (own === undefined) owners.set(queue.groupId, [queue]);
-    else own.push(queue);
+/** Of things that are a broker group's. */
+export function byOwner<Owned extends { readonly groupId: number }>(
+  all: readonly Owned[],
+): [number, Owned[]][] {
+  const owners = new Map<number, Owned[]>();
+  for (const each of all) {
+    const own = owners.get(each.groupId);
+    if (own === undefined) owners.set(each.groupId, [each]);
+    else own.push(each);
   }
   return [...owners];
 }

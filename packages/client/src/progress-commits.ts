@@ -1,11 +1,11 @@
 /**
  * Notes in the log of the cluster how far queues are finished, and keeps their leases: one call to
- * each owner, for all of its queues.
+ * each owner, for all of its queues. No owner's queues wait for the answer of another one.
  */
 
 import type { OperationError } from "@quorumlog/protocol";
 import type { FetchedQueue } from "./fetched-queue.ts";
-import type { CommitPlace, GroupOffsets } from "./group-offsets.ts";
+import { byOwner, type CommitPlace, type GroupOffsets } from "./group-offsets.ts";
 import type { QueueProgress } from "./queue-progress.ts";
 import type { WaitOptions } from "./waiting.ts";
 
@@ -21,6 +21,13 @@ export interface ProgressCommitsInit {
 
 /** How far queues are finished at one moment. */
 export type FinishedOffsets = ReadonlyMap<QueueProgress, number>;
+
+/** What there is to say of a queue. */
+interface Due {
+  readonly groupId: number;
+  readonly progress: QueueProgress;
+  readonly offset: number;
+}
 
 export function finishedOffsets(queues: Iterable<QueueProgress>): FinishedOffsets {
   return new Map([...queues].map((progress) => [progress, progress.finished]));
@@ -63,18 +70,36 @@ export class ProgressCommits {
     options: Parameters<GroupOffsets["commit"]>[1],
     leasedUntil: number,
   ): Promise<OperationError | undefined> {
-    const { offsets, leaseMs, onFailed } = this.#init;
-    const due = [...finished].filter(
-      ([{ isFenced, committed }, offset]) => !isFenced && (leaseMs > 0 || offset !== committed),
+    const { leaseMs, onFailed } = this.#init;
+    const due: Due[] = [];
+    for (const [progress, offset] of finished)
+      if (!progress.isFenced && (leaseMs > 0 || offset !== progress.committed))
+        due.push({ groupId: progress.queue.groupId, progress, offset });
+    const failures = await Promise.all(
+      byOwner(due).map(([, own]) => this.#sayTo(own, options, leasedUntil)),
     );
-    if (due.length === 0) return undefined;
+    const failure = failures.find((each) => each !== undefined);
+    // It is tried again; and whoever takes a queue over begins a little earlier.
+    if (failure !== undefined) onFailed(failure);
+    return failure;
+  }
+
+  /** To one owner. */
+  async #sayTo(
+    due: readonly Due[],
+    options: Parameters<GroupOffsets["commit"]>[1],
+    leasedUntil: number,
+  ): Promise<OperationError | undefined> {
+    const { offsets, leaseMs, onFenced } = this.#init;
     const places = new Map<FetchedQueue, CommitPlace>();
-    for (const [{ queue, fencingToken, committed }, offset] of due)
+    for (const { progress, offset } of due) {
+      const { queue, fencingToken, committed } = progress;
       places.set(queue, { fencingToken, offset: offset === committed ? undefined : offset });
+    }
     const refusals = await offsets.commit(places, options);
     let failure: OperationError | undefined;
     let hasFenced = false;
-    for (const [progress, offset] of due) {
+    for (const { progress, offset } of due) {
       const refusal = refusals.get(progress.queue);
       if (refusal === undefined) {
         progress.committed = offset;
@@ -84,9 +109,7 @@ export class ProgressCommits {
         hasFenced = true;
       } else failure ??= refusal;
     }
-    // It is tried again; and whoever takes a queue over begins a little earlier.
-    if (failure !== undefined) onFailed(failure);
-    if (hasFenced) this.#init.onFenced();
+    if (hasFenced) onFenced();
     return failure;
   }
 }
