@@ -185,7 +185,7 @@ export class MessageWorkers {
     const { listener, attemptsMax, retryMs, onFailed, onGivenUp } = this.#init;
     const { signal } = progress.lost;
     let backoffMs = retryMs.min;
-    for (let attempt = 1; !signal.aborted && !this.#isStopped; attempt++) {
+    for (let attempt = 1; !isLost(progress) && !this.#isStopped; attempt++) {
       try {
         await listener(message, { attempt, signal, fencingToken: progress.fencingToken });
         progress.end(delivery, true);
@@ -193,7 +193,7 @@ export class MessageWorkers {
       } catch (error) {
         onFailed(message, error, attempt);
         // Whoever was told to let go of it has not failed at it: it is somebody else's to try.
-        if (attempt === attemptsMax && !signal.aborted) {
+        if (attempt === attemptsMax && !isLost(progress)) {
           onGivenUp(message, error);
           progress.end(delivery, true);
           return;
@@ -226,4 +226,8 @@ export class MessageWorkers {
     const key = message.messageGroup ?? message.keys[0];
     return key === undefined ? undefined : `${message.topicId}/${key}`;
   }
+}
+
+function isLost({ lost }: QueueProgress): boolean {
+  return lost.signal.aborted;
 }

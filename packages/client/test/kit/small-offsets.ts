@@ -27,7 +27,7 @@ export class SmallOffsets {
     return this.#of(group, topicId, queue).offset;
   }
 
-  /** As a reset does, or another member's claim: whoever has claimed it is told, and claims anew. */
+  /** As a reset does, or another claim: whoever has it is told, and claims it anew. */
   fence(group: string, topicId: number, queue: number): void {
     this.#of(group, topicId, queue).token += 1;
   }
