@@ -1,6 +1,6 @@
 /** What is measured of a broker's node: one table, read when somebody asks. */
 
-import type { Metric } from "@quorumlog/protocol";
+import type { Metric, RpcServer } from "@quorumlog/protocol";
 import type { GroupStatus } from "@quorumlog/replica";
 import type { BrokerGroup } from "./broker-group.ts";
 import { ConsumerLag } from "./consumer-lag.ts";
@@ -10,8 +10,8 @@ export interface BrokerMetricsInit {
   readonly group: BrokerGroup;
   readonly nodeId: number;
   readonly producers: ProducerSessions;
-  /** Connections of clients that were one too many. */
-  readonly droppedConnectionCount: () => number;
+  /** Of clients. */
+  readonly port: Pick<RpcServer, "droppedConnectionCount" | "intake">;
 }
 
 const ROLES = ["follower", "preCandidate", "candidate", "leader"] as const;
@@ -19,7 +19,13 @@ const ROLES = ["follower", "preCandidate", "candidate", "leader"] as const;
 const APPLY_LAG_MAX = 10_000;
 
 export function brokerMetrics(init: BrokerMetricsInit): readonly Metric[] {
-  return [...nodeMetrics(init), ...logMetrics(init.group), ...trafficMetrics(init)];
+  const { group, port } = init;
+  return [
+    ...nodeMetrics(init),
+    ...logMetrics(group),
+    ...portMetrics(port),
+    ...trafficMetrics(init),
+  ];
 }
 
 /** Why it is no use to wait for this node; `undefined` while it runs. */
@@ -108,8 +114,25 @@ function logMetrics({ replica }: BrokerGroup): readonly Metric[] {
   ];
 }
 
+function portMetrics(port: BrokerMetricsInit["port"]): readonly Metric[] {
+  return [
+    counter("quorumlog_dropped_connections_total", "One too many.", () => {
+      return port.droppedConnectionCount;
+    }),
+    gauge("quorumlog_calls", "Of clients, that are open.", () => port.intake.streamCount),
+    gauge(
+      "quorumlog_unread_request_bytes",
+      "Of requests that are not whole, or not read yet.",
+      () => port.intake.unreadBytes(),
+    ),
+    counter("quorumlog_dropped_calls_total", "One too many, or of too many unread bytes.", () => {
+      return port.intake.refusedCount;
+    }),
+  ];
+}
+
 function trafficMetrics(init: BrokerMetricsInit): readonly Metric[] {
-  const { group, producers, droppedConnectionCount } = init;
+  const { group, producers } = init;
   const { machine, traffic } = group;
   const lag = new ConsumerLag(machine);
   return [
@@ -148,7 +171,6 @@ function trafficMetrics(init: BrokerMetricsInit): readonly Metric[] {
         return machine.producerGroups.rowCount;
       },
     ),
-    counter("quorumlog_dropped_connections_total", "One too many.", droppedConnectionCount),
     {
       name: "quorumlog_consumer_lag_messages",
       type: "gauge",

@@ -29,6 +29,13 @@ export interface BrokerLimits {
   readonly heartbeatMs: number;
   /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
   readonly messageBytesMax: number;
+  /** Calls of clients, of all connections, at a time. In `[1, 1000000]`, default 20000. */
+  readonly streamCountMax: number;
+  /**
+   * Of requests that are not whole, or not read yet, of all streams, in bytes: with more, the
+   * streams that hold most are ended. In `[16 MiB, 1 TiB]`, default 512 MiB.
+   */
+  readonly unreadBytesMax: number;
 }
 
 /**
@@ -121,6 +128,8 @@ const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
   defaultQueueCount: { min: 1, max: 1_024, fallback: 4 },
   heartbeatMs: { min: 100, max: 3_600_000, fallback: 30_000 },
   messageBytesMax: { min: KIB, max: 4 * MIB, fallback: 4 * MIB },
+  streamCountMax: { min: 1, max: 1_000_000, fallback: 20_000 },
+  unreadBytesMax: { min: 16 * MIB, max: 1024 * 1024 * MIB, fallback: 512 * MIB },
 };
 
 /** Besides the limits; what `replica` holds is known there. */
@@ -186,6 +195,8 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     followerReadBytes: limit("followerReadBytes"),
     heartbeatMs: limit("heartbeatMs"),
     messageBytesMax: limit("messageBytesMax"),
+    streamCountMax: limit("streamCountMax"),
+    unreadBytesMax: limit("unreadBytesMax"),
   };
   if (problems.length === 0) return Object.freeze(settings);
   const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ");

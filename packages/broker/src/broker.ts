@@ -123,6 +123,8 @@ export class Broker {
       const server = new RpcServer({
         listen: options.listen,
         connectionCountMax: settings.connectionCountMax,
+        streamCountMax: settings.streamCountMax,
+        unreadBytesMax: settings.unreadBytesMax,
         ...(options.tls === undefined ? {} : { tls: options.tls }),
         onDefect: options.onDefect,
       });
@@ -316,7 +318,7 @@ async function openMetrics(
       group,
       producers,
       nodeId: replica.nodeId,
-      droppedConnectionCount: () => server.droppedConnectionCount,
+      port: server,
     }),
     illness: () => illnessOf(group),
     unreadiness: () => unreadinessOf(group),

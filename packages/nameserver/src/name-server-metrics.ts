@@ -1,6 +1,6 @@
 /** What is measured of a NameServer: one table, read when somebody asks. */
 
-import type { Metric } from "@quorumlog/protocol";
+import type { Metric, RpcServer } from "@quorumlog/protocol";
 import type { ServedCluster } from "./served-cluster.ts";
 
 export interface NameServerMetricsInit {
@@ -10,8 +10,7 @@ export interface NameServerMetricsInit {
   readonly watcherCount: () => number;
   /** Calls and streams that were refused. */
   readonly refusedCount: () => number;
-  /** Connections that were one too many. */
-  readonly droppedConnectionCount: () => number;
+  readonly port: Pick<RpcServer, "droppedConnectionCount" | "intake">;
 }
 
 export function nameServerMetrics(init: NameServerMetricsInit): readonly Metric[] {
@@ -20,7 +19,16 @@ export function nameServerMetrics(init: NameServerMetricsInit): readonly Metric[
     row("gauge", "registrations", "Streams of nodes.", init.registrationCount),
     row("gauge", "watchers", "Streams of clients.", init.watcherCount),
     row("counter", "refused_total", "Calls and streams.", init.refusedCount),
-    row("counter", "dropped_connections_total", "One too many.", init.droppedConnectionCount),
+    row("counter", "dropped_connections_total", "One too many.", () => {
+      return init.port.droppedConnectionCount;
+    }),
+    row("gauge", "calls", "That are open.", () => init.port.intake.streamCount),
+    row("gauge", "unread_request_bytes", "Of requests that are not whole, or not read yet.", () =>
+      init.port.intake.unreadBytes(),
+    ),
+    row("counter", "dropped_calls_total", "One too many, or of too many unread bytes.", () => {
+      return init.port.intake.refusedCount;
+    }),
     ofClusters(init, "nodes", "Of each cluster: that are alive.", ({ table }) => table.nodeCount),
     ofClusters(init, "metadata_version", "Of each cluster, as brokers tell.", ({ table }) => {
       return table.metadataVersion;

@@ -150,7 +150,7 @@ export class NameServer implements AsyncDisposable {
         registrationCount: () => this.#streams.size,
         watcherCount: () => this.#watchers.size,
         refusedCount: () => this.#refusedCount,
-        droppedConnectionCount: () => this.#server.droppedConnectionCount,
+        port: this.#server,
       }),
       illness: () => undefined,
       unreadiness: () => (clusters().length === 0 ? "no node has registered here yet" : undefined),

@@ -20,6 +20,7 @@ import { InvariantViolation } from "@quorumlog/std";
 import { ConnectionPort } from "./connection-port.ts";
 import { grpcFailure, OperationError } from "./operation-error.ts";
 import { PortDescription } from "./port-description.ts";
+import { RequestIntake } from "./request-intake.ts";
 import { MalformedRequest, type Method } from "./rpc.ts";
 import { widenConnections, widenStreams } from "./rpc-window.ts";
 
@@ -39,6 +40,13 @@ export interface RpcServerOptions {
   readonly messageBytesMax?: number;
   /** Of clients, at a time: more are dropped. In `[1, 1000000]`, default 10000. */
   readonly connectionCountMax?: number;
+  /** Of calls, of all connections, at a time. In `[1, 1000000]`, default 20000. */
+  readonly streamCountMax?: number;
+  /**
+   * Of requests that are not whole, or not read yet, of all streams, in bytes: with more, the
+   * streams that hold most are ended. In `[16 MiB, 1 TiB]`, default 512 MiB.
+   */
+  readonly unreadBytesMax?: number;
   /** A handler has thrown what is no operating error: the process should end. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -75,6 +83,8 @@ export type Handler<Received, Reply> =
 const MIB = 1024 * 1024;
 const MESSAGE_BYTES_MAX = 16 * MIB;
 const CONNECTION_COUNT_MAX = 10_000;
+const STREAM_COUNT_MAX = 20_000;
+const UNREAD_BYTES_MAX = 512 * MIB;
 const KEEPALIVE_MS = 10_000;
 /** Of calls of one connection, at a time. */
 const STREAMS_MAX = 1_000;
@@ -83,13 +93,16 @@ export class RpcServer {
   readonly #server: Server;
   readonly #options: RpcServerOptions;
   readonly #description = new PortDescription();
+  readonly #intake: RequestIntake;
   #port = 0;
   #connections: ConnectionPort | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: RpcServerOptions) {
-    const { messageBytesMax = MESSAGE_BYTES_MAX } = options;
+    const { messageBytesMax = MESSAGE_BYTES_MAX, streamCountMax = STREAM_COUNT_MAX } = options;
+    const { unreadBytesMax = UNREAD_BYTES_MAX } = options;
     this.#options = options;
+    this.#intake = new RequestIntake({ streamCountMax, unreadBytesMax });
     this.#server = new Server({
       "grpc.max_receive_message_length": messageBytesMax,
       "grpc.max_send_message_length": -1,
@@ -100,7 +113,7 @@ export class RpcServer {
       "grpc.http2.min_ping_interval_without_data_ms": 1_000,
       // Statistics of every message and connection, that nobody here asks for.
       "grpc.enable_channelz": 0,
-      interceptors: [refusingMalformed],
+      interceptors: [this.#intake.interceptor(), refusingMalformed],
     });
     widenStreams(this.#server);
   }
@@ -113,6 +126,11 @@ export class RpcServer {
   /** Connections that were one too many, since it was opened. */
   get droppedConnectionCount(): number {
     return this.#connections?.droppedCount ?? 0;
+  }
+
+  /** What it holds of requests, and how many calls. */
+  get intake(): Pick<RequestIntake, "refusedCount" | "streamCount" | "unreadBytes"> {
+    return this.#intake;
   }
 
   /** Before `open`. */
@@ -153,6 +171,7 @@ export class RpcServer {
   close(graceMs = 1_000): Promise<void> {
     this.#description.stop();
     this.#connections?.close();
+    this.#intake.close();
     this.#closing ??= new Promise((resolve) => {
       const force = setTimeout(() => {
         this.#server.forceShutdown();
