@@ -5,6 +5,7 @@ import { MemoryTables } from "@quorumlog/tables";
 import { expect, test } from "vitest";
 import { ProducerSequences } from "../src/state/producer-sequences.ts";
 import { queueKey } from "../src/state/queue-key.ts";
+import { Queues } from "../src/state/queues.ts";
 import { numbersCodec } from "../src/state/row-codec.ts";
 
 const KEY = queueKey(1, 0);
@@ -14,19 +15,22 @@ function opened(countMax = 10): {
   readonly store: (sequence: number, of?: { epoch?: number; producerId?: number }) => string;
   readonly reload: () => void;
 } {
-  const tables = new MemoryTables(["producers"]);
-  const sequences = new ProducerSequences(tables.table("producers", numbersCodec), countMax);
+  const tables = new MemoryTables(["producers", "queues"]);
+  const queues = new Queues(tables);
+  const sequences = new ProducerSequences(tables, queues, countMax);
   let stamp = 0;
   return {
     store: (sequence, { epoch = 0, producerId = 7 } = {}) => {
       const batch = { producerId, epoch, sequence };
-      const verdict = sequences.judge(KEY, batch);
+      const verdict = sequences.judge(queues.queue(KEY), batch);
       stamp += 1;
-      if (verdict.kind === "next") sequences.note(KEY, batch, { baseOffset: stamp, stamp });
-      sequences.save();
+      if (verdict.kind === "next")
+        sequences.note(queues.queue(KEY), batch, { baseOffset: stamp, stamp });
       return verdict.kind === "duplicate" ? `at ${verdict.baseOffset}` : verdict.kind;
     },
     reload: () => {
+      tables.restore([...tables.snapshot()]);
+      queues.load();
       sequences.load();
     },
   };
@@ -68,18 +72,19 @@ test("whoever was quiet for longest is forgotten, and gets no second copy", () =
 });
 
 test("numbers go round past 0: behind 2^32 - 1 comes 1", () => {
-  const tables = new MemoryTables(["producers"]);
-  const table = tables.table("producers", numbersCodec);
-  table.set("1/0/7", [0, LAST - 1, 1, 10, 11]);
-  const sequences = new ProducerSequences(table, 10);
+  const tables = new MemoryTables(["producers", "queues"]);
+  tables.table("producers", numbersCodec).set("1/0/7", [0, LAST - 1, 1, 10, 11]);
+  const queues = new Queues(tables);
+  const sequences = new ProducerSequences(tables, queues, 10);
   sequences.load();
-  const judge = (sequence: number) => sequences.judge(KEY, { producerId: 7, epoch: 0, sequence });
+  const queue = queues.queue(KEY);
+  const judge = (sequence: number) => sequences.judge(queue, { producerId: 7, epoch: 0, sequence });
 
   expect(judge(1).kind).toBe("gap");
   expect(judge(LAST).kind).toBe("next");
-  sequences.note(KEY, { producerId: 7, epoch: 0, sequence: LAST }, { baseOffset: 12, stamp: 2 });
+  sequences.note(queue, { producerId: 7, epoch: 0, sequence: LAST }, { baseOffset: 12, stamp: 2 });
   expect(judge(1).kind).toBe("next");
-  sequences.note(KEY, { producerId: 7, epoch: 0, sequence: 1 }, { baseOffset: 13, stamp: 3 });
+  sequences.note(queue, { producerId: 7, epoch: 0, sequence: 1 }, { baseOffset: 13, stamp: 3 });
 
   expect(judge(LAST)).toEqual({ kind: "duplicate", baseOffset: 12 });
   expect(judge(LAST - 2)).toEqual({ kind: "duplicate", baseOffset: 10 });

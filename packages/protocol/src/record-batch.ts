@@ -67,6 +67,7 @@ const BATCH_BYTES_MIN = BATCH_HEADER_BYTES + RECORD_LENGTH_BYTES;
 /** Of a record behind its length: flags, and how much later it was born. */
 const RECORD_FIXED_BYTES = 5;
 const SEQUENCE_MAX = 2 ** 32 - 1;
+const NO_HASHES: readonly number[] = [];
 const U32 = 2 ** 32;
 
 /** A batch whose every length and count was looked at; reads of it stay within it. */
@@ -155,8 +156,12 @@ export class RecordBatch {
     return this.bytes.readUInt16LE(BATCH_FIELD.keyCount);
   }
 
-  keyHash(number: number): number {
-    return this.bytes.readUInt32LE(BATCH_HEADER_BYTES + 4 * number);
+  /** Of the keys that its records have, each once. */
+  keyHashes(): readonly number[] {
+    const count = this.keyCount;
+    if (count === 0) return NO_HASHES;
+    const hashAt = (i: number): number => this.bytes.readUInt32LE(BATCH_HEADER_BYTES + 4 * i);
+    return Array.from({ length: count }, (_, i) => hashAt(i));
   }
 
   /** The tags that its records have, in no particular order. */

@@ -90,7 +90,7 @@ test("the header says what a broker has to know", () => {
   expect(batch.recordCount).toBe(3);
   expect(batch.tags()).toEqual(["x", "y"]);
   expect([...(batch.tagNumbers() ?? [])]).toEqual([1, 0, 2]);
-  expect([0, 1].map((number) => batch.keyHash(number))).toEqual([keyHash("k"), keyHash("l")]);
+  expect(batch.keyHashes()).toEqual([keyHash("k"), keyHash("l")]);
   expect(batch.bornTimestamp).toBe(bornTimestamp);
 });
 

@@ -18,11 +18,11 @@ import type { Checkpoint, CheckpointPosition } from "./checkpoint.ts";
 import type { GroupState } from "./group-state.ts";
 import { ReplicaError } from "./replica-error.ts";
 
-const CUT_BYTES = 1024 * 1024;
+const CUT_BYTES = 2 * 1024 * 1024;
 /** What one turn has to hand over: a cut of more is that of one large entry. */
-const CUT_BYTES_MAX = 4 * CUT_BYTES;
+const CUT_BYTES_MAX = 2 * CUT_BYTES;
 const CUT_INTERVAL_MS = 1_000;
-const LAG_BYTES_MAX = 64 * CUT_BYTES;
+const LAG_BYTES_MAX = 32 * CUT_BYTES;
 
 export class Checkpointer {
   readonly #checkpoint: Checkpoint;

@@ -290,7 +290,7 @@ describe("work to be applied", () => {
     expect(group.keeper.hasRoom()).toBe(false);
   });
 
-  test("is cut as soon as a mebibyte has changed; four, if the disk is busy", () => {
+  test("is cut as soon as two mebibytes have changed; four, if the disk is busy", () => {
     const { checkpoint, group } = opened();
     const cutsAfter = (bytes: number): number[] => {
       checkpoint.changedBytes = bytes;
@@ -298,9 +298,9 @@ describe("work to be applied", () => {
       return checkpoint.pending.map(({ position }) => position.index);
     };
     const mib = 1024 * 1024;
-    expect(cutsAfter(mib - 1)).toEqual([]);
+    expect(cutsAfter(2 * mib - 1)).toEqual([]);
 
-    const first = cutsAfter(mib);
+    const first = cutsAfter(2 * mib);
 
     expect(first).toEqual([group.keeper.appliedIndex]);
     expect(cutsAfter(4 * mib - 1)).toEqual(first);

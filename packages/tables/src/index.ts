@@ -1,4 +1,5 @@
 export { type Codec, jsonCodec, textCodec } from "./codec.ts";
+export type { LateRow, LateRows } from "./late-rows.ts";
 export type { Table, Tables } from "./table.ts";
 export { MemoryTables } from "./memory-tables.ts";
 export { LmdbTables, type LmdbTablesOptions } from "./lmdb-tables.ts";

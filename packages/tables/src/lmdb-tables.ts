@@ -20,6 +20,7 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type CheckpointRecord, decodeRecord, FORMAT } from "./checkpoint-record.ts";
 import type { Codec } from "./codec.ts";
+import type { LateRow, LateRows } from "./late-rows.ts";
 import { openLmdb, type OpenEnvironment } from "./lmdb-api.ts";
 import { LmdbEnvironment } from "./lmdb-environment.ts";
 import { OpeningNote } from "./opening-note.ts";
@@ -74,6 +75,10 @@ export class LmdbTables implements Tables, Checkpoint {
     return this.#set.table(name, codec);
   }
 
+  late<Row extends LateRow>(write: (row: Row) => void): LateRows<Row> {
+    return this.#set.late(write);
+  }
+
   snapshot(): Iterable<Uint8Array> {
     return this.#set.snapshot();
   }
@@ -83,7 +88,7 @@ export class LmdbTables implements Tables, Checkpoint {
   }
 
   get changedBytes(): number {
-    return this.#changes.bytes;
+    return this.#changes.bytes + this.#set.lateBytes;
   }
 
   get pendingBytes(): number {
@@ -129,6 +134,7 @@ export class LmdbTables implements Tables, Checkpoint {
 
   cut({ position, rows }: CheckpointCut): void {
     const writer = this.#openWriter();
+    this.#set.saveLate();
     const head = this.#head(position);
     if (this.#isWhole) {
       this.#isWhole = false;

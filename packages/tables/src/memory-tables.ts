@@ -1,6 +1,7 @@
 /** Tables in memory alone: after a restart their rows come from the last snapshot and the log. */
 
 import type { Codec } from "./codec.ts";
+import type { LateRow, LateRows } from "./late-rows.ts";
 import { TableSet } from "./table-set.ts";
 import type { Table, Tables } from "./table.ts";
 
@@ -17,6 +18,10 @@ export class MemoryTables implements Tables {
 
   table<Value>(name: string, codec: Codec<Value>): Table<Value> {
     return this.#set.table(name, codec);
+  }
+
+  late<Row extends LateRow>(write: (row: Row) => void): LateRows<Row> {
+    return this.#set.late(write);
   }
 
   snapshot(): Iterable<Uint8Array> {

@@ -10,6 +10,7 @@
 import { MemoryTable, PieceSource } from "@quorumlog/replica";
 import { assert } from "@quorumlog/std";
 import type { Codec } from "./codec.ts";
+import { type LateRow, LateRows } from "./late-rows.ts";
 import { rowProblem } from "./row-limits.ts";
 import type { Table } from "./table.ts";
 import { TypedTable } from "./typed-table.ts";
@@ -38,6 +39,8 @@ export class TableSet {
   readonly names: readonly string[];
   readonly #watcher: RowWatcher | undefined;
   #tables: readonly MemoryTable[];
+  /** What the rows of the tables lack. */
+  readonly #late: Pick<LateRows<never>, "bytes" | "save" | "clear">[] = [];
 
   /** @throws RangeError for names that are none, or are not different. */
   constructor(names: readonly string[], watcher?: RowWatcher) {
@@ -56,6 +59,22 @@ export class TableSet {
     const number = this.names.indexOf(name);
     if (number === -1) throw new RangeError(`tables: there is no "${name}"`);
     return new TypedTable(this, number, codec);
+  }
+
+  late<Row extends LateRow>(write: (row: Row) => void): LateRows<Row> {
+    const rows = new LateRows(write);
+    this.#late.push(rows);
+    return rows;
+  }
+
+  /** Roughly, of late rows that are not written. */
+  get lateBytes(): number {
+    return this.#late.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** From here on the rows of the tables are what they are to be. */
+  saveLate(): void {
+    for (const rows of this.#late) rows.save();
   }
 
   rows(number: number): MemoryTable {
@@ -83,6 +102,7 @@ export class TableSet {
   }
 
   snapshot(): Iterable<Uint8Array> {
+    this.saveLate();
     return images(this.#tables.map((table) => ({ count: table.size, rows: table.snapshot() })));
   }
 
@@ -109,6 +129,7 @@ export class TableSet {
   replace(tables: readonly MemoryTable[]): void {
     assert(tables.length === this.names.length, "each table has its rows");
     this.#tables = tables;
+    for (const rows of this.#late) rows.clear();
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { Codec } from "./codec.ts";
+import type { LateRow, LateRows } from "./late-rows.ts";
 
 export interface Table<Value> {
   readonly size: number;
@@ -32,6 +33,13 @@ export interface Tables {
    * @throws RangeError for a name that was not given when the tables were made.
    */
   table<Value>(name: string, codec: Codec<Value>): Table<Value>;
+
+  /**
+   * For rows that change too often to be encoded each time.
+   *
+   * @param write - Sets the row in its table; called when the tables are taken.
+   */
+  late<Row extends LateRow>(write: (row: Row) => void): LateRows<Row>;
 
   /** All tables as they are now, in pieces that are made as they are pulled. */
   snapshot(): Iterable<Uint8Array>;

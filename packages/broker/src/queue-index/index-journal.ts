@@ -19,6 +19,8 @@ const CHUNK_HEADER_BYTES = 16;
 const ROW_BYTES = 40;
 const FLUSH_BYTES = 64 * 1024;
 const READ_BYTES = 1024 * 1024;
+const WAITING_BYTES_MIN = 4096;
+const NOTHING = Buffer.alloc(0);
 
 /** A row with what it is found by. */
 export interface JournalRow extends IndexRow {
@@ -42,7 +44,8 @@ export class IndexJournal {
   readonly #init: JournalInit;
   readonly #file: OpenFile | undefined;
   #end: number;
-  #waiting: Buffer[] = [];
+  /** Rows as they go to the file; what is handed over is not written to again. */
+  #waiting: Buffer = NOTHING;
   #waitingBytes = 0;
   /** What was written goes up to it, and what waits goes up to the other. */
   #writtenThrough: number;
@@ -70,9 +73,17 @@ export class IndexJournal {
   }
 
   add(row: JournalRow): void {
-    const bytes = encodeRow(row);
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+    if (this.#hasFailed) return;
+    const end = this.#waitingBytes + ROW_BYTES + 4 * row.keyHashes.length;
+    if (end > this.#waiting.length) this.#makeRoom(end);
+    writeRow(this.#waiting, this.#waitingBytes, row);
+    this.#waitingBytes = end;
+  }
+
+  #makeRoom(bytes: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(WAITING_BYTES_MIN, 2 * this.#waiting.length, bytes));
+    larger.set(this.#waiting.subarray(0, this.#waitingBytes));
+    this.#waiting = larger;
   }
 
   /** @param logOffset - Behind the last record that was applied. */
@@ -84,12 +95,15 @@ export class IndexJournal {
   flush(): void {
     if (this.#hasFailed || this.#isClosed || this.#isWriting) return;
     if (this.#through === this.#writtenThrough) return;
-    const rows = Buffer.concat(this.#waiting);
+    const rows = this.#waiting.subarray(0, this.#waitingBytes);
     const header = Buffer.alloc(CHUNK_HEADER_BYTES);
     header.writeUInt32LE(rows.length, 4);
     header.writeDoubleLE(this.#through, 8);
-    header.writeUInt32LE(crc32(rows, crc32(header.subarray(4))), 0);
-    this.#waiting = [];
+    const headerChecksum = crc32(header.subarray(4));
+    // Of no bytes at all, Node.js may forget the sum that they are to be added to.
+    const checksum = rows.length === 0 ? headerChecksum : crc32(rows, headerChecksum);
+    header.writeUInt32LE(checksum, 0);
+    this.#waiting = NOTHING;
     this.#waitingBytes = 0;
     this.#writtenThrough = this.#through;
     this.#isWriting = true;
@@ -147,7 +161,8 @@ export class IndexJournal {
   #fail(error: Error): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#waiting = [];
+    this.#waiting = NOTHING;
+    this.#waitingBytes = 0;
     this.#init.onFailure(error);
   }
 }
@@ -189,20 +204,18 @@ function wholeFile(file: OpenFile): Buffer {
   return bytes;
 }
 
-function encodeRow(row: JournalRow): Buffer {
+function writeRow(bytes: Buffer, at: number, row: JournalRow): void {
   const { key, keyHashes } = row;
-  const bytes = Buffer.allocUnsafe(ROW_BYTES + 4 * keyHashes.length);
-  bytes.writeUInt32LE(topicIdOf(key), 0);
-  bytes.writeUInt16LE(queueOf(key), 4);
-  bytes.writeUInt16LE(keyHashes.length, 6);
-  bytes.writeUInt32LE(row.endOffset - row.baseOffset, 8);
-  bytes.writeUInt32LE(row.bytes, 12);
-  bytes.writeDoubleLE(row.baseOffset, 16);
-  bytes.writeDoubleLE(row.logOffset, 24);
-  bytes.writeDoubleLE(row.storeTimestamp, 32);
-  let at = ROW_BYTES;
-  for (const hash of keyHashes) at = bytes.writeUInt32LE(hash, at);
-  return bytes;
+  bytes.writeUInt32LE(topicIdOf(key), at);
+  bytes.writeUInt16LE(queueOf(key), at + 4);
+  bytes.writeUInt16LE(keyHashes.length, at + 6);
+  bytes.writeUInt32LE(row.endOffset - row.baseOffset, at + 8);
+  bytes.writeUInt32LE(row.bytes, at + 12);
+  bytes.writeDoubleLE(row.baseOffset, at + 16);
+  bytes.writeDoubleLE(row.logOffset, at + 24);
+  bytes.writeDoubleLE(row.storeTimestamp, at + 32);
+  let hashAt = at + ROW_BYTES;
+  for (const hash of keyHashes) hashAt = bytes.writeUInt32LE(hash, hashAt);
 }
 
 function decodeRow(bytes: Buffer, at: number, onRow: (row: JournalRow) => void): number {

@@ -82,18 +82,19 @@ export class IndexSpan {
     return this.#sealed?.head.path;
   }
 
-  add({ key, keyHashes, ...row }: JournalRow): void {
+  /** @returns whether it is the first one of its queue here. */
+  add(row: JournalRow): boolean {
+    const { key, keyHashes } = row;
     const { queues, keys } = this.#memory as Memory;
-    let rows = queues.get(key);
-    if (rows === undefined) {
-      rows = RowColumns.empty();
-      queues.set(key, rows);
-    }
+    const known = queues.get(key);
+    const rows = known ?? RowColumns.empty();
+    if (known === undefined) queues.set(key, rows);
     for (const hash of keyHashes)
       keys.push({ topicId: topicIdOf(key), hash, queue: queueOf(key), row: rows.count });
     rows.push(row);
     this.#rowCount += 1;
     this.#endLogOffset = row.logOffset + 1;
+    return known === undefined;
   }
 
   /** Everything before it is applied, whether it left a row or not. */

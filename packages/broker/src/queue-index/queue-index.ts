@@ -106,8 +106,7 @@ export class QueueIndex {
 
   add(row: JournalRow): void {
     const span = this.#newest();
-    span.add(row);
-    this.#queues.add(row.key, span);
+    if (span.add(row)) this.#queues.add(row.key, span);
     this.#journal?.add(row);
     if (span.rowCount >= (this.#init.spanRowsMax ?? SPAN_ROWS_MAX)) this.#next();
   }

@@ -22,7 +22,7 @@ import { MetadataTable } from "./metadata-table.ts";
 import { ProducerGroups } from "./producer-groups.ts";
 import { ProducerSequences, type SequenceVerdict } from "./producer-sequences.ts";
 import { type PublishRefusal, refusedAnswer, storedAnswer } from "./publish-answer.ts";
-import { QueueEnds } from "./queue-ends.ts";
+import { Queues } from "./queues.ts";
 import type { QueueIndex } from "../queue-index/queue-index.ts";
 import { type QueueKey, queueKey, topicIdOf } from "./queue-key.ts";
 import { numbersCodec } from "./row-codec.ts";
@@ -88,7 +88,7 @@ interface At {
 export class BrokerMachine implements Machine {
   readonly copiesRecords = true;
   readonly metadata: MetadataTable;
-  readonly queues: QueueEnds;
+  readonly queues: Queues;
   readonly index: QueueIndex;
   readonly offsets: ConsumerOffsets;
   readonly consumerGroups: ConsumerGroups;
@@ -107,7 +107,7 @@ export class BrokerMachine implements Machine {
     this.#init = init;
     this.index = init.index;
     this.metadata = new MetadataTable(tables);
-    this.queues = new QueueEnds(tables.table("queues", numbersCodec));
+    this.queues = new Queues(tables);
     this.leaders = new LeaderAddresses(tables.table("leaders", reignCodec));
     this.offsets = new ConsumerOffsets({
       table: tables.table("consumerProgress", progressCodec),
@@ -125,23 +125,18 @@ export class BrokerMachine implements Machine {
       table: tables.table("producerGroups", numbersCodec),
       hasTopic: (topicId) => this.hasQueuesOf(topicId),
     });
-    this.#producers = new ProducerSequences(
-      tables.table("producers", numbersCodec),
-      PRODUCER_COUNT_MAX,
-    );
+    this.#producers = new ProducerSequences(tables, this.queues, PRODUCER_COUNT_MAX);
   }
 
   apply({ offset, records, timestamp }: LogBatch): Uint8Array[] {
     this.load();
     const { version } = this.metadata;
     const answers = records.map((record, i) => {
-      const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+      const bytes = asBuffer(record);
       const at = { timestamp, logOffset: offset + i };
       return isCommand(bytes) ? this.#execute(bytes, at) : this.#publish(bytes, at);
     });
     this.index.coverTo(offset + records.length);
-    this.queues.save();
-    this.#producers.save();
     if (this.#stored.size > 0) {
       this.#init.onStored(this.#stored);
       this.#stored.clear();
@@ -221,24 +216,24 @@ export class BrokerMachine implements Machine {
   #publish(bytes: Buffer, at: At): Uint8Array {
     const batch = RecordBatch.logged(bytes);
     if (typeof batch === "string") return refusedAnswer("INVALID_BATCH");
-    const { topicId, queue, recordCount, producerId } = batch;
+    const { topicId, recordCount, producerId } = batch;
     const refusal = this.refusalOf(batch);
     if (refusal !== undefined) return refusedAnswer(refusal);
-    const key = queueKey(topicId, queue);
-    const baseOffset = this.queues.end(key);
+    const key = queueKey(topicId, batch.queue);
+    const queue = this.queues.queue(key);
+    const baseOffset = queue.end;
     const { logOffset, timestamp: storeTimestamp } = at;
     if (producerId !== 0) {
       const numbered = { producerId, epoch: batch.producerEpoch, sequence: batch.sequence };
-      const verdict = this.#producers.judge(key, numbered);
+      const verdict = this.#producers.judge(queue, numbered);
       if (verdict.kind !== "next") return answerTo(verdict, storeTimestamp);
-      this.#producers.note(key, numbered, { baseOffset, stamp: logOffset });
+      this.#producers.note(queue, numbered, { baseOffset, stamp: logOffset });
     }
     const endOffset = baseOffset + recordCount;
-    this.queues.advance(key, recordCount);
+    this.queues.advance(queue, recordCount);
     const { length } = bytes;
-    const keyHashes = Array.from({ length: batch.keyCount }, (_, i) => batch.keyHash(i));
-    const row = { baseOffset, endOffset, logOffset, storeTimestamp, bytes: length };
-    this.index.add({ ...row, key, keyHashes });
+    const place = { key, keyHashes: batch.keyHashes(), baseOffset, endOffset, logOffset };
+    this.index.add({ ...place, storeTimestamp, bytes: length });
     this.#stored.add(key);
     this.applied.messages += recordCount;
     this.applied.bytes += length;
@@ -316,7 +311,8 @@ export class BrokerMachine implements Machine {
   #forgetTopics(topicIds: readonly number[]): void {
     const gone = new Set(topicIds);
     if (gone.size === 0) return;
-    for (const topicId of gone) this.queues.forgetTopic(topicId);
+    for (const topicId of gone)
+      for (const queue of this.queues.takeTopic(topicId)) this.#producers.forgetQueue(queue);
     this.offsets.forgetTopics(gone);
     this.producerGroups.forgetTopics(gone);
     this.index.forgetTopics((key) => gone.has(topicIdOf(key)));
@@ -357,4 +353,11 @@ function answerTo(
     default:
       return unreachable(verdict);
   }
+}
+
+/** The log gives buffers; whoever implements it otherwise gives their bytes. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -8,8 +8,11 @@
  */
 
 import { sequenceAfter } from "@quorumlog/protocol";
-import type { Table } from "@quorumlog/tables";
-import { type QueueKey, queueRowKey } from "./queue-key.ts";
+import { required } from "@quorumlog/std";
+import type { LateRow, LateRows, Table, Tables } from "@quorumlog/tables";
+import { parseQueueRowKey } from "./queue-key.ts";
+import type { Queue, Queues } from "./queues.ts";
+import { numbersCodec } from "./row-codec.ts";
 
 /** Of batches of a producer in a queue. */
 const REMEMBERED = 5;
@@ -29,7 +32,12 @@ export type SequenceVerdict =
   | { readonly kind: "duplicate"; readonly baseOffset: number }
   | { readonly kind: "staleEpoch" | "unknownProducer" | "gap" | "tooOld" };
 
-interface Sequences {
+/** What is remembered of a producer in a queue. */
+export interface Producer extends LateRow {
+  readonly id: number;
+  readonly queue: Queue;
+  /** Of the table's row. */
+  readonly rowKey: string;
   epoch: number;
   last: number;
   /** Counts up over all producers: who has the lowest was quiet for longest. */
@@ -38,23 +46,29 @@ interface Sequences {
   recent: number[];
 }
 
+/** Of those that may be: so many are forgotten at a time. */
+const FORGOTTEN_SHARE = 1 / 8;
 const NEXT: SequenceVerdict = { kind: "next" };
 
 export class ProducerSequences {
   readonly #table: Table<readonly number[]>;
+  readonly #late: LateRows<Producer>;
+  readonly #queues: Queues;
   readonly #countMax: number;
-  /** By row key; whoever was quiet for longest is first. */
-  readonly #producers = new Map<string, Sequences>();
-  readonly #changed = new Set<string>();
+  readonly #producers = new Set<Producer>();
 
-  constructor(table: Table<readonly number[]>, countMax: number) {
+  constructor(tables: Tables, queues: Queues, countMax: number) {
+    const table = tables.table("producers", numbersCodec);
     this.#table = table;
+    this.#late = tables.late(({ rowKey, epoch, last, stamp, recent }) => {
+      table.set(rowKey, [epoch, last, stamp, ...recent]);
+    });
+    this.#queues = queues;
     this.#countMax = countMax;
   }
 
-  judge(key: QueueKey, batch: ProducerBatch): SequenceVerdict {
-    const known = this.#producers.get(rowKeyOf(key, batch.producerId));
-    const { epoch, sequence } = batch;
+  judge({ producers }: Queue, { producerId, epoch, sequence }: ProducerBatch): SequenceVerdict {
+    const known = producers.get(producerId);
     if (known === undefined || epoch > known.epoch)
       return sequence === 1 ? NEXT : { kind: "unknownProducer" };
     if (epoch < known.epoch) return { kind: "staleEpoch" };
@@ -66,51 +80,57 @@ export class ProducerSequences {
   }
 
   /** @param stamp - Higher than all before. */
-  note(key: QueueKey, batch: ProducerBatch, at: { baseOffset: number; stamp: number }): void {
-    const rowKey = rowKeyOf(key, batch.producerId);
-    const known = this.#producers.get(rowKey);
-    const recent = known === undefined || batch.epoch > known.epoch ? [] : known.recent;
-    recent.push(at.baseOffset);
-    if (recent.length > REMEMBERED) recent.shift();
-    // Behind all the others.
-    this.#producers.delete(rowKey);
-    this.#producers.set(rowKey, {
-      epoch: batch.epoch,
-      last: batch.sequence,
-      stamp: at.stamp,
-      recent,
-    });
-    this.#changed.add(rowKey);
-    if (this.#producers.size > this.#countMax) this.#forgetFirst();
+  note(queue: Queue, batch: ProducerBatch, at: { baseOffset: number; stamp: number }): void {
+    const { producerId, epoch, sequence } = batch;
+    const producer = queue.producers.get(producerId) ?? this.#add(queue, producerId);
+    if (epoch > producer.epoch) producer.recent = [];
+    producer.epoch = epoch;
+    producer.last = sequence;
+    producer.stamp = at.stamp;
+    producer.recent.push(at.baseOffset);
+    if (producer.recent.length > REMEMBERED) producer.recent.shift();
+    this.#late.touch(producer);
+    if (this.#producers.size > this.#countMax) this.#forgetQuiet();
   }
 
-  save(): void {
-    for (const rowKey of this.#changed) {
-      const producer = this.#producers.get(rowKey);
-      if (producer === undefined) continue;
-      const { epoch, last, stamp, recent } = producer;
-      this.#table.set(rowKey, [epoch, last, stamp, ...recent]);
-    }
-    this.#changed.clear();
+  /** What is known of the producers of a queue that is no more. */
+  forgetQueue({ producers }: Queue): void {
+    for (const producer of producers.values()) this.#forget(producer);
   }
 
   load(): void {
     this.#producers.clear();
-    this.#changed.clear();
-    const rows = [...this.#table.entries()].map(([rowKey, numbers]) => {
+    for (const [rowKey, numbers] of this.#table.entries()) {
       const [epoch, last, stamp, ...recent] = numbers as [number, number, number, ...number[]];
-      return [rowKey, { epoch, last, stamp, recent }] as const;
-    });
-    for (const [rowKey, producer] of rows.toSorted(([, a], [, b]) => a.stamp - b.stamp))
-      this.#producers.set(rowKey, producer);
+      const at = rowKey.lastIndexOf("/");
+      const queue = this.#queues.queue(parseQueueRowKey(rowKey.slice(0, at)));
+      const producer = this.#add(queue, Number(rowKey.slice(at + 1)));
+      Object.assign(producer, { epoch, last, stamp, recent });
+    }
   }
 
-  #forgetFirst(): void {
-    const [rowKey] = this.#producers.keys();
-    if (rowKey === undefined) return;
-    this.#producers.delete(rowKey);
-    this.#changed.delete(rowKey);
-    this.#table.delete(rowKey);
+  #add(queue: Queue, id: number): Producer {
+    const rowKey = `${queue.rowKey}/${id}`;
+    const none = { epoch: 0, last: 0, stamp: 0, recent: [], isChanged: false };
+    const producer: Producer = { id, queue, rowKey, ...none };
+    queue.producers.set(id, producer);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  /** Not one at a time: nobody keeps them in order, as each batch would have to. */
+  #forgetQuiet(): void {
+    const count = Math.max(1, Math.floor(this.#countMax * FORGOTTEN_SHARE));
+    const stamps = Float64Array.from(this.#producers, ({ stamp }) => stamp).sort();
+    const newest = required(stamps[count - 1], "there are more than are forgotten");
+    for (const producer of this.#producers) if (producer.stamp <= newest) this.#forget(producer);
+  }
+
+  #forget(producer: Producer): void {
+    producer.isChanged = false;
+    producer.queue.producers.delete(producer.id);
+    this.#producers.delete(producer);
+    this.#table.delete(producer.rowKey);
   }
 }
 
@@ -122,8 +142,4 @@ function ageOf(sequence: number, last: number): number {
   const age = last - sequence;
   if (age < -HALF_LAP) return age + LAP;
   return age > HALF_LAP ? age - LAP : age;
-}
-
-function rowKeyOf(key: QueueKey, producerId: number): string {
-  return `${queueRowKey(key)}/${producerId}`;
 }

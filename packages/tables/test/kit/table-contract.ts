@@ -119,6 +119,45 @@ export function tableContract(name: string, make: () => Tables): void {
       expect([...entries].every(([, value]) => value === "former")).toBe(true);
     });
 
+    test("has late rows written when it is taken, once, as they are then", () => {
+      const kind = make();
+      const table = kind.table("a", textCodec);
+      const written: string[] = [];
+      const late = kind.late<{ key: string; value: string; isChanged: boolean }>((row) => {
+        written.push(row.key);
+        table.set(row.key, row.value);
+      });
+      const [one, gone] = ["one", "gone"].map((key) => ({ key, value: "0", isChanged: false }));
+      for (const value of ["1", "2", "3"]) {
+        Object.assign(one as object, { value });
+        for (const row of [one, gone]) late.touch(row as NonNullable<typeof row>);
+      }
+      (gone as NonNullable<typeof gone>).isChanged = false;
+      expect(written).toEqual([]);
+
+      const image = snapshotOf(kind);
+
+      expect(written).toEqual(["one"]);
+      expect(contentsOf(kind)).toEqual([[["one", "3"]], []]);
+      expect(snapshotOf(kind).equals(image)).toBe(true);
+      expect(written).toEqual(["one"]);
+    });
+
+    test("forgets late rows when others take the place of all", () => {
+      const kind = make();
+      const table = kind.table("a", textCodec);
+      const late = kind.late<{ isChanged: boolean }>(() => {
+        table.set("k", "late");
+      });
+      late.touch({ isChanged: false });
+
+      kind.restore([]);
+
+      expect(late.bytes).toBe(0);
+      snapshotOf(kind);
+      expect(contentsOf(kind)).toEqual([[], []]);
+    });
+
     test("stays what it is if what it is to become breaks off", () => {
       const kind = make();
       kind.table("b", textCodec).set("k", "v");
