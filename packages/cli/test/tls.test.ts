@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:https";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { makeAuthority } from "./kit/certificates.ts";
 import { freeAddresses } from "./kit/free-addresses.ts";
 import { quorumlog, Running, scratch } from "./kit/quorumlog.ts";
@@ -128,6 +128,32 @@ test("figures are told over HTTPS, to those who show a certificate", async () =>
 
   expect(text).toContain("quorumlog_");
   expect(refusal.message).toMatch(/alert|ECONNRESET|hang up/u);
+}, 180_000);
+
+test("up speaks TLS, and does so again without being told", async () => {
+  const folder = scratch(onTestFinished);
+  const ours = makeAuthority(join(folder, "tls"), "ours");
+  const { certificate, key } = ours.issue("up");
+  const files = ["--tls-certificate", certificate, "--tls-key", key, "--tls-authority", ours.file];
+  const data = join(folder, "data");
+  for (const flags of [[...files, "--tls-client-authority", ours.file], []]) {
+    const up = new Running(["up", "--data", data, "--nodes", "1", "--port", "0", ...flags]);
+    await up.line(/QUORUMLOG_TLS_KEY=/u);
+    const { nameServers } = JSON.parse(readFileSync(join(data, "cluster.json"), "utf8")) as {
+      readonly nameServers: readonly string[];
+    };
+    const cluster = ["--name-servers", nameServers.join(",")];
+    const status = await quorumlog(["cluster", "status", ...cluster, ...files]);
+    const stranger = await quorumlog(["cluster", "status", ...cluster]);
+    const ended = await up.stop("SIGINT");
+
+    expect(status).toMatchObject({ code: 0 });
+    expect(stranger.code).toBe(1);
+    expect(ended.code).toBe(0);
+  }
+  const alone = await quorumlog(["up", "--tls-authority", ours.file, "--tls-key", "/no.key"]);
+  expect(alone.code).toBe(2);
+  expect(alone.stderr).toContain("--tls-authority wants --tls-certificate");
 }, 180_000);
 
 test("certificates that are missing, or half there, are named", async () => {

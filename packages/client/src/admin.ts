@@ -2,12 +2,7 @@
 
 import type { ConfigurationEntry } from "@quorumlog/nameserver";
 import { ADMIN_SERVICE, NODE_SERVICE, OperationError, parseMessageId } from "@quorumlog/protocol";
-import {
-  type GroupView,
-  MessageType,
-  type NodeStatus,
-  type Topic,
-} from "@quorumlog/protocol/messages";
+import { MessageType, type NodeStatus, type Topic } from "@quorumlog/protocol/messages";
 import {
   ADD_NODE_CHECKS,
   type AddNodeOptions,
@@ -43,6 +38,7 @@ import {
 import type { QueuePlace } from "./fetcher.ts";
 import { METADATA_GROUP_ID } from "./group-membership.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
+import { type MembershipChange, membershipChange } from "./membership-change.ts";
 import { type FindOptions, MessageFinder } from "./message-finder.ts";
 import { demandOptions, invalid } from "./option-problems.ts";
 import { type ListProducersOptions, ProducerAdmin, type ProducerGroups } from "./producer-admin.ts";
@@ -166,43 +162,49 @@ export class Admin implements AsyncDisposable {
   async transferLeadership(
     node: { readonly groupId: number; readonly nodeId: number },
     options: WaitOptions = {},
-  ): Promise<GroupView.$Properties> {
+  ): Promise<MembershipChange> {
     demandOptions(node, NODE_CHECKS, ["groupId", "nodeId"]);
     demandOptions<WaitOptions>(options, WAIT_CHECKS);
     const target = this.#leader(node.groupId, options);
     const { nodeId } = node;
-    const reply = await this.#link.callLeader(target, NODE_SERVICE.transferLeadership, { nodeId });
-    return reply.group ?? {};
+    const { transferLeadership } = NODE_SERVICE;
+    return membershipChange(await this.#link.callLeader(target, transferLeadership, { nodeId }));
   }
 
   /** Resolves once the node holds everything, and counts. Default timeout: an hour. */
-  async addNode(options: AddNodeOptions): Promise<GroupView.$Properties> {
+  async addNode(options: AddNodeOptions): Promise<MembershipChange> {
     demandOptions<AddNodeOptions>(options, ADD_NODE_CHECKS, ["groupId", "nodeId", "peerAddress"]);
     const { groupId, nodeId, peerAddress, staysLearner = false } = options;
     const target = this.#member(groupId, options);
     const request = { nodeId, peerAddress, staysLearner };
-    return (await this.#link.callLeader(target, NODE_SERVICE.addNode, request)).group ?? {};
+    return membershipChange(await this.#link.callLeader(target, NODE_SERVICE.addNode, request));
   }
 
+  /**
+   * Resolves once the node is no member, also if it was none: it may be called again after an
+   * outcome that was not known, and goes on by itself where a leader is lost.
+   */
   async removeNode(
     node: { readonly groupId: number; readonly nodeId: number },
     options: WaitOptions = {},
-  ): Promise<GroupView.$Properties> {
+  ): Promise<MembershipChange> {
     demandOptions(node, NODE_CHECKS, ["groupId", "nodeId"]);
     demandOptions<WaitOptions>(options, WAIT_CHECKS);
-    const target = this.#leader(node.groupId, options);
+    const target = { ...this.#leader(node.groupId, options, true), isLong: true };
     const { nodeId } = node;
-    return (await this.#link.callLeader(target, NODE_SERVICE.removeNode, { nodeId })).group ?? {};
+    return membershipChange(
+      await this.#link.callLeader(target, NODE_SERVICE.removeNode, { nodeId }),
+    );
   }
 
   /** Resolves once the new node counts in the former one's place. Default timeout: an hour. */
-  async replaceNode(options: ReplaceNodeOptions): Promise<GroupView.$Properties> {
+  async replaceNode(options: ReplaceNodeOptions): Promise<MembershipChange> {
     const required = ["groupId", "formerNodeId", "nodeId", "peerAddress"] as const;
     demandOptions<ReplaceNodeOptions>(options, REPLACE_NODE_CHECKS, required);
     const { groupId, formerNodeId, nodeId, peerAddress } = options;
     const target = this.#member(groupId, options);
     const request = { formerNodeId, nodeId, peerAddress };
-    return (await this.#link.callLeader(target, NODE_SERVICE.replaceNode, request)).group ?? {};
+    return membershipChange(await this.#link.callLeader(target, NODE_SERVICE.replaceNode, request));
   }
 
   /** @returns `undefined` if there is none of that id, or none any more. */

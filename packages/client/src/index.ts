@@ -1,4 +1,5 @@
 export { Admin, type ClusterView } from "./admin.ts";
+export type { MembershipChange } from "./membership-change.ts";
 export type {
   AddNodeOptions,
   AdminOptions,

@@ -13,10 +13,13 @@ import type { BrokerGroup } from "../broker-group.ts";
 const MEMBERSHIP_TIMEOUT_MS = 3_600_000;
 
 export function nodeHandlers(group: BrokerGroup, clusterId: string): Handlers<typeof NODE_SERVICE> {
-  const change = async (work: () => Promise<void>): Promise<MembershipReply.$Properties> => {
+  /** @param work - Says whether there was nothing to do. */
+  const change = async (
+    work: () => Promise<boolean | void>,
+  ): Promise<MembershipReply.$Properties> => {
     try {
-      await work();
-      return { group: messageOf(groupView(group)) };
+      const isUnchanged = await work();
+      return { group: messageOf(groupView(group)), isUnchanged: isUnchanged === true };
     } catch (error) {
       throw group.operationError(error);
     }
@@ -33,14 +36,24 @@ export function nodeHandlers(group: BrokerGroup, clusterId: string): Handlers<ty
         change(async () => {
           group.demandLeader();
           // Repeated, after an outcome that was not known.
-          if (!staysLearner && groupView(group).voterNodeIds.includes(nodeId)) return;
+          if (!staysLearner && groupView(group).voterNodeIds.includes(nodeId)) return true;
           const options = { signal, timeoutMs: MEMBERSHIP_TIMEOUT_MS };
           await replica.addLearner(nodeId, demandAddress(peerAddress), options);
           if (!staysLearner) await replica.promote(nodeId, options);
+          return false;
         }),
     },
     removeNode: {
-      unary: ({ nodeId }, { signal }) => change(() => replica.remove(nodeId, { signal })),
+      unary: ({ nodeId }, { signal }) =>
+        change(async () => {
+          // Whoever does not lead any more may not have heard of the last change.
+          await group.readBarrier(signal);
+          group.demandLeader();
+          const { voterNodeIds, learnerNodeIds } = groupView(group);
+          if (![...voterNodeIds, ...learnerNodeIds].includes(nodeId)) return true;
+          await replica.remove(nodeId, { signal });
+          return false;
+        }),
     },
     replaceNode: {
       unary: ({ formerNodeId, nodeId, peerAddress }, { signal }) =>
@@ -48,12 +61,13 @@ export function nodeHandlers(group: BrokerGroup, clusterId: string): Handlers<ty
           group.demandLeader();
           const { voterNodeIds, learnerNodeIds } = groupView(group);
           const isMember = [...voterNodeIds, ...learnerNodeIds].includes(formerNodeId);
-          if (!isMember && voterNodeIds.includes(nodeId)) return;
+          if (!isMember && voterNodeIds.includes(nodeId)) return true;
           await replica.replace(
             formerNodeId,
             { nodeId, address: demandAddress(peerAddress) },
             { signal, timeoutMs: MEMBERSHIP_TIMEOUT_MS },
           );
+          return false;
         }),
     },
   };

@@ -1,8 +1,7 @@
 /** `quorumlog cluster transfer|add|remove|replace`: who leads a broker group, and who is in it. */
 
-import type { Admin } from "@quorumlog/client";
+import type { Admin, MembershipChange } from "@quorumlog/client";
 import { OperationError } from "@quorumlog/protocol";
-import type { GroupView } from "@quorumlog/protocol/messages";
 import { CLUSTER_SETTINGS, clusterProblems, openAdmin } from "../cluster-settings.ts";
 import { type Command, command } from "../command.ts";
 import { tellResult } from "../output.ts";
@@ -100,7 +99,11 @@ export const CLUSTER_REMOVE: Command = command(
   {
     name: "cluster remove",
     about: "takes a node out of a broker group; its process is yours to stop",
-    notes: ["If it leads, have another node lead first (cluster transfer): then nobody waits."],
+    notes: [
+      "If it leads, have another node lead first (cluster transfer): then nobody waits.",
+      "A node that is no member is no failure: it is said (with --json: isUnchanged), so that the",
+      "command may be repeated after an outcome that was not known.",
+    ],
     relations: clusterProblems,
     async run({ settings, signal }) {
       const { groupId, nodeId } = settings;
@@ -109,7 +112,10 @@ export const CLUSTER_REMOVE: Command = command(
       const view = await withProgress(`node ${nodeId} leaves group ${groupId}`, () =>
         admin.removeNode({ groupId, nodeId }, { signal }),
       );
-      tellResult(settings.json, viewObject(view), `node ${nodeId} has left ${said(view)}`);
+      const text = view.isUnchanged
+        ? `node ${nodeId} is no member, and nothing was changed, of ${said(view)}`
+        : `node ${nodeId} has left ${said(view)}`;
+      tellResult(settings.json, viewObject(view), text);
     },
   },
 );
@@ -202,13 +208,12 @@ function leaderOf(admin: Admin, groupId: number): number | undefined {
   return group === undefined || group.leaderNodeId === 0 ? undefined : group.leaderNodeId;
 }
 
-function viewObject(view: GroupView.$Properties): object {
-  const { groupId, name, term, leaderNodeId, voterNodeIds, learnerNodeIds } = view;
-  return { groupId, name, term, leaderNodeId, voterNodeIds, learnerNodeIds };
+function viewObject(view: MembershipChange): object {
+  const { groupId, name, term, leaderNodeId, voterNodeIds, learnerNodeIds, isUnchanged } = view;
+  return { groupId, name, term, leaderNodeId, voterNodeIds, learnerNodeIds, isUnchanged };
 }
 
-function said({ name, voterNodeIds, learnerNodeIds }: GroupView.$Properties): string {
-  const learners = learnerNodeIds ?? [];
-  const behind = learners.length === 0 ? "" : `, learners ${learners.join(", ")}`;
-  return `${name ?? ""}: voters ${(voterNodeIds ?? []).join(", ")}${behind}`;
+function said({ name, voterNodeIds, learnerNodeIds }: MembershipChange): string {
+  const behind = learnerNodeIds.length === 0 ? "" : `, learners ${learnerNodeIds.join(", ")}`;
+  return `${name}: voters ${voterNodeIds.join(", ")}${behind}`;
 }

@@ -1,18 +1,35 @@
 /** `quorumlog up`: a cluster on this machine, with a table of how it is. */
 
 import { Admin, type ClusterOptions } from "@quorumlog/client";
+import { resolve } from "node:path";
 import { JSON_SETTING } from "../cluster-settings.ts";
 import { lookAtCluster } from "../cluster-look.ts";
 import { type Command, command } from "../command.ts";
 import { EXIT } from "../failure.ts";
 import { withProgress } from "../progress.ts";
+import type { PathSetting } from "../setting-spec.ts";
 import { statusTable } from "../status-table.ts";
+import { channelTls, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
 import type { Child } from "../up/child-process.ts";
+import type { TlsFiles } from "../up/cluster-plan.ts";
 import { demonstrate } from "../up/demonstration.ts";
 import { LocalCluster } from "../up/local-cluster.ts";
 import { lossLines, StatusBoard } from "../up/status-board.ts";
 
 const DEFAULT_NAME_SERVER = "127.0.0.1:9876";
+
+/** Of the ports for clients: peers on one machine know each other by their token. */
+const TLS: typeof SERVER_TLS & { readonly tlsAuthority: PathSetting } = {
+  ...SERVER_TLS,
+  tlsCertificate: {
+    type: "path",
+    about: "PEM, for 127.0.0.1: NameServers and brokers speak TLS, this time and from then on",
+  },
+  tlsAuthority: {
+    type: "path",
+    about: "PEM: of that certificate; default: the system's authorities",
+  },
+};
 
 export const UP: Command = command(
   {
@@ -37,6 +54,7 @@ export const UP: Command = command(
       fallback: "./quorumlog-data",
       alias: "data",
     },
+    ...TLS,
     demo: { type: "flag", about: "publishes, kills the leader, consumes, and ends" },
     json: JSON_SETTING,
   },
@@ -48,17 +66,26 @@ export const UP: Command = command(
       "started again by itself: press r, or run the command that is shown with it.",
     ],
     examples: ["quorumlog up", "quorumlog up --groups 2 --data ./cluster", "quorumlog up --demo"],
+    relations: (settings) => [
+      ...tlsProblems(settings),
+      ...(settings.tlsAuthority !== undefined && settings.tlsCertificate === undefined
+        ? ["--tls-authority wants --tls-certificate: nothing speaks TLS without"]
+        : []),
+    ],
     async run({ settings, signal }) {
       const { demo, json: isJson } = settings;
+      // What is wrong with a certificate is told once, and not by each process.
+      serverTls(settings);
+      const tls = tlsFiles(settings);
       let board: StatusBoard | undefined;
       const onLost = (child: Child): void => {
         if (board !== undefined) board.onLost(child);
         else for (const line of lossLines(child)) console.error(line);
       };
       await using local = await withProgress("the processes are starting", () =>
-        LocalCluster.start({ ...settings, onLost, signal }),
+        LocalCluster.start({ ...settings, tls, onLost, signal }),
       );
-      const cluster: ClusterOptions = { nameServers: local.nameServers };
+      const cluster = clusterOptionsOf(local);
       await using admin = await Admin.open({ ...cluster, signal });
       await untilLed(admin, local.groupCount, signal);
       if (demo) return await runDemonstration({ local, admin, cluster }, signal);
@@ -93,6 +120,28 @@ async function runDemonstration(
   return isWell ? EXIT.done : EXIT.failed;
 }
 
+/** By absolute paths: others start from other folders. */
+function tlsFiles(
+  settings: Partial<Record<keyof TlsFiles, string | undefined>>,
+): TlsFiles | undefined {
+  const { tlsCertificate, tlsKey, tlsClientAuthority, tlsAuthority } = settings;
+  if (tlsCertificate === undefined || tlsKey === undefined) return undefined;
+  return {
+    tlsCertificate: resolve(tlsCertificate),
+    tlsKey: resolve(tlsKey),
+    ...(tlsClientAuthority === undefined
+      ? {}
+      : { tlsClientAuthority: resolve(tlsClientAuthority) }),
+    ...(tlsAuthority === undefined ? {} : { tlsAuthority: resolve(tlsAuthority) }),
+  };
+}
+
+/** It shows the certificate of the ports, as brokers do where they are clients. */
+function clusterOptionsOf({ nameServers, tls: files }: LocalCluster): ClusterOptions {
+  const tls = files === undefined ? undefined : channelTls(files);
+  return { nameServers, ...(tls === undefined ? {} : { tls }) };
+}
+
 /** Until each group that was started has a leader: then everything can be asked of it. */
 async function untilLed(admin: Admin, groupCount: number, signal: AbortSignal): Promise<void> {
   const ledCount = (): number =>
@@ -103,13 +152,14 @@ async function untilLed(admin: Admin, groupCount: number, signal: AbortSignal): 
 }
 
 /** What a person does next, to be copied. */
-function welcomeTo({ nameServers }: LocalCluster): string[] {
+function welcomeTo({ nameServers, tls }: LocalCluster): string[] {
   const addresses = nameServers.join(",");
   const isDefault = addresses === DEFAULT_NAME_SERVER;
   return [
     `A cluster is up; NameServers at ${addresses}. In another terminal:`,
     "",
     ...(isDefault ? [] : [`  export QUORUMLOG_NAME_SERVERS=${addresses}`]),
+    ...tlsLines(tls),
     "  npx quorumlog topic create orders",
     "  seq 1000 | npx quorumlog produce orders",
     "  npx quorumlog consume orders",
@@ -117,6 +167,17 @@ function welcomeTo({ nameServers }: LocalCluster): string[] {
     "",
     "kill -9 the process of a leader, and look: another one leads, and nothing is lost.",
   ];
+}
+
+function tlsLines(tls: TlsFiles | undefined): string[] {
+  if (tls === undefined) return [];
+  const { tlsAuthority, tlsClientAuthority } = tls;
+  const trusted =
+    tlsAuthority === undefined ? "QUORUMLOG_TLS=true" : `QUORUMLOG_TLS_AUTHORITY=${tlsAuthority}`;
+  const shown = ["QUORUMLOG_TLS_CERTIFICATE=...", "QUORUMLOG_TLS_KEY=..."];
+  return [trusted, ...(tlsClientAuthority === undefined ? [] : shown)].map(
+    (variable) => `  export ${variable}`,
+  );
 }
 
 /** `r` starts what has ended. In this mode of a terminal an interrupt is a key like any other. */

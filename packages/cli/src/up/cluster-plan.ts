@@ -18,6 +18,16 @@ export interface PlanWish {
   readonly nameServers: number | undefined;
   /** Of the first NameServer; 0 is any. */
   readonly port: number | undefined;
+  /** `undefined`: as before. */
+  readonly tls: TlsFiles | undefined;
+}
+
+/** Of the ports for clients, as the settings of NameServers and brokers name them; absolute. */
+export interface TlsFiles {
+  readonly tlsCertificate: string;
+  readonly tlsKey: string;
+  readonly tlsClientAuthority?: string;
+  readonly tlsAuthority?: string;
 }
 
 export interface NodePlan {
@@ -33,6 +43,8 @@ export interface ClusterPlan {
   /** As `host:port`. */
   readonly nameServers: readonly string[];
   readonly nodes: readonly NodePlan[];
+  /** Left out: without TLS. */
+  readonly tls?: TlsFiles;
 }
 
 const FILE = "cluster.json";
@@ -42,17 +54,20 @@ const NAME_SERVER_PORT = 9_876;
 const TOKEN_BYTES = 24;
 
 /**
- * What was planned the first time, or a new plan, at ports that are free now.
+ * What was planned the first time, or a new plan, at ports that are free now. Certificates are
+ * those of this time, if there are any: they do not last as long as data.
  *
  * @throws UsageError if another shape is wanted than that of the data
  */
 export async function planOf(wish: PlanWish): Promise<ClusterPlan> {
   const path = join(wish.dataDir, FILE);
   const isKnown = existsSync(path);
-  const plan = isKnown ? readPlan(path) : await newPlan(wish);
-  demandShape(plan, wish);
+  const planned = isKnown ? readPlan(path) : await newPlan(wish);
+  demandShape(planned, wish);
   mkdirSync(wish.dataDir, { recursive: true, mode: 0o700 });
-  if (!isKnown) writeSettings(path, plan);
+  const { tls } = wish;
+  const plan = tls === undefined ? planned : { ...planned, tls };
+  if (!isKnown || tls !== undefined) writeSettings(path, plan);
   return plan;
 }
 
@@ -75,13 +90,15 @@ export function writeBroker(node: NodePlan, plan: ClusterPlan, dataDir: string):
     peers: peers.map((other) => `${other.nodeId}=${other.peer}`),
     token: plan.token,
     nameServers: plan.nameServers,
+    ...plan.tls,
   });
   return path;
 }
 
-export function writeNameServer(listen: string, dataDir: string): string {
+export function writeNameServer(listen: string, plan: ClusterPlan, dataDir: string): string {
   const path = resolve(dataDir, `nameserver-${listen.split(":").at(-1)}.json`);
-  writeSettings(path, { listen });
+  // It dials nobody.
+  writeSettings(path, { listen, ...plan.tls, tlsAuthority: undefined });
   return path;
 }
 

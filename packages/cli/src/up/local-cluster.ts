@@ -12,6 +12,7 @@ import {
   groupNameOf,
   planOf,
   type PlanWish,
+  type TlsFiles,
   writeBroker,
   writeNameServer,
 } from "./cluster-plan.ts";
@@ -45,7 +46,7 @@ export class LocalCluster implements AsyncDisposable {
     this.#lock = lock;
     this.#nameServers = plan.nameServers.map((address, i) => {
       const name = `nameserver-${i + 1}`;
-      const config = writeNameServer(address, dataDir);
+      const config = writeNameServer(address, plan, dataDir);
       const logFile = join(logDir, `${name}.log`);
       return new Child({ name, command: "nameserver", config, logFile, onLost });
     });
@@ -90,6 +91,11 @@ export class LocalCluster implements AsyncDisposable {
   /** As `host:port`. */
   get nameServers(): readonly string[] {
     return this.#plan.nameServers;
+  }
+
+  /** Of the ports for clients; `undefined`: without TLS. */
+  get tls(): TlsFiles | undefined {
+    return this.#plan.tls;
   }
 
   get groupCount(): number {
