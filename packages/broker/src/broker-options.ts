@@ -6,12 +6,16 @@ import {
   OperationError,
   type RpcTls,
 } from "@quorumlog/protocol";
+import type { BrokerRegistrationEvent } from "@quorumlog/nameserver";
 import {
   demandNodeOptions,
   type MachineOptions,
-  type ReplicaEventListener,
+  type ReplicaEvent,
   ReplicaOptionsError,
 } from "@quorumlog/replica";
+
+/** What a node's operator has to know: of its replica, and of NameServers. */
+export type BrokerEvent = ReplicaEvent | BrokerRegistrationEvent;
 
 /** Numbers; all have defaults. */
 export interface BrokerLimits {
@@ -89,7 +93,7 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
   readonly replica: Omit<MachineOptions, "checkpoint" | "groupId" | "onEvent" | "retention">;
   /** The index of queues could not be written: it is in memory, and made again after a restart. */
   readonly onIndexFailure?: (error: Error) => void;
-  readonly onEvent?: ReplicaEventListener;
+  readonly onEvent?: (event: BrokerEvent) => void;
   /** A defect has shown: the process should log it and end. */
   readonly onDefect: (error: unknown) => void;
 }

@@ -22,6 +22,7 @@ import { type ReplicaEvent, ReplicatedStateMachine } from "@quorumlog/replica";
 import { LmdbTables } from "@quorumlog/tables";
 import { QueueIndex } from "./queue-index/queue-index.ts";
 import { BrokerGroup } from "./broker-group.ts";
+import { demandGroup } from "./group-folder.ts";
 import { brokerMetrics, illnessOf, unreadinessOf } from "./broker-metrics.ts";
 import { type BrokerOptions, type BrokerSettings, parseBrokerOptions } from "./broker-options.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
@@ -91,15 +92,17 @@ export class Broker {
     const { groupId, groupName, nameServers, replica: node } = settings;
     const tables = new LmdbTables(TABLE_NAMES);
     const listeners: Partial<Listeners> = {};
-    const index = new QueueIndex({
-      fileSystem: node.fileSystem ?? nodeFileSystem,
-      directory: join(node.directory, "queue-index"),
-      onFailure: (error) => options.onIndexFailure?.(error),
-    });
+    const fileSystem = node.fileSystem ?? nodeFileSystem;
+    demandGroup(fileSystem, node.directory, groupId);
     const machine = new BrokerMachine({
       groupId,
       tables,
-      index,
+      openIndex: () =>
+        new QueueIndex({
+          fileSystem,
+          directory: join(node.directory, "queue-index"),
+          onFailure: (error) => options.onIndexFailure?.(error),
+        }),
       onStored: (keys) => listeners.fetches?.onStored(keys),
       onMetadata: () => {
         listeners.fetches?.onMetadata();
@@ -117,10 +120,11 @@ export class Broker {
       { ...node, checkpoint: tables, onEvent },
       machine,
     );
+    let server: RpcServer | undefined;
     try {
       machine.load();
       const group = new BrokerGroup({ groupId, name: groupName, replica, machine });
-      const server = new RpcServer({
+      server = new RpcServer({
         listen: options.listen,
         connectionCountMax: settings.connectionCountMax,
         streamCountMax: settings.streamCountMax,
@@ -143,6 +147,7 @@ export class Broker {
       broker.onRole();
       return broker;
     } catch (error) {
+      await server?.close();
       await replica.close();
       throw error;
     }
@@ -254,12 +259,17 @@ function hostOf(address: string): string {
 }
 
 function register(
-  { channelTls: tls }: BrokerOptions,
+  { channelTls: tls, onEvent }: BrokerOptions,
   { nameServers, heartbeatMs, replica }: BrokerSettings,
   { group, address }: { readonly group: BrokerGroup; readonly address: string },
 ): BrokerRegistration {
   return new BrokerRegistration(
-    { nameServers, heartbeatMs, ...(tls === undefined ? {} : { tls }) },
+    {
+      nameServers,
+      heartbeatMs,
+      ...(tls === undefined ? {} : { tls }),
+      ...(onEvent === undefined ? {} : { onEvent }),
+    },
     {
       clusterId: replica.clusterId,
       nodeId: replica.nodeId,

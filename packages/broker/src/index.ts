@@ -1,5 +1,6 @@
 export { Broker } from "./broker.ts";
 export type {
+  BrokerEvent,
   BrokerLimits,
   BrokerOptions,
   BrokerRetention,

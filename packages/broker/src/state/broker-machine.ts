@@ -65,7 +65,8 @@ export const TABLE_NAMES: readonly string[] = [
 export interface BrokerMachineInit {
   readonly groupId: number;
   readonly tables: Tables;
-  readonly index: QueueIndex;
+  /** Called once, when it is first needed: the log is this process's alone by then. */
+  readonly openIndex: () => QueueIndex;
   /** These queues have more than before. */
   readonly onStored: (keys: ReadonlySet<QueueKey>) => void;
   /** This consumer group has another assignment. */
@@ -89,7 +90,6 @@ export class BrokerMachine implements Machine {
   readonly copiesRecords = true;
   readonly metadata: MetadataTable;
   readonly queues: Queues;
-  readonly index: QueueIndex;
   readonly offsets: ConsumerOffsets;
   readonly consumerGroups: ConsumerGroups;
   readonly producerGroups: ProducerGroups;
@@ -98,6 +98,7 @@ export class BrokerMachine implements Machine {
   readonly #init: BrokerMachineInit;
   readonly #producers: ProducerSequences;
   readonly #stored = new Set<QueueKey>();
+  #index: QueueIndex | undefined;
   /** Of the state that this node starts from, before it is loaded. */
   #asked: StatePosition | undefined;
   #isLoaded = false;
@@ -105,7 +106,6 @@ export class BrokerMachine implements Machine {
   constructor(init: BrokerMachineInit) {
     const { tables } = init;
     this.#init = init;
-    this.index = init.index;
     this.metadata = new MetadataTable(tables);
     this.queues = new Queues(tables);
     this.leaders = new LeaderAddresses(tables.table("leaders", reignCodec));
@@ -126,6 +126,11 @@ export class BrokerMachine implements Machine {
       hasTopic: (topicId) => this.hasQueuesOf(topicId),
     });
     this.#producers = new ProducerSequences(tables, this.queues, PRODUCER_COUNT_MAX);
+  }
+
+  get index(): QueueIndex {
+    this.#index ??= this.#init.openIndex();
+    return this.#index;
   }
 
   apply({ offset, records, timestamp }: LogBatch): Uint8Array[] {

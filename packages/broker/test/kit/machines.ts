@@ -21,13 +21,14 @@ export class TestMachine {
     this.machine = new BrokerMachine({
       groupId,
       tables: new MemoryTables(TABLE_NAMES),
-      index: new QueueIndex({
-        fileSystem,
-        directory: "/index",
-        onFailure: (error) => {
-          throw error;
-        },
-      }),
+      openIndex: () =>
+        new QueueIndex({
+          fileSystem,
+          directory: "/index",
+          onFailure: (error) => {
+            throw error;
+          },
+        }),
       onStored: () => undefined,
       onAssigned: () => undefined,
       onMetadata: () => undefined,

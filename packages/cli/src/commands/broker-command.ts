@@ -3,7 +3,7 @@
 import type { BrokerOptions } from "@quorumlog/broker";
 import { type Command, command } from "../command.ts";
 import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
-import { tellEvent } from "../replica-log.ts";
+import { tellEvent, tellIndexFailure } from "../broker-log.ts";
 import { addressProblem, type SettingsOf, type SettingSpecs } from "../setting-spec.ts";
 import {
   channelTls,
@@ -267,6 +267,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     ...(watched === undefined ? {} : { metricsTls: watched }),
     replica: replicaOptions(settings, signal),
     onEvent: tellEvent,
+    onIndexFailure: tellIndexFailure,
     onDefect: endOnDefect,
   };
 }

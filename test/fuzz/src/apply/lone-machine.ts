@@ -12,14 +12,15 @@ export function loneMachine(groupId: number): BrokerMachine {
   return new BrokerMachine({
     groupId,
     tables: new MemoryTables(TABLE_NAMES),
-    index: new QueueIndex({
-      fileSystem: new MemoryFileSystem({ prng: new Prng(1) }),
-      directory: "/index",
-      spanRowsMax: SPAN_ROWS,
-      onFailure: (error) => {
-        throw error;
-      },
-    }),
+    openIndex: () =>
+      new QueueIndex({
+        fileSystem: new MemoryFileSystem({ prng: new Prng(1) }),
+        directory: "/index",
+        spanRowsMax: SPAN_ROWS,
+        onFailure: (error) => {
+          throw error;
+        },
+      }),
     onStored: () => undefined,
     onAssigned: () => undefined,
     onMetadata: () => undefined,
