@@ -26,6 +26,7 @@ export interface PollOptions extends WaitOptions {
 
 const MESSAGES = 500;
 const POLL_MS = 5_000;
+const ONE: PollOptions = { maxMessages: 1 };
 /** Of assignments made by the program itself: whoever is assigned by the coordinator is newer. */
 const EPOCH = 0;
 const UNCLAIMED = 0;
@@ -169,12 +170,15 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     for (const refusal of refusals.values()) throw refusal;
   }
 
-  /** Message by message, until it is closed. */
+  /**
+   * Message by message, until it is closed. One is taken when it is asked for, and none before: a
+   * commit within the loop notes the message of that turn, and nothing behind it.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumedMessage, void, void> {
     while (this.#closing === undefined) {
       let messages: ConsumedMessage[];
       try {
-        messages = await this.poll();
+        messages = await this.poll(ONE);
       } catch (error) {
         if (error instanceof OperationError && error.code === "CLOSED") return;
         throw error;

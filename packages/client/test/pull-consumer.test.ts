@@ -199,6 +199,22 @@ test("it is an async iterable, which ends when it is closed", async () => {
   await expect(consumer.poll()).rejects.toMatchObject({ code: "CLOSED" });
 });
 
+test("a commit within a loop notes the messages that the loop has had, and no other", async () => {
+  const cluster = await SmallCluster.open(2, [ORDERS]);
+  store(cluster, 0, ["a", "b", "c", "d"]);
+  const consumer = await consumerOf(cluster, { consumerGroup: "billing" });
+  await consumer.assign([FIRST]);
+
+  const committed: number[] = [];
+  for await (const message of consumer) {
+    await consumer.commit();
+    committed.push(cluster.first.offsets.committed("billing", 7, 0));
+    if (message.text() === "c") break;
+  }
+
+  expect(committed).toEqual([1, 2, 3]);
+});
+
 /** Which nodes were asked for what follows an offset of the first queue, in order. */
 function askedFrom(cluster: SmallCluster, offset: number): number[] {
   return cluster.first.fetches
