@@ -55,6 +55,7 @@ export class Producer implements AsyncDisposable {
   readonly #creator: TopicCreator;
   readonly #identity: ProducerIdentity;
   #liveCount = 0;
+  #isAdmitting = false;
   #closing: Promise<void> | undefined;
 
   private constructor(settings: ProducerSettings, link: ClusterLink) {
@@ -354,10 +355,14 @@ export class Producer implements AsyncDisposable {
   }
 
   #admitWaiting(): void {
-    for (;;) {
-      const call = this.#buffer.next();
-      if (call === undefined) return;
-      this.#admit(call);
+    // Whoever is admitted and fails at once makes room again: the loop sees that.
+    if (this.#isAdmitting) return;
+    this.#isAdmitting = true;
+    try {
+      for (let call = this.#buffer.next(); call !== undefined; call = this.#buffer.next())
+        this.#admit(call);
+    } finally {
+      this.#isAdmitting = false;
     }
   }
 

@@ -218,6 +218,29 @@ test("a full buffer refuses at once, or makes wait", async () => {
   expect(cluster.bodies(7, 0)).toHaveLength(7);
 });
 
+test("any number of calls that wait may fail one behind the other, and none is left", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  cluster.first.delayMs = 100;
+  let isRefusing = false;
+  const producer = await cluster.producer({
+    bufferBytes: 65_536,
+    onFull: "wait",
+    timeoutMs: 20_000,
+    queueSelector: () => {
+      if (isRefusing) throw new OperationError("TOPIC_NOT_WRITABLE", "it was closed meanwhile");
+      return 0;
+    },
+  });
+  const sends = numbers(30_000).map(() => producer.send("orders", { body: Buffer.alloc(1_000) }));
+  isRefusing = true;
+  const settled = await Promise.allSettled(sends);
+  isRefusing = false;
+  const stored = settled.filter(({ status }) => status === "fulfilled").length;
+
+  expect(stored).toBeGreaterThan(0);
+  expect((await producer.send("orders", { body: "x" })).offset).toBe(stored);
+});
+
 test("a batch of messages is stored together, and a one-way message is, too", async () => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const producer = await cluster.producer({ compression: "deflate" });
