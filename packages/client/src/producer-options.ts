@@ -36,7 +36,10 @@ export interface ProducerOptions extends ClusterOptions {
   readonly lingerMs?: number;
   /** Of a batch and of a container, in `[4096, 1048576]`; default 262144. */
   readonly batchBytes?: number;
-  /** Of all messages that are not settled; default 67108864 (64 MiB). */
+  /**
+   * Of all messages that are not settled, and 512 for each of their calls; default 67108864
+   * (64 MiB).
+   */
   readonly bufferBytes?: number;
   /** When the buffer is full: `fail` with `OVERLOADED` (the default), or `wait` for room. */
   readonly onFull?: "fail" | "wait";

@@ -1,6 +1,6 @@
 /**
- * Room for messages that are not settled: bounded, and given in the order in which it was asked
- * for.
+ * Room for calls that are not settled: bounded, and given in the order in which it was asked for.
+ * Each takes its messages' bytes and what a call itself takes, or small ones would be without bound.
  */
 
 import type { SendCall } from "./send-call.ts";
@@ -9,6 +9,8 @@ import type { SendCall } from "./send-call.ts";
  * Of calls that wait for room: their messages are somebody else's memory, their promises are not.
  */
 const WAITING_MAX = 100_000;
+/** About, of a call and its promise, beside its messages. */
+const CALL_BYTES = 512;
 
 export class SendBuffer {
   readonly #bytesMax: number;
@@ -31,15 +33,15 @@ export class SendBuffer {
 
   /** One call is taken by an empty buffer whatever its size. */
   hasRoom(bytes: number): boolean {
-    return this.#bytes === 0 || this.#bytes + bytes <= this.#bytesMax;
+    return this.#bytes === 0 || this.#bytes + bytes + CALL_BYTES <= this.#bytesMax;
   }
 
   take(bytes: number): void {
-    this.#bytes += bytes;
+    this.#bytes += bytes + CALL_BYTES;
   }
 
   release(bytes: number): void {
-    this.#bytes -= bytes;
+    this.#bytes -= bytes + CALL_BYTES;
   }
 
   /** @returns false if too many wait already. */

@@ -241,6 +241,18 @@ test("any number of calls that wait may fail one behind the other, and none is l
   expect((await producer.send("orders", { body: "x" })).offset).toBe(stored);
 });
 
+test("small messages are bounded, too: a call counts with what it takes itself", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer({ bufferBytes: 65_536 });
+  const settled = await Promise.allSettled(
+    numbers(1_000).map(() => producer.send("orders", { body: "" })),
+  );
+  const stored = settled.filter(({ status }) => status === "fulfilled").length;
+
+  expect(stored).toBeGreaterThan(50);
+  expect(stored).toBeLessThan(200);
+});
+
 test("a batch of messages is stored together, and a one-way message is, too", async () => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const producer = await cluster.producer({ compression: "deflate" });
