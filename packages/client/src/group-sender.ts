@@ -202,7 +202,7 @@ export class GroupSender {
   #send(stream: PublishStream, batches: readonly OutgoingBatch[]): void {
     const { durability } = batches[0] as OutgoingBatch;
     const now = Date.now();
-    const deadline = Math.max(...batches.map(({ calls }) => calls.at(-1)?.deadline ?? 0));
+    const deadline = Math.max(...batches.map((batch) => batch.deadline));
     this.#requestId += 1;
     this.#underWay.set(this.#requestId, { batches, durability, sentAt: now });
     const request: PublishRequest.$Properties = {

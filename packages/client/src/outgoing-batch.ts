@@ -14,6 +14,8 @@ export class OutgoingBatch {
   calls: SendCall[] = [];
   /** Of its calls, before they are encoded. */
   bytes = 0;
+  /** Of whichever of its calls waits for longest: milliseconds since 1970. */
+  deadline = 0;
   /** Calls that are not settled. */
   liveCount = 0;
   state: "waiting" | "under-way" | "done" = "waiting";
@@ -39,6 +41,7 @@ export class OutgoingBatch {
     call.batch = this;
     this.calls.push(call);
     this.bytes += call.bytes;
+    if (call.deadline > this.deadline) this.deadline = call.deadline;
     this.liveCount += 1;
   }
 

@@ -253,6 +253,22 @@ test("small messages are bounded, too: a call counts with what it takes itself",
   expect(stored).toBeLessThan(200);
 });
 
+test("a broker is given the time of whoever waits for longest, and no less", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer();
+  const patience: number[] = [];
+  cluster.first.onPublish = (_, { timeoutMs }) => {
+    patience.push(timeoutMs);
+    return undefined;
+  };
+  const patient = producer.send("orders", { body: "a" }, { timeoutMs: 20_000 });
+  await producer.send("orders", { body: "b" }, { timeoutMs: 2_000 });
+  await patient;
+
+  expect(patience).toHaveLength(1);
+  expect(patience[0]).toBeGreaterThan(10_000);
+});
+
 test("a batch of messages is stored together, and a one-way message is, too", async () => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const producer = await cluster.producer({ compression: "deflate" });
