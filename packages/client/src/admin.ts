@@ -84,7 +84,8 @@ export class Admin implements AsyncDisposable {
       type === "fifo" ? MessageType.MESSAGE_TYPE_FIFO : MessageType.MESSAGE_TYPE_NORMAL;
     const request = { name, messageType, queueCount, groupIds: [...groupIds], isIdempotent };
     const target = this.#leader(METADATA_GROUP_ID, options, isIdempotent);
-    return this.#routed(await this.#link.callLeader(target, ADMIN_SERVICE.createTopic, request));
+    const made = await this.#link.callLeader(target, ADMIN_SERVICE.createTopic, request);
+    return this.#routed(made, options);
   }
 
   /**
@@ -100,7 +101,8 @@ export class Admin implements AsyncDisposable {
       ...(isWritable === undefined ? {} : { isWritable }),
     };
     const target = this.#leader(METADATA_GROUP_ID, options);
-    return this.#routed(await this.#link.callLeader(target, ADMIN_SERVICE.alterTopic, request));
+    const altered = await this.#link.callLeader(target, ADMIN_SERVICE.alterTopic, request);
+    return this.#routed(altered, options);
   }
 
   /** With everything in it. @throws OperationError `UNKNOWN_TOPIC` */
@@ -357,15 +359,17 @@ export class Admin implements AsyncDisposable {
   }
 
   /** The NameServers have heard of it, too, unless they are away: whoever begins now finds it. */
-  async #routed(wire: Topic): Promise<TopicRoute> {
+  async #routed(wire: Topic, { signal }: WaitOptions): Promise<TopicRoute> {
     const topic = topicRoute(wire);
     const look = (known: TopicRoute | undefined): TopicRoute | undefined =>
       JSON.stringify(known) === JSON.stringify(topic) ? known : undefined;
-    const wait = { timeoutMs: ROUTE_MS, why: "the NameServers have not heard of it" };
+    const why = "the NameServers have not heard of it";
+    const wait = { timeoutMs: ROUTE_MS, why, ...(signal === undefined ? {} : { signal }) };
     try {
       return await this.#link.routes.until((route) => look(route.topics.get(topic.name)), wait);
     } catch (error) {
-      if (error instanceof OperationError && error.code === "TIMEOUT") return topic;
+      // It is done, however long the news takes.
+      if (error instanceof OperationError) return topic;
       throw error;
     }
   }

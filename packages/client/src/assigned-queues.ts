@@ -14,11 +14,11 @@ import { FetchedQueue } from "./fetched-queue.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { byOwner, type ClaimedOffset, type GroupOffsets } from "./group-offsets.ts";
 import type { MessageWorkers } from "./message-workers.ts";
-import { asUnknown } from "./publish-outcome.ts";
 import { finishedOffsets, isFence, ProgressCommits } from "./progress-commits.ts";
 import type { PushConsumerEvent, PushConsumerSettings } from "./push-consumer-options.ts";
 import { type Claimed, QueueProgress } from "./queue-progress.ts";
 import type { UndecodableHandling } from "./undecodable-messages.ts";
+import { asUnknown } from "./unknown-outcome.ts";
 import { Bell, pause, type WaitOptions } from "./waiting.ts";
 
 export interface AssignedQueuesInit {

@@ -3,12 +3,19 @@
  * leaders.
  */
 
-import { type ChannelTls, type Method, OperationError, RpcChannel } from "@quorumlog/protocol";
+import {
+  type ChannelTls,
+  type Method,
+  OperationError,
+  type OperationOutcome,
+  RpcChannel,
+} from "@quorumlog/protocol";
 import { LeaderSeeker } from "./leader-seeker.ts";
 import { addresses, anyText, type Check, integerIn, object } from "./option-problems.ts";
 import { RouteSource } from "./route-source.ts";
 import { streamFailure } from "./stream-failure.ts";
-import { demandNotAborted, pause, type WaitOptions } from "./waiting.ts";
+import { asUnknown } from "./unknown-outcome.ts";
+import { demandNotAborted, eitherSignal, pause, type WaitOptions } from "./waiting.ts";
 
 /** How to find a cluster. */
 export interface ClusterOptions {
@@ -31,6 +38,12 @@ export interface LeaderTarget extends WaitOptions {
   readonly isLong?: boolean;
 }
 
+interface LeaderCall extends LeaderTarget {
+  readonly signal: AbortSignal;
+  /** An attempt may have been done that was not answered. */
+  isUncertain: boolean;
+}
+
 export const CLUSTER_CHECKS: { readonly [K in keyof Required<ClusterOptions>]: Check } = {
   nameServers: addresses,
   clusterId: anyText,
@@ -49,7 +62,7 @@ export class ClusterLink {
   readonly routes: RouteSource;
   readonly #options: ClusterOptions;
   readonly #channels = new Map<string, RpcChannel>();
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
@@ -76,7 +89,7 @@ export class ClusterLink {
 
   /** Kept until the link is closed. */
   channel(address: string): RpcChannel {
-    if (this.#isClosed) throw new OperationError("CLOSED", "the client is closed");
+    if (this.#isClosed) throw closed();
     let channel = this.#channels.get(address);
     if (channel === undefined) {
       const { tls } = this.#options;
@@ -93,14 +106,46 @@ export class ClusterLink {
   /**
    * Asks the leader of a group, wherever it goes meanwhile.
    *
-   * @throws OperationError
+   * @throws OperationError of the last attempt, whose outcome is that of all of them; `ABORTED`,
+   *   `CLOSED`
    */
   async callLeader<Request, Received, Reply, Answer>(
     target: LeaderTarget,
     method: Method<Request, Received, Reply, Answer>,
     request: Request,
   ): Promise<Answer> {
-    const { seeker, isRepeatable, isLong = false, signal, timeoutMs = CALL_TIMEOUT_MS } = target;
+    const { signal, end } = eitherSignal(this.#closing.signal, target.signal);
+    const call: LeaderCall = { ...target, signal, isUncertain: false };
+    try {
+      return await this.#askLeaders(call, method, request);
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      const isClosed = error.code === "ABORTED" && target.signal?.aborted !== true;
+      const problem = isClosed ? closed(error.outcome) : error;
+      throw call.isUncertain ? asUnknown(problem) : problem;
+    } finally {
+      end();
+    }
+  }
+
+  /** Idempotent. Calls that wait end. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.routes.close();
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #askLeaders<Request, Received, Reply, Answer>(
+    call: LeaderCall,
+    method: Method<Request, Received, Reply, Answer>,
+    request: Request,
+  ): Promise<Answer> {
+    const { seeker, isRepeatable, isLong = false, signal, timeoutMs = CALL_TIMEOUT_MS } = call;
     const deadline = Date.now() + timeoutMs;
     let backoffMs = BACKOFF_MS_MIN;
     for (;;) {
@@ -114,21 +159,20 @@ export class ClusterLink {
         });
       } else {
         try {
-          const attempt = {
-            timeoutMs: isRepeatable && !isLong ? Math.min(left, ATTEMPT_MS_MAX) : left,
-          };
-          const wait = signal === undefined ? attempt : { ...attempt, signal };
+          const attemptMs = isRepeatable && !isLong ? Math.min(left, ATTEMPT_MS_MAX) : left;
+          const wait = { timeoutMs: attemptMs, signal };
           const channel = this.channel(address);
           // What was not sent may be sent elsewhere.
-          if (!isRepeatable) await channel.connect(Math.min(left, ATTEMPT_MS_MAX));
+          if (!isRepeatable) await channel.connect(Math.min(left, ATTEMPT_MS_MAX), signal);
           const answer = await channel.call(method, request, wait);
           seeker.succeeded(address);
           return answer;
         } catch (error) {
-          if (signal?.aborted === true) throw error;
+          if (signal.aborted) throw error;
           problem = asProblem(error);
           if (problem.advice === "do-not-retry") throw problem;
           if (problem.outcome === "unknown" && !isRepeatable) throw problem;
+          call.isUncertain ||= problem.outcome === "unknown";
           seeker.failed(address, problem);
         }
       }
@@ -139,18 +183,14 @@ export class ClusterLink {
       backoffMs = Math.min(2 * backoffMs, BACKOFF_MS_MAX);
     }
   }
-
-  /** Idempotent. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.routes.close();
-    for (const channel of this.#channels.values()) channel.close();
-    this.#channels.clear();
-  }
 }
 
 /** What is not of ours is a defect, and goes through. */
 function asProblem(error: unknown): OperationError {
   if (error instanceof OperationError) return streamFailure(error);
   throw error;
+}
+
+function closed(outcome: OperationOutcome = "not-applied"): OperationError {
+  return new OperationError("CLOSED", "the client is closed", { outcome });
 }

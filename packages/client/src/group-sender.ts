@@ -12,12 +12,13 @@ import type { PublishReply, PublishRequest } from "@quorumlog/protocol/messages"
 import type { ClusterLink } from "./cluster-link.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
 import type { OutgoingBatch } from "./outgoing-batch.ts";
-import { asUnknown, finalError } from "./publish-outcome.ts";
+import { finalError } from "./publish-outcome.ts";
 import { nothingTold, type ProducerIdentity, type ToldTopics } from "./producer-identity.ts";
 import type { QueueOutbox } from "./queue-outbox.ts";
 import { RpcStream } from "./rpc-stream.ts";
 import type { SendCall } from "./send-call.ts";
 import { type Durability, reachedOf, WIRE_DURABILITY } from "./send-receipt.ts";
+import { asUnknown } from "./unknown-outcome.ts";
 
 export interface GroupSenderInit {
   readonly groupId: number;

@@ -1,7 +1,8 @@
 /** What becomes of a batch after an error: one place that decides whether it is sent again. */
 
-import { OperationError } from "@quorumlog/protocol";
+import type { OperationError } from "@quorumlog/protocol";
 import type { OutgoingBatch } from "./outgoing-batch.ts";
+import { asUnknown } from "./unknown-outcome.ts";
 
 /**
  * Judges an error that is not about what came before the batch.
@@ -25,16 +26,4 @@ export function finalError(
   }
   // This attempt was refused, but one before it was not answered.
   return wasUncertain ? asUnknown(error) : error;
-}
-
-/** Nobody knows whether it was stored. */
-export function asUnknown(error: OperationError): OperationError {
-  if (error.outcome === "unknown") return error;
-  const { code, message, retryAfterMs, problems } = error;
-  return new OperationError(code, `${message} (an earlier attempt may have been stored)`, {
-    outcome: "unknown",
-    retryAfterMs,
-    problems,
-    cause: error,
-  });
 }

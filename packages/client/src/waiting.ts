@@ -25,6 +25,26 @@ export function onceAborted(signal: AbortSignal, onAbort: () => void): void {
   signal.addEventListener("abort", onAbort, { once: true });
 }
 
+/** Aborted as soon as one of two is; `end` lets go of them, as they may live for longer. */
+export function eitherSignal(
+  one: AbortSignal,
+  other: AbortSignal | undefined,
+): { readonly signal: AbortSignal; readonly end: () => void } {
+  const controller = new AbortController();
+  const onAbort = (): void => {
+    controller.abort();
+  };
+  const both = other === undefined ? [one] : [one, other];
+  for (const signal of both) {
+    if (signal.aborted) onAbort();
+    else onceAborted(signal, onAbort);
+  }
+  const end = (): void => {
+    for (const signal of both) signal.removeEventListener("abort", onAbort);
+  };
+  return { signal: controller.signal, end };
+}
+
 /** Rejects as soon as the signal is aborted: whoever pauses has done nothing meanwhile. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 /** Calls to one address: it connects when it is used, and again when the connection was lost. */
 
+import { setMaxListeners } from "node:events";
 import {
   type ChannelCredentials,
   Client,
@@ -70,7 +71,7 @@ export class RpcChannel {
     const { timeoutMs = TIMEOUT_MS, signal } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
-        reject(new OperationError("ABORTED", "was given up", { outcome: "not-applied" }));
+        reject(notBegun());
         return;
       }
       const onAbort = (): void => {
@@ -88,19 +89,23 @@ export class RpcChannel {
           else reject(fromGrpcFailure(error ?? {}));
         },
       );
-      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal === undefined) return;
+      // One signal may stop any number of calls: each lets go of it.
+      setMaxListeners(0, signal);
+      signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   /**
    * Connects, if it is not connected: for a call that must not be lost on the way without a word.
    *
-   * @throws OperationError `UNAVAILABLE`, not applied: nothing was sent
+   * @throws OperationError `UNAVAILABLE`, `ABORTED`, not applied: nothing was sent
    */
-  async connect(timeoutMs: number): Promise<void> {
+  async connect(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const channel = this.#client.getChannel();
     const deadline = Date.now() + timeoutMs;
     for (;;) {
+      if (signal?.aborted === true) throw notBegun();
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return;
       const isWaiting = state === connectivityState.CONNECTING || state === connectivityState.IDLE;
@@ -109,10 +114,13 @@ export class RpcChannel {
           outcome: "not-applied",
         });
       await new Promise<void>((resolve) => {
-        // Late or not: the loop looks.
-        channel.watchConnectivityState(state, deadline, () => {
+        const onNews = (): void => {
+          signal?.removeEventListener("abort", onNews);
           resolve();
-        });
+        };
+        signal?.addEventListener("abort", onNews, { once: true });
+        // Late or not: the loop looks.
+        channel.watchConnectivityState(state, deadline, onNews);
       });
     }
   }
@@ -143,6 +151,10 @@ export class RpcChannel {
   close(): void {
     this.#client.close();
   }
+}
+
+function notBegun(): OperationError {
+  return new OperationError("ABORTED", "was given up", { outcome: "not-applied" });
 }
 
 function credentialsOf(tls: ChannelTls | undefined): ChannelCredentials {

@@ -16,6 +16,8 @@ interface Progress {
 
 export class SmallOffsets {
   readonly #group: SmallGroup;
+  /** Behind each commit that was done: what is answered instead, if anything. */
+  onCommitted: () => OperationError | undefined = () => undefined;
   readonly #progress = new Map<string, Progress>();
 
   constructor(group: SmallGroup) {
@@ -53,16 +55,19 @@ export class SmallOffsets {
         }),
       },
       commit: {
-        unary: ({ group, epoch, offsets }) => ({
-          errors: offsets.map(({ topicId = 0, queue = 0, offset, fencingToken }) => {
+        unary: ({ group, epoch, offsets }) => {
+          const errors = offsets.map(({ topicId = 0, queue = 0, offset, fencingToken }) => {
             const progress = this.#of(group, topicId ?? 0, queue ?? 0);
             if (epoch < progress.epoch) return errorDetail(stale(progress.epoch));
             if (this.isStale(group, { topicId, queue }, fencingToken ?? 0))
               return errorDetail(new OperationError("STALE_FENCING_TOKEN", "claimed since"));
             progress.offset = offset ?? progress.offset;
             return {};
-          }),
-        }),
+          });
+          const error = this.onCommitted();
+          if (error !== undefined) throw error;
+          return { errors };
+        },
       },
       getOffsets: {
         unary: ({ group, queues }) => ({
