@@ -84,5 +84,5 @@ export const addresses: Check = (value) => {
 export function said(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
   if (typeof value === "object" || typeof value === "function") return `a ${typeof value}`;
-  return String(value);
+  return typeof value === "symbol" ? "a symbol" : `${value as number}`;
 }

@@ -1,6 +1,6 @@
 /**
  * Room for calls that are not settled: bounded, and given in the order in which it was asked for.
- * Each takes its messages' bytes and what a call itself takes, or small ones would be without bound.
+ * Each takes its messages' bytes and what a call itself takes: small ones would have no bound.
  */
 
 import type { SendCall } from "./send-call.ts";
