@@ -1,5 +1,6 @@
 /** What the packages below say went wrong, as it is said to clients. */
 
+import { LogError } from "@quorumlog/log";
 import { type ErrorCode, OperationError } from "@quorumlog/protocol";
 import { ReplicaError, type ReplicaErrorCode } from "@quorumlog/replica";
 
@@ -25,9 +26,13 @@ export interface LeaderView {
   readonly addressOf: (nodeId: number) => string;
 }
 
+/** What is damaged may be repaired by then. */
+const DAMAGE_RETRY_MS = 1_000;
+
 /** @returns what it is; an error that is none of a replica's is thrown again. */
 export function operationErrorOf(error: unknown, leader: LeaderView): OperationError {
   if (error instanceof OperationError) return error;
+  if (error instanceof LogError) return unreadable(error);
   if (!(error instanceof ReplicaError)) throw error;
   const { message, outcome, retryAfterMs } = error;
   const code = CODES[error.code] ?? "FAILED";
@@ -39,5 +44,19 @@ export function operationErrorOf(error: unknown, leader: LeaderView): OperationE
     cause: error,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(code === "NOT_LEADER" && hint.nodeId !== 0 ? { leader: hint } : {}),
+  });
+}
+
+/** A part of the log is not what was written; all the rest can be read. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof LogError && error.code === "LOG_CORRUPT";
+}
+
+/** Whoever writes is told of a disk's failure by the replica: this one has met a read. */
+function unreadable(cause: LogError): OperationError {
+  return new OperationError("FAILED", cause.message, {
+    outcome: "not-applied",
+    retryAfterMs: isDamage(cause) ? DAMAGE_RETRY_MS : 0,
+    cause,
   });
 }

@@ -7,8 +7,9 @@ import type {
   QueuePosition,
   StoredBatch,
 } from "@quorumlog/protocol/messages";
-import { ReplicaError } from "@quorumlog/replica";
+import { type LogRecord, ReplicaError } from "@quorumlog/replica";
 import type { BrokerGroup } from "../broker-group.ts";
+import { isDamage } from "../operation-errors.ts";
 import type { IndexRow } from "../queue-index/index-row.ts";
 import { type QueueKey, queueKey } from "../state/queue-key.ts";
 import type { FollowerReads } from "./follower-reads.ts";
@@ -127,7 +128,7 @@ export class FetchCollector {
         bytes += (rows[end] as IndexRow).bytes;
         end += 1;
       }
-      const { records } = this.#group.replica.read(first.logOffset, { maxBytes: bytes });
+      const records = this.#recordsFrom(first.logOffset, bytes, batches.length > 0);
       if (records.length === 0) return batches;
       for (const { data } of records.slice(0, end - i)) {
         const { baseOffset, storeTimestamp } = rows[i] as IndexRow;
@@ -136,6 +137,16 @@ export class FetchCollector {
       }
     }
     return batches;
+  }
+
+  /** @returns none behind batches that can be read, if what follows them is damaged. */
+  #recordsFrom(from: number, maxBytes: number, hasBatches: boolean): readonly LogRecord[] {
+    try {
+      return this.#group.replica.read(from, { maxBytes }).records;
+    } catch (error) {
+      if (hasBatches && isDamage(error)) return [];
+      throw error;
+    }
   }
 
   #errorOf(error: unknown, { topicId, queue, offset }: Position): OperationError {

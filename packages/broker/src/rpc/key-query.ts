@@ -42,17 +42,17 @@ export function queryByKeyHandler(
 
 /** @returns `undefined` if it was trimmed just now. */
 function batchAt(
-  { replica }: BrokerGroup,
+  group: BrokerGroup,
   key: QueueKey,
   { logOffset, baseOffset, endOffset, storeTimestamp }: IndexRow,
 ): QueueBatches.$Properties | undefined {
   try {
-    const [record] = replica.read(logOffset, { maxBytes: 1 }).records;
+    const [record] = group.replica.read(logOffset, { maxBytes: 1 }).records;
     if (record === undefined) return undefined;
     const batch = { baseOffset, storeTimestampMs: storeTimestamp, batch: record.data };
     return { queue: queueOf(key), nextOffset: endOffset, batches: [batch] };
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "TRIMMED") return undefined;
-    throw error;
+    throw group.operationError(error);
   }
 }

@@ -28,6 +28,8 @@ export interface BrokerNodesOptions {
   readonly fileSystemOf?: (nodeId: number) => FileSystem;
   readonly more?: Partial<BrokerOptions>;
   readonly flush?: BrokerOptions["replica"]["flush"];
+  /** Default false. */
+  readonly recoverFromPeers?: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -60,18 +62,20 @@ export class BrokerNodes {
   async open(nodeId: number): Promise<void> {
     const transport = this.#network.transport({ nodeId, incarnation: 1 });
     const { groupId = 1, nameServers = [], fileSystemOf, tuning, flush, more } = this.#options;
+    const { recoverFromPeers = false } = this.#options;
     const broker = await Broker.open({
       listen: "127.0.0.1:0",
       groupId,
       groupName: `broker-${groupId}`,
       nameServers,
       replica: {
-        directory: join(this.#folder, `node-${nodeId}`),
+        directory: this.directory(nodeId),
         clusterId: "test",
         nodeId,
         peers: Object.fromEntries(this.#ids.map((id) => [id, `node-${id}:1`])),
         transport,
         ifMissing: "found",
+        recoverFromPeers,
         tuning: { segmentBytes: MIB, ...tuning },
         ...(fileSystemOf === undefined ? {} : { fileSystem: fileSystemOf(nodeId) }),
         ...(flush === undefined ? {} : { flush }),
@@ -104,6 +108,11 @@ export class BrokerNodes {
 
   channel(nodeId: number): RpcChannel {
     return this.#node(nodeId).channel;
+  }
+
+  /** Where its disk is. */
+  directory(nodeId: number): string {
+    return join(this.#folder, `node-${nodeId}`);
   }
 
   /** Of those that run, the one that leads and knows the metadata group's name. */
