@@ -31,11 +31,14 @@ function opened(fileSystem: MemoryFileSystem): QueueIndex {
     fileSystem,
     directory: DIRECTORY,
     spanRowsMax: 5,
+    spanKeysMax: 3,
     cacheBytesMax: 256,
-    onFailure: (error) => {
-      throw error;
-    },
+    onFailure: onDefect,
   });
+}
+
+function onDefect(error: Error): void {
+  throw error;
 }
 
 /** Whatever the file system had under way. */
@@ -89,7 +92,7 @@ test.each(Array.from({ length: 40 }, (_, seed) => seed))("history %i", async (se
       const baseOffset = model.end(key);
       const row = {
         key,
-        keyHashes: prng.below(3) === 0 ? [prng.below(5)] : [],
+        keyHashes: Array.from({ length: prng.below(3) }, (_, i) => (i === 0 ? prng.below(5) : 9)),
         baseOffset,
         endOffset: baseOffset + 1 + prng.below(4),
         logOffset: model.nextLogOffset,
@@ -124,3 +127,49 @@ test.each(Array.from({ length: 40 }, (_, seed) => seed))("history %i", async (se
     expectEqual(index, model);
   }
 });
+
+function keyed(logOffset: number, keyCount: number): JournalRow {
+  const keyHashes = Array.from({ length: keyCount }, (_, i) => (logOffset * 7919 + i) >>> 0);
+  const at = { baseOffset: logOffset, endOffset: logOffset + 1, logOffset };
+  return { key: KEYS[0] as QueueKey, keyHashes, ...at, storeTimestamp: 5, bytes: 10 };
+}
+
+test("a span is full of keys long before its batches are so many", async () => {
+  const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+  const index = new QueueIndex({ fileSystem, directory: DIRECTORY, onFailure: onDefect });
+  const keyCount = 65_535;
+
+  for (let at = 0; at < 12; at++) {
+    index.add(keyed(at, keyCount));
+    index.coverTo(at + 1);
+    await settled();
+  }
+
+  const files = (fileSystem.list(DIRECTORY) ?? []).filter((name) => name.endsWith(".index"));
+  expect(files.length).toBe(2);
+  for (const at of [0, 4, 5, 11]) {
+    const [hash] = keyed(at, keyCount).keyHashes.slice(-1);
+    const found = [...index.withKey(1, hash as number)].map(({ row }) => row.logOffset);
+    expect(found).toContain(at);
+  }
+});
+
+// Method: what took minutes when each batch looked for its keys among all.
+test("a span that is full is cut back in no time", async () => {
+  const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+  const init = { fileSystem, directory: DIRECTORY, onFailure: onDefect };
+  let index = new QueueIndex(init);
+  for (let at = 0; at < 17_000; at++) {
+    index.add(keyed(at, 10));
+    index.coverTo(at + 1);
+  }
+  await new Promise<void>((resolve) => index.close(resolve));
+  index = new QueueIndex(init);
+
+  index.cutBack(16_000);
+
+  expect(index.endLogOffset).toBe(16_000);
+  const { keyHashes } = keyed(15_999, 10);
+  const found = [...index.withKey(1, keyHashes[9] as number)].map(({ row }) => row.logOffset);
+  expect(found).toContain(15_999);
+}, 60_000);

@@ -10,9 +10,8 @@ import { firstWhere } from "./index-row.ts";
 import type { JournalRow } from "./index-journal.ts";
 import { RowColumns } from "./row-columns.ts";
 import type { RowCache } from "./row-cache.ts";
+import { KeyColumns } from "./key-columns.ts";
 import {
-  KEY_BYTES,
-  type KeyEntry,
   readKeys,
   readRows,
   type SpanContent,
@@ -30,7 +29,7 @@ export interface SpanGround {
 
 interface Memory {
   readonly queues: Map<QueueKey, RowColumns>;
-  readonly keys: KeyEntry[];
+  readonly keys: KeyColumns;
 }
 
 interface Sealed {
@@ -54,7 +53,7 @@ export class IndexSpan {
 
   static begin(firstLogOffset: number, ground: SpanGround): IndexSpan {
     const span = new IndexSpan(firstLogOffset, ground);
-    span.#memory = { queues: new Map(), keys: [] };
+    span.#memory = { queues: new Map(), keys: KeyColumns.empty() };
     return span;
   }
 
@@ -73,6 +72,11 @@ export class IndexSpan {
     return this.#rowCount;
   }
 
+  /** Of those in memory. */
+  get keyCount(): number {
+    return this.#memory?.keys.count ?? 0;
+  }
+
   get isInMemory(): boolean {
     return this.#memory !== undefined;
   }
@@ -89,8 +93,7 @@ export class IndexSpan {
     const known = queues.get(key);
     const rows = known ?? RowColumns.empty();
     if (known === undefined) queues.set(key, rows);
-    for (const hash of keyHashes)
-      keys.push({ topicId: topicIdOf(key), hash, queue: queueOf(key), row: rows.count });
+    for (const hash of keyHashes) keys.push(topicIdOf(key), hash, queueOf(key), rows.count);
     rows.push(row);
     this.#rowCount += 1;
     this.#endLogOffset = row.logOffset + 1;
@@ -140,13 +143,17 @@ export class IndexSpan {
     );
   }
 
-  /** Of the keys of a batch's messages. */
-  hashesOf(key: QueueKey, at: number): number[] {
-    const isOfRow = ({ topicId, queue, row }: KeyEntry): boolean =>
-      row === at && queue === queueOf(key) && topicId === topicIdOf(key);
-    return this.#allKeys()
-      .filter(isOfRow)
-      .map(({ hash }) => hash);
+  /** Whatever it has of records before one, in the order of the log. */
+  rowsBefore(logOffset: number): JournalRow[] {
+    const hashes = this.#hashes();
+    const found: JournalRow[] = [];
+    for (const key of this.keys()) {
+      const rows = this.rows(key) as RowView;
+      const own = hashes.get(key);
+      for (let at = 0; at < rows.count && rows.logOffset(at) < logOffset; at++)
+        found.push({ ...rows.row(at), key, keyHashes: own?.get(at) ?? [] });
+    }
+    return found.toSorted((a, b) => a.logOffset - b.logOffset);
   }
 
   /**
@@ -155,42 +162,50 @@ export class IndexSpan {
    * @throws OperationError `FAILED` if its file is damaged
    */
   withKey(topicId: number, hash: number): { readonly key: QueueKey; readonly row: IndexRow }[] {
-    const found = this.#keyEntries(topicId, hash);
-    return found.flatMap(({ queue, row }) => {
-      const key = queueKey(topicId, queue);
+    const keys = this.#keys();
+    return this.#placesOf(topicId, hash, keys).flatMap((at) => {
+      const key = queueKey(topicId, keys.queue(at));
       const view = this.rows(key);
+      const row = keys.row(at);
       return view === undefined || row >= view.count ? [] : [{ key, row: view.row(row) }];
     });
   }
 
-  #allKeys(): readonly KeyEntry[] {
-    if (this.#memory !== undefined) return this.#memory.keys;
-    const { head } = this.#sealed as Sealed;
-    const bytes = this.#read((file) => readKeys(file, head));
-    return Array.from({ length: head.keyCount }, (_, i) => ({
-      topicId: bytes.readUInt32LE(KEY_BYTES * i),
-      hash: bytes.readUInt32LE(KEY_BYTES * i + 4),
-      queue: bytes.readUInt32LE(KEY_BYTES * i + 8),
-      row: bytes.readUInt32LE(KEY_BYTES * i + 12),
-    }));
+  /** Of each queue's rows, by their number: the keys that each of them has. */
+  #hashes(): ReadonlyMap<QueueKey, ReadonlyMap<number, readonly number[]>> {
+    const queues = new Map<QueueKey, Map<number, number[]>>();
+    const keys = this.#keys();
+    for (let at = 0; at < keys.count; at++) {
+      const key = queueKey(keys.topicId(at), keys.queue(at));
+      let rows = queues.get(key);
+      if (rows === undefined) queues.set(key, (rows = new Map()));
+      const row = keys.row(at);
+      const hashes = rows.get(row);
+      if (hashes === undefined) rows.set(row, [keys.hash(at)]);
+      else hashes.push(keys.hash(at));
+    }
+    return queues;
   }
 
-  #keyEntries(topicId: number, hash: number): readonly KeyEntry[] {
-    if (this.#memory !== undefined)
-      return this.#memory.keys.filter((each) => each.topicId === topicId && each.hash === hash);
+  #keys(): KeyColumns {
+    if (this.#memory !== undefined) return this.#memory.keys;
     const { head } = this.#sealed as Sealed;
-    if (head.keyCount === 0) return [];
-    const bytes = this.#read((file) => readKeys(file, head));
-    const word = (at: number, number: number): number =>
-      bytes.readUInt32LE(KEY_BYTES * at + 4 * number);
+    if (head.keyCount === 0) return KeyColumns.empty();
+    return this.#read((file) => readKeys(file, head));
+  }
+
+  /** Where among the keys it is. */
+  #placesOf(topicId: number, hash: number, keys: KeyColumns): number[] {
+    const places: number[] = [];
     const isFrom = (at: number): boolean =>
-      word(at, 0) > topicId || (word(at, 0) === topicId && word(at, 1) >= hash);
-    const entries: KeyEntry[] = [];
-    for (let at = firstWhere(head.keyCount, isFrom); at < head.keyCount; at++) {
-      if (word(at, 0) !== topicId || word(at, 1) !== hash) break;
-      entries.push({ topicId, hash, queue: word(at, 2), row: word(at, 3) });
+      keys.topicId(at) > topicId || (keys.topicId(at) === topicId && keys.hash(at) >= hash);
+    // In a file they are in order.
+    const isSorted = this.#memory === undefined;
+    for (let at = isSorted ? firstWhere(keys.count, isFrom) : 0; at < keys.count; at++) {
+      if (keys.topicId(at) === topicId && keys.hash(at) === hash) places.push(at);
+      else if (isSorted) break;
     }
-    return entries;
+    return places;
   }
 
   /** @throws OperationError `FAILED` if there is nothing whole to read */

@@ -14,7 +14,7 @@ import type { FileSystem } from "@quorumlog/log";
 import { assert } from "@quorumlog/std";
 import type { QueueKey } from "../state/queue-key.ts";
 import { IndexJournal, journalName, type JournalRow, readJournal } from "./index-journal.ts";
-import { firstWhere, type IndexRow, type RowView } from "./index-row.ts";
+import { firstWhere, type IndexRow } from "./index-row.ts";
 import { IndexSpan, type SpanGround } from "./index-span.ts";
 import { QueueSpans } from "./queue-spans.ts";
 import { readStart, writeStart } from "./index-start.ts";
@@ -27,6 +27,8 @@ export interface QueueIndexInit {
   readonly directory: string;
   /** Of a span; default 16384. */
   readonly spanRowsMax?: number;
+  /** Of the keys of its messages: it is full with either; default 262144, which are 4 MiB. */
+  readonly spanKeysMax?: number;
   /** What is read from files is remembered up to this; default 32 MiB. */
   readonly cacheBytesMax?: number;
   /** The disk failed: what follows is in memory alone, and a restart reads it from the log. */
@@ -34,6 +36,7 @@ export interface QueueIndexInit {
 }
 
 const SPAN_ROWS_MAX = 16_384;
+const SPAN_KEYS_MAX = 262_144;
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 const SPAN_NAME = /^span-(\d{16})\.(index|journal)$/u;
 
@@ -80,7 +83,7 @@ export class QueueIndex {
     const kept = this.#spans.filter((span) => span.endLogOffset <= logOffset);
     const cut = this.#spans.find((span) => span.endLogOffset > logOffset);
     const isWithin = cut !== undefined && cut.firstLogOffset < logOffset;
-    const rows = isWithin ? rowsBefore(cut, logOffset) : [];
+    const rows = isWithin ? cut.rowsBefore(logOffset) : [];
     const first = isWithin ? cut.firstLogOffset : Math.min(this.endLogOffset, logOffset);
     this.#removeFrom(first);
     this.#cache.clear();
@@ -108,7 +111,8 @@ export class QueueIndex {
     const span = this.#newest();
     if (span.add(row)) this.#queues.add(row.key, span);
     this.#journal?.add(row);
-    if (span.rowCount >= (this.#init.spanRowsMax ?? SPAN_ROWS_MAX)) this.#next();
+    const { spanRowsMax = SPAN_ROWS_MAX, spanKeysMax = SPAN_KEYS_MAX } = this.#init;
+    if (span.rowCount >= spanRowsMax || span.keyCount >= spanKeysMax) this.#next();
   }
 
   /** Every record before it is applied. */
@@ -282,11 +286,8 @@ export class QueueIndex {
   }
 
   #onSealed(span: IndexSpan, head: SpanHead): void {
-    // It may have been cut back since it has its name.
-    if (!this.#spans.includes(span)) {
-      this.#remove(head.path);
-      return;
-    }
+    // It was cut back since it has its name, and its file removed.
+    if (!this.#spans.includes(span)) return;
     span.onSealed(head);
     const { firstLogOffset } = span;
     const journal = this.#formerJournals.get(firstLogOffset);
@@ -381,18 +382,4 @@ export class QueueIndex {
       this.#init.onFailure(error as Error);
     }
   }
-}
-
-/** Of a span that is cut: in the order of the log. */
-function rowsBefore(span: IndexSpan, logOffset: number): JournalRow[] {
-  const rows: JournalRow[] = [];
-  for (const key of span.keys()) {
-    const view = span.rows(key);
-    const count = view?.count ?? 0;
-    for (let at = 0; at < count; at++) {
-      const row = (view as RowView).row(at);
-      if (row.logOffset < logOffset) rows.push({ ...row, key, keyHashes: span.hashesOf(key, at) });
-    }
-  }
-  return rows.toSorted((a, b) => a.logOffset - b.logOffset);
 }

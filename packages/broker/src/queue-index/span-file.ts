@@ -10,7 +10,7 @@
  *     32       directory: queueCount * { f64 queue, f64 firstBaseOffset, f64 firstTimestamp,
  *                                        u32 rowCount, u32 CRC-32 of the rows }, by queue
  *              rows, queue after queue, of 32 bytes each: see row-columns.ts
- *              keys: keyCount * { u32 topicId, u32 hash, u32 queue, u32 row }, by topic and hash
+ *              keys: keyCount * 16 bytes, by topic and hash: see key-columns.ts
  *              u32  CRC-32 of the keys
  *
  * Little endian. It follows from the log: one that is damaged is forgotten, and made again.
@@ -20,12 +20,12 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Done, FileSystem, OpenFile } from "@quorumlog/log";
 import { type QueueKey, queueKey, queueOf, topicIdOf } from "../state/queue-key.ts";
+import { KEY_BYTES, KeyColumns } from "./key-columns.ts";
 import { ROW_BYTES, RowColumns } from "./row-columns.ts";
 
 const MAGIC = 0x51_4c_49_31;
 const HEADER_BYTES = 32;
 const ENTRY_BYTES = 32;
-export const KEY_BYTES = 16;
 const TAIL_BYTES = 4;
 
 export interface SpanEntry {
@@ -36,14 +36,6 @@ export interface SpanEntry {
   readonly checksum: number;
   /** Where its rows begin in the file. */
   readonly at: number;
-}
-
-/** A message's key, and which row of which queue may have it. */
-export interface KeyEntry {
-  readonly topicId: number;
-  readonly hash: number;
-  readonly queue: number;
-  readonly row: number;
 }
 
 export interface SpanHead {
@@ -59,7 +51,7 @@ export interface SpanContent {
   readonly firstLogOffset: number;
   readonly endLogOffset: number;
   readonly queues: ReadonlyMap<QueueKey, RowColumns>;
-  readonly keys: readonly KeyEntry[];
+  readonly keys: KeyColumns;
 }
 
 function spanName(firstLogOffset: number): string {
@@ -124,13 +116,13 @@ function encodeSpan(
   content: SpanContent,
 ): { readonly parts: readonly Buffer[]; readonly head: SpanHead } {
   const queues = [...content.queues].toSorted(([a], [b]) => a - b);
-  const keys = content.keys.toSorted((a, b) => a.topicId - b.topicId || a.hash - b.hash);
+  const keys = content.keys.sorted();
   const header = Buffer.alloc(HEADER_BYTES + ENTRY_BYTES * queues.length);
   header.writeUInt32LE(MAGIC, 4);
   header.writeDoubleLE(content.firstLogOffset, 8);
   header.writeDoubleLE(content.endLogOffset, 16);
   header.writeUInt32LE(queues.length, 24);
-  header.writeUInt32LE(keys.length, 28);
+  header.writeUInt32LE(keys.count, 28);
   const entries: SpanEntry[] = [];
   let at = header.length;
   for (const [i, [key, rows]] of queues.entries()) {
@@ -151,9 +143,11 @@ function encodeSpan(
   }
   header.writeUInt32LE(crc32(header.subarray(4)), 0);
   const { firstLogOffset, endLogOffset } = content;
-  const keyCount = keys.length;
+  const keyCount = keys.count;
   const head = { path, firstLogOffset, endLogOffset, entries, keysAt: at, keyCount };
-  const parts = [header, ...queues.map(([, rows]) => rows.bytes()), encodeKeys(keys)];
+  const tail = Buffer.alloc(TAIL_BYTES);
+  tail.writeUInt32LE(crc32(keys.bytes()));
+  const parts = [header, ...queues.map(([, rows]) => rows.bytes()), keys.bytes(), tail];
   return { parts, head };
 }
 
@@ -163,19 +157,6 @@ function writeEntry(header: Buffer, at: number, entry: SpanEntry): void {
   header.writeDoubleLE(entry.firstTimestamp, at + 16);
   header.writeUInt32LE(entry.rowCount, at + 24);
   header.writeUInt32LE(entry.checksum, at + 28);
-}
-
-function encodeKeys(keys: readonly KeyEntry[]): Buffer {
-  const bytes = Buffer.alloc(KEY_BYTES * keys.length + TAIL_BYTES);
-  let at = 0;
-  for (const { topicId, hash, queue, row } of keys) {
-    at = bytes.writeUInt32LE(topicId, at);
-    at = bytes.writeUInt32LE(hash, at);
-    at = bytes.writeUInt32LE(queue, at);
-    at = bytes.writeUInt32LE(row, at);
-  }
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, at)), at);
-  return bytes;
 }
 
 /** @returns `undefined` for a file that is none, or is damaged. */
@@ -223,12 +204,12 @@ export function readRows(file: OpenFile, entry: SpanEntry): RowColumns | undefin
 }
 
 /** @returns `undefined` if they are damaged. */
-export function readKeys(file: OpenFile, head: SpanHead): Buffer | undefined {
+export function readKeys(file: OpenFile, head: SpanHead): KeyColumns | undefined {
   const length = KEY_BYTES * head.keyCount;
   const bytes = readAt(file, head.keysAt, length + TAIL_BYTES);
   if (bytes === undefined || crc32(bytes.subarray(0, length)) !== bytes.readUInt32LE(length))
     return undefined;
-  return bytes.subarray(0, length);
+  return KeyColumns.over(bytes.subarray(0, length));
 }
 
 function readAt(file: OpenFile, position: number, length: number): Buffer | undefined {
