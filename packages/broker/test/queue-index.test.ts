@@ -2,6 +2,7 @@
 // cut back or trimmed meanwhile.
 // Method: random histories against a list; spans of a few rows, on a file system in memory.
 
+import type { OpenFile } from "@quorumlog/log";
 import { MemoryFileSystem } from "@quorumlog/log/testing";
 import { Prng } from "@quorumlog/std";
 import { expect, test } from "vitest";
@@ -173,3 +174,41 @@ test("a span that is full is cut back in no time", async () => {
   const found = [...index.withKey(1, keyHashes[9] as number)].map(({ row }) => row.logOffset);
   expect(found).toContain(15_999);
 }, 60_000);
+
+class FullFileSystem extends MemoryFileSystem {
+  isFull = false;
+
+  override create(path: string): OpenFile {
+    if (this.isFull) throw new Error("ENOSPC");
+    return super.create(path);
+  }
+}
+
+test("a disk that takes no note of a trim is told of, and the trim goes on", async () => {
+  const fileSystem = new FullFileSystem({ prng: new Prng(1) });
+  const failures: Error[] = [];
+  const index = new QueueIndex({
+    fileSystem,
+    directory: DIRECTORY,
+    spanRowsMax: 5,
+    onFailure: (error) => failures.push(error),
+  });
+  for (let at = 0; at < 20; at++) {
+    index.add(keyed(at, 0));
+    index.coverTo(at + 1);
+    await settled();
+  }
+  const indexFiles = (): number =>
+    (fileSystem.list(DIRECTORY) ?? []).filter((name) => name.endsWith(".index")).length;
+
+  fileSystem.isFull = true;
+  index.trim(12);
+  const found = index.firstOffset(KEYS[0] as QueueKey);
+  const filesThen = indexFiles();
+  fileSystem.isFull = false;
+  index.trim(13);
+
+  expect(failures.map(({ message }) => message)).toEqual(["ENOSPC"]);
+  expect([found, index.firstOffset(KEYS[0] as QueueKey)]).toEqual([12, 13]);
+  expect([filesThen, indexFiles()]).toEqual([4, 2]);
+});

@@ -210,8 +210,8 @@ export class QueueIndex {
     const kept = this.#spans.findIndex(
       (span) => span.isInMemory || span.endLogOffset > firstLogOffset,
     );
-    if (kept <= 0) return;
-    this.#setStart(firstLogOffset);
+    // They can stay, and nothing of them is found: they go with what is trimmed next.
+    if (kept <= 0 || !this.#setStart(firstLogOffset)) return;
     const gone = this.#spans.splice(0, kept);
     this.#queues = QueueSpans.of(this.#spans);
     for (const { path } of gone) if (path !== undefined) this.#remove(path);
@@ -365,9 +365,17 @@ export class QueueIndex {
     }
   }
 
-  #setStart(logOffset: number): void {
+  /** @returns whether it is on the disk; else a restart finds less there than it could. */
+  #setStart(logOffset: number): boolean {
+    const { fileSystem, directory, onFailure } = this.#init;
+    try {
+      writeStart(fileSystem, directory, logOffset);
+    } catch (error) {
+      onFailure(error as Error);
+      return false;
+    }
     this.#start = logOffset;
-    writeStart(this.#init.fileSystem, this.#init.directory, logOffset);
+    return true;
   }
 
   #openJournal(firstLogOffset: number, end: number): IndexJournal {
