@@ -166,6 +166,8 @@ export class BrokerMachine implements Machine {
     if (this.#asked === undefined) this.index.reset(position.offset);
     this.#isLoaded = false;
     this.load();
+    // Of a running node, all may be other than before: topics, and the ends of queues.
+    this.#init.onMetadata();
   }
 
   /** Reads the tables, which a checkpoint may have filled, before anything is applied to them. */

@@ -14,6 +14,8 @@ export class TestMachine {
   readonly machine: BrokerMachine;
   /** By the log's time: milliseconds since 1970; each record is a millisecond later. */
   now = 1_700_000_000_000;
+  /** How often it was told that topics or configuration are others. */
+  metadataChanges = 0;
   #offset = 0;
 
   constructor(groupId = 1) {
@@ -31,8 +33,17 @@ export class TestMachine {
         }),
       onStored: () => undefined,
       onAssigned: () => undefined,
-      onMetadata: () => undefined,
+      onMetadata: () => {
+        this.metadataChanges += 1;
+      },
     });
+  }
+
+  /** Becomes what another one is, as a node that was too far behind. */
+  install(other: TestMachine): void {
+    this.#offset = other.#offset;
+    this.now = other.now;
+    this.machine.restore(other.machine.snapshot(), { index: this.#offset, offset: this.#offset });
   }
 
   /** One record, and what it came to. */
