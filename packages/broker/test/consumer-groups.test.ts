@@ -3,68 +3,11 @@
 // Method: members as streams over real sockets, to a group of one node.
 
 import { COORDINATOR_SERVICE, type RpcChannel } from "@quorumlog/protocol";
-import {
-  AssignmentStrategy,
-  ConsumeMode,
-  type CoordinatorMessage,
-  type JoinRequest,
-  type MemberMessage,
-} from "@quorumlog/protocol/messages";
-import { expect, onTestFinished, test } from "vitest";
+import { AssignmentStrategy, ConsumeMode, type JoinRequest } from "@quorumlog/protocol/messages";
+import { expect, test } from "vitest";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
 import { createTopic } from "./kit/calls.ts";
-
-class Member {
-  readonly told: CoordinatorMessage[] = [];
-  readonly failures: Error[] = [];
-  readonly #call: { write(message: MemberMessage.$Properties): unknown; cancel(): void };
-  readonly #wakes: (() => void)[] = [];
-
-  constructor(channel: RpcChannel, memberId: string, request: JoinRequest.$Properties = {}) {
-    const call = channel.duplex(COORDINATOR_SERVICE.join);
-    this.#call = call;
-    const wake = (): void => {
-      for (const each of this.#wakes.splice(0)) each();
-    };
-    call.on("data", (message: CoordinatorMessage) => {
-      this.told.push(message);
-      wake();
-    });
-    call.on("error", (error) => {
-      this.failures.push(error);
-      wake();
-    });
-    onTestFinished(() => {
-      call.cancel();
-    });
-    call.write({
-      join: {
-        group: "readers",
-        memberId,
-        mode: ConsumeMode.CONSUME_MODE_CLUSTERING,
-        strategy: AssignmentStrategy.ASSIGNMENT_STRATEGY_STICKY,
-        subscriptions: [{ topic: "orders", tagExpression: "*" }],
-        ...request,
-      },
-    });
-  }
-
-  adopt(): void {
-    this.#call.write({ adoptedEpoch: this.told.at(-1)?.epoch ?? 0 });
-  }
-
-  leave(): void {
-    this.#call.write({ adoptedEpoch: 0, isLeaving: true });
-  }
-
-  queues(): number[] {
-    return (this.told.at(-1)?.queues ?? []).map(({ queue }) => queue ?? 0);
-  }
-
-  async until(isSo: (member: Member) => boolean): Promise<void> {
-    while (!isSo(this)) await new Promise<void>((resolve) => this.#wakes.push(resolve));
-  }
-}
+import { Member } from "./kit/member.ts";
 
 async function started(): Promise<RpcChannel> {
   const nodes = await BrokerNodes.start(1);

@@ -18,6 +18,7 @@ import {
   type ServerDuplexStream,
 } from "@quorumlog/protocol";
 import type {
+  AssignedQueue,
   ConsumerGroup,
   CoordinatorMessage,
   GroupDescription,
@@ -35,6 +36,8 @@ type JoinCall = ServerDuplexStream<MemberMessage, CoordinatorMessage.$Properties
 
 /** How often silent members are looked for. */
 const SCAN_MS = 500;
+/** A new leader has to put into the log that it has begun. */
+const BEGIN_MS = 20;
 
 export class CoordinatorService {
   readonly #group: BrokerGroup;
@@ -92,8 +95,10 @@ export class CoordinatorService {
     };
   }
 
-  /** The group's assignment is another one: its members are told. */
+  /** The group's assignment is another one: its members are told, and whoever is new is minded. */
   onAssigned(name: string): void {
+    if (!this.#hasBegun) return;
+    this.#mind(name, () => []);
     this.#tell(name);
   }
 
@@ -104,13 +109,10 @@ export class CoordinatorService {
     clearInterval(this.#scan);
     this.#scan = undefined;
     if (!isLeader || this.#group.groupId !== METADATA_GROUP_ID) return;
+    // It may have any of its queues: nobody else is given one before it has spoken.
     const { consumerGroups } = this.#group.machine;
     for (const [name, group] of consumerGroups.entries())
-      for (const member of group.members) {
-        // It may have any of these: nobody else is given one before it has spoken.
-        const queues = consumerGroups.queuesOf(group, member.memberId ?? "");
-        this.#sessionsOf(name).expect(member, this.#now(), queues);
-      }
+      this.#mind(name, (memberId) => consumerGroups.queuesOf(group, memberId));
     this.#scan = setInterval(() => {
       this.#expire();
     }, SCAN_MS);
@@ -152,7 +154,7 @@ export class CoordinatorService {
 
   async #join(join: JoinRequest, call: JoinCall): Promise<void> {
     const { group: name, memberId, mode, strategy, subscriptions, isOrderly } = join;
-    this.#demandCoordinator();
+    this.#demandBegun();
     const sessionTimeoutMs = join.sessionTimeoutMs || SESSION_TIMEOUT_MS.fallback;
     const joinGroup = {
       group: name,
@@ -165,15 +167,8 @@ export class CoordinatorService {
     };
     const problem = joinProblem(joinGroup);
     if (problem !== undefined) throw new OperationError("INVALID_ARGUMENT", problem);
-    // Before it is in the log: whatever becomes of this stream, somebody minds the member.
-    this.#sessionsOf(name).expect({ memberId, sessionTimeoutMs }, this.#now());
-    try {
-      demandDone(await this.#group.execute({ joinGroup }));
-    } catch (error) {
-      this.#forgetUnknown(name);
-      throw error;
-    }
-    this.#demandCoordinator();
+    demandDone(await this.#group.execute({ joinGroup }));
+    this.#demandBegun();
     if (this.#group.machine.consumerGroups.get(name) === undefined || call.cancelled) return;
     const { sessionId } = join;
     this.#sessionsOf(name).onJoined({ memberId, sessionId, sessionTimeoutMs }, call, this.#now());
@@ -228,7 +223,10 @@ export class CoordinatorService {
   #leave(name: string, memberIds: readonly string[]): void {
     this.#group.execute({ leaveGroup: { group: name, memberIds: [...memberIds] } }).then(
       () => {
-        this.#sessions.get(name)?.onLeft(memberIds);
+        // It may have joined again behind that.
+        const members = this.#group.machine.consumerGroups.get(name)?.members ?? [];
+        const here = new Set(members.map(({ memberId }) => memberId));
+        this.#sessions.get(name)?.onLeft(memberIds.filter((memberId) => !here.has(memberId)));
         this.onAssigned(name);
       },
       (error: unknown) => {
@@ -247,9 +245,28 @@ export class CoordinatorService {
     return sessions;
   }
 
-  /** Of a group that has no member: whoever was refused leaves nothing behind. */
-  #forgetUnknown(name: string): void {
-    if (this.#group.machine.consumerGroups.get(name) === undefined) this.#sessions.delete(name);
+  /**
+   * Each member that the log has gets a session timeout to be heard of, whatever became of the
+   * stream that it came with; nobody else is minded.
+   */
+  #mind(name: string, heldBy: (memberId: string) => readonly AssignedQueue.$Properties[]): void {
+    const members = this.#group.machine.consumerGroups.get(name)?.members ?? [];
+    for (const member of members)
+      this.#sessionsOf(name).expect(member, this.#now(), heldBy(member.memberId ?? ""));
+  }
+
+  /** Whether it knows all members that the log has. */
+  get #hasBegun(): boolean {
+    return this.#scan !== undefined;
+  }
+
+  /** Of queues that a former leader has given out, it is not known before that who has them. */
+  #demandBegun(): void {
+    this.#demandCoordinator();
+    if (this.#hasBegun) return;
+    throw new OperationError("NOT_READY", "this node has just begun to lead", {
+      retryAfterMs: BEGIN_MS,
+    });
   }
 
   #demandCoordinator(): void {

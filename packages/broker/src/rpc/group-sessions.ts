@@ -32,14 +32,14 @@ export class GroupSessions {
   readonly #sessions = new Map<string, Session>();
 
   /**
-   * A member that is in the log, or about to be: it has a session timeout to be heard of.
+   * A member that is in the log has a session timeout to be heard of, from now on if it is new.
    *
    * @param queues - That it may consume, as a former leader may have told it.
    */
   expect(
     { memberId, sessionTimeoutMs }: GroupMember.$Properties,
     now: number,
-    queues: readonly AssignedQueue.$Properties[] = [],
+    queues: readonly AssignedQueue.$Properties[],
   ): void {
     if (this.#sessions.has(memberId ?? "")) return;
     const session = newSession({ heardAt: now, timeoutMs: sessionTimeoutMs ?? 0 });

@@ -30,21 +30,25 @@ export interface BrokerNodesOptions {
   readonly flush?: BrokerOptions["replica"]["flush"];
   /** Default false. */
   readonly recoverFromPeers?: boolean;
+  /** One way, between nodes; default 1 to 2. */
+  readonly latencyMs?: { readonly min: number; readonly max: number };
 }
 
 const MIB = 1024 * 1024;
 
 export class BrokerNodes {
   readonly #folder = mkdtempSync(join(tmpdir(), "quorumlog-broker-"));
-  readonly #network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
+  readonly #network: MemoryNetwork;
   readonly #nodes = new Map<number, Node>();
   readonly #ids: readonly number[];
 
   readonly #options: BrokerNodesOptions;
 
   private constructor(count: number, options: BrokerNodesOptions) {
-    const { firstNodeId = 1 } = options;
+    const { firstNodeId = 1, latencyMs = { min: 1, max: 2 } } = options;
     this.#options = options;
+    const prng = new Prng(1);
+    this.#network = new MemoryNetwork({ scheduler: nodeEnvironment, prng, latencyMs });
     this.#ids = Array.from({ length: count }, (_, i) => firstNodeId + i);
   }
 
