@@ -104,6 +104,8 @@ export interface BrokerSettings extends BrokerLimits {
   readonly groupId: number;
   readonly groupName: string;
   readonly nameServers: readonly string[];
+  /** Of a record of the log: a batch, or a command. */
+  readonly recordBytesMax: number;
   /** Of the replica, whatever the group is. */
   readonly replica: Omit<MachineOptions, "checkpoint" | "onEvent">;
 }
@@ -193,6 +195,7 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     groupName,
     nameServers,
     replica,
+    recordBytesMax: replica.tuning.callBytesMax ?? CALL_BYTES_MAX,
     autoCreateTopics: autoCreateTopics === true,
     connectionCountMax: limit("connectionCountMax"),
     defaultQueueCount: limit("defaultQueueCount"),

@@ -300,7 +300,7 @@ function serve(
     queryByKey: queryByKeyHandler(group),
     listProducers: producers.handler(),
   });
-  server.handle(OFFSETS_SERVICE, offsetsHandlers(group));
+  server.handle(OFFSETS_SERVICE, offsetsHandlers(group, settings.recordBytesMax));
   server.handle(COORDINATOR_SERVICE, coordinator.handlers());
   server.handle(ADMIN_SERVICE, admin.handlers());
   server.handle(NODE_SERVICE, nodeHandlers(group, settings.replica.clusterId));

@@ -231,3 +231,19 @@ test("what is committed is there after a restart; tokens do not go back", async 
   const where = await next.call(BROKER_SERVICE.queryOffsets, { ...QUEUE, storeTimestampMs: -1 });
   expect(where.endOffset).toBe(3);
 });
+
+test("commits that come at once are more records, if one would be too large", async () => {
+  // A record has a quarter of a MiB, and a segment four times as much.
+  const { channel } = await started();
+  const commits = Array.from({ length: 2_000 }, (_, i) =>
+    commit(
+      channel,
+      { offset: 1, fencingToken: 0 },
+      { group: `readers-${i}`.padEnd(120, "x"), memberId: "m".repeat(250) },
+    ),
+  );
+
+  const errors = await Promise.all(commits);
+
+  expect(errors.filter(({ code }) => code !== "")).toEqual([]);
+});

@@ -12,6 +12,10 @@ const TICK_MS = 20;
 /** Of one record. */
 const QUEUES_PER_TICK_MAX = 16_384;
 const QUEUES_WAITING_MAX = 10 * QUEUES_PER_TICK_MAX;
+/** At most, of a commit as it is encoded; of each of its queues; and of a letter of its names. */
+const COMMIT_BYTES = 64;
+const QUEUE_BYTES = 48;
+const LETTER_BYTES = 3;
 
 interface WaitingCommit {
   readonly request: CommitRequest;
@@ -21,14 +25,17 @@ interface WaitingCommit {
 
 export class CommitDesk {
   readonly #group: BrokerGroup;
+  readonly #recordBytesMax: number;
   #waiting: WaitingCommit[] = [];
   #queueCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #lastAt = 0;
   #isUnderWay = false;
 
-  constructor(group: BrokerGroup) {
+  /** @param recordBytesMax - What the log takes. */
+  constructor(group: BrokerGroup, recordBytesMax: number) {
     this.#group = group;
+    this.#recordBytesMax = recordBytesMax;
   }
 
   /**
@@ -36,7 +43,7 @@ export class CommitDesk {
    * @throws OperationError of the whole commit: `OVERLOADED` without having asked anybody
    */
   async commit(request: CommitRequest): Promise<CommitAnswer> {
-    const count = request.offsets.length;
+    const count = queueCountOf(request);
     if (this.#queueCount + count > QUEUES_WAITING_MAX)
       throw new OperationError("OVERLOADED", `commits of ${this.#queueCount} queues wait`, {
         retryAfterMs: TICK_MS,
@@ -65,18 +72,21 @@ export class CommitDesk {
     }, waitMs);
   }
 
-  /** At least one, and no more queues than a record may have. */
+  /** At least one, and no more queues or bytes than a record may have. */
   #take(): WaitingCommit[] {
     let queues = 0;
+    let bytes = COMMIT_BYTES;
     let count = 0;
     for (const { request } of this.#waiting) {
-      queues += request.offsets.length;
-      if (count > 0 && queues > QUEUES_PER_TICK_MAX) break;
+      queues += queueCountOf(request);
+      bytes += bytesMaxOf(request);
+      const isTooMuch = queues > QUEUES_PER_TICK_MAX || bytes > this.#recordBytesMax;
+      if (count > 0 && isTooMuch) break;
       count += 1;
     }
     const taken = this.#waiting.slice(0, count);
     this.#waiting = this.#waiting.slice(count);
-    for (const { request } of taken) this.#queueCount -= request.offsets.length;
+    for (const { request } of taken) this.#queueCount -= queueCountOf(request);
     return taken;
   }
 
@@ -93,4 +103,15 @@ export class CommitDesk {
       for (const { reject } of taken) reject(error);
     }
   }
+}
+
+/** One that says nothing takes a place, too. */
+function queueCountOf({ offsets }: CommitRequest): number {
+  return Math.max(1, offsets.length);
+}
+
+/** It may be less: it is not encoded to find out. */
+function bytesMaxOf({ group, memberId, offsets }: CommitRequest): number {
+  const names = LETTER_BYTES * (group.length + memberId.length);
+  return COMMIT_BYTES + names + QUEUE_BYTES * offsets.length;
 }

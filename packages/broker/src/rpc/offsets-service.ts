@@ -49,8 +49,12 @@ export function queryOffsetsHandler(
   };
 }
 
-export function offsetsHandlers(group: BrokerGroup): Handlers<typeof OFFSETS_SERVICE> {
-  const desk = new CommitDesk(group);
+/** @param recordBytesMax - What the log takes. */
+export function offsetsHandlers(
+  group: BrokerGroup,
+  recordBytesMax: number,
+): Handlers<typeof OFFSETS_SERVICE> {
+  const desk = new CommitDesk(group, recordBytesMax);
   return {
     claim: {
       unary: async (request, { signal }) => {
