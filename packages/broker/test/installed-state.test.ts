@@ -19,6 +19,10 @@ function withTopic(): TestMachine {
   return machine;
 }
 
+function batch(sequence: number): Buffer {
+  return batchOf({ topicId: 1, queue: 0, sequence }, ["a"]);
+}
+
 test("whoever waits for topics is told of those that came with it", () => {
   const leader = withTopic();
   const behind = new TestMachine();
@@ -31,7 +35,6 @@ test("whoever waits for topics is told of those that came with it", () => {
 
 test("it goes on as the others do", () => {
   const leader = withTopic();
-  const batch = (sequence: number): Buffer => batchOf({ topicId: 1, queue: 0, sequence }, ["a"]);
   leader.publish(batch(1));
   const behind = new TestMachine();
 

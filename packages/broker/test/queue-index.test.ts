@@ -129,7 +129,7 @@ test.each(Array.from({ length: 40 }, (_, seed) => seed))("history %i", async (se
   }
 });
 
-function keyed(logOffset: number, keyCount: number): JournalRow {
+function keyedRow(logOffset: number, keyCount: number): JournalRow {
   const keyHashes = Array.from({ length: keyCount }, (_, i) => (logOffset * 7919 + i) >>> 0);
   const at = { baseOffset: logOffset, endOffset: logOffset + 1, logOffset };
   return { key: KEYS[0] as QueueKey, keyHashes, ...at, storeTimestamp: 5, bytes: 10 };
@@ -141,7 +141,7 @@ test("a span is full of keys long before its batches are so many", async () => {
   const keyCount = 65_535;
 
   for (let at = 0; at < 12; at++) {
-    index.add(keyed(at, keyCount));
+    index.add(keyedRow(at, keyCount));
     index.coverTo(at + 1);
     await settled();
   }
@@ -149,7 +149,7 @@ test("a span is full of keys long before its batches are so many", async () => {
   const files = (fileSystem.list(DIRECTORY) ?? []).filter((name) => name.endsWith(".index"));
   expect(files.length).toBe(2);
   for (const at of [0, 4, 5, 11]) {
-    const [hash] = keyed(at, keyCount).keyHashes.slice(-1);
+    const [hash] = keyedRow(at, keyCount).keyHashes.slice(-1);
     const found = [...index.withKey(1, hash as number)].map(({ row }) => row.logOffset);
     expect(found).toContain(at);
   }
@@ -161,7 +161,7 @@ test("a span that is full is cut back in no time", async () => {
   const init = { fileSystem, directory: DIRECTORY, onFailure: onDefect };
   let index = new QueueIndex(init);
   for (let at = 0; at < 17_000; at++) {
-    index.add(keyed(at, 10));
+    index.add(keyedRow(at, 10));
     index.coverTo(at + 1);
   }
   await new Promise<void>((resolve) => index.close(resolve));
@@ -170,7 +170,7 @@ test("a span that is full is cut back in no time", async () => {
   index.cutBack(16_000);
 
   expect(index.endLogOffset).toBe(16_000);
-  const { keyHashes } = keyed(15_999, 10);
+  const { keyHashes } = keyedRow(15_999, 10);
   const found = [...index.withKey(1, keyHashes[9] as number)].map(({ row }) => row.logOffset);
   expect(found).toContain(15_999);
 }, 60_000);
@@ -194,7 +194,7 @@ test("a disk that takes no note of a trim is told of, and the trim goes on", asy
     onFailure: (error) => failures.push(error),
   });
   for (let at = 0; at < 20; at++) {
-    index.add(keyed(at, 0));
+    index.add(keyedRow(at, 0));
     index.coverTo(at + 1);
     await settled();
   }
