@@ -116,6 +116,13 @@ const SPECS = {
     max: 4_194_304,
     fallback: 4_194_304,
   },
+  pendingBytesMax: {
+    type: "integer",
+    about: "of publishes that wait, of all clients: more are refused for a while",
+    min: 16_777_216,
+    max: 4_294_967_296,
+    fallback: 67_108_864,
+  },
   autoCreateTopics: {
     type: "flag",
     about: "makes a topic that a producer asks for, if there is none",
@@ -275,7 +282,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
 function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions["replica"] {
   const { dataDir, clusterId, nodeId, peers, peerListen, token, ifMissing } = settings;
   const { flush, flushIntervalMs: intervalMs, flushBytes: bytes } = settings;
-  const { acceptLoss, segmentBytes, diskReserveBytes, diskFullPercent } = settings;
+  const { acceptLoss, segmentBytes, diskReserveBytes, diskFullPercent, pendingBytesMax } = settings;
   const tls = peerTls(settings);
   return {
     directory: dataDir,
@@ -294,6 +301,7 @@ function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOp
       // A trim goes from one snapshot of the state to another: as fine as the files.
       snapshotEveryBytes: segmentBytes,
       diskFullPercent,
+      pendingBytesMax,
       ...(diskReserveBytes === undefined ? {} : { diskReserveBytes }),
     },
     signal,

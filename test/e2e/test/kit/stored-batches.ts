@@ -14,6 +14,8 @@ const SUMMED_FROM = 4;
 /** Of the first record, behind the batch's header and the record's length. */
 const RECORD_FLAGS_AT = 60;
 const FLAGS_NONE_HAS = 0x90;
+/** Of a publish to a group that stands still: then it is answered that nobody knows. */
+const ANSWER_MS = 20_000;
 const BYTES_MAX = 8 * 1024 * 1024;
 
 /** @returns all batches of a queue, if they are less than 8 MiB. */
@@ -39,12 +41,17 @@ export async function storedBatches(
   return reply.queues[0]?.batches ?? [];
 }
 
+/** Of one message, and of no idempotent producer. */
+export function plainBatch(topicId: number, queue: number, body: string): Buffer {
+  const builder = new RecordBatchBuilder();
+  builder.add({ body: Buffer.from(body), bornTimestamp: 1 });
+  const nobody = { producerId: 0, producerEpoch: 0, sequence: 0 };
+  return builder.build({ topicId, queue, messageType: 1, ...nobody });
+}
+
 /** As a broken client sends it: its checksum is right, and its record is none. */
 export function undecodableBatch(topicId: number, queue: number): Buffer {
-  const builder = new RecordBatchBuilder();
-  builder.add({ body: Buffer.from("x"), bornTimestamp: 1 });
-  const nobody = { producerId: 0, producerEpoch: 0, sequence: 0 };
-  const bytes = builder.build({ topicId, queue, messageType: 1, ...nobody });
+  const bytes = plainBatch(topicId, queue, "x");
   bytes.writeUInt8(FLAGS_NONE_HAS, RECORD_FLAGS_AT);
   bytes.writeUInt32LE(crc32(bytes.subarray(SUMMED_FROM)), 0);
   return bytes;
@@ -65,6 +72,28 @@ export function publishBatches(
         resolve(answer);
       });
       stream.on("error", reject);
+    });
+  });
+}
+
+/** Publishes batches to the leader of a group, each by itself, at once. @returns all answers. */
+export function publishEach(
+  cluster: ProcessCluster,
+  groupId: number,
+  batches: readonly Buffer[],
+): Promise<readonly PublishReply[]> {
+  return withLeader(cluster, groupId, (channel) => {
+    const stream = channel.duplex(BROKER_SERVICE.publish);
+    const replies: PublishReply[] = [];
+    return new Promise((resolve, reject) => {
+      stream.on("data", (answer: PublishReply) => {
+        if (replies.push(answer) < batches.length) return;
+        stream.end();
+        resolve(replies);
+      });
+      stream.on("error", reject);
+      for (const [i, batch] of batches.entries())
+        stream.write({ requestId: i + 1, batches: [batch], timeoutMs: ANSWER_MS });
     });
   });
 }
