@@ -161,6 +161,16 @@ function trafficMetrics(init: BrokerMetricsInit): readonly Metric[] {
         }),
     },
     gauge("quorumlog_fetches_waiting", "For something to come.", () => traffic.fetchesWaiting),
+    gauge("quorumlog_offset_groups", "Consumer groups that have offsets here.", () => {
+      return machine.offsets.rows.groupCount;
+    }),
+    counter(
+      "quorumlog_groups_expired_total",
+      "Consumer groups forgotten, as nobody uses them.",
+      () => {
+        return machine.applied.groupsExpired;
+      },
+    ),
     gauge("quorumlog_producers", "With a stream to this node, that say who they are.", () => {
       return producers.sessions.size;
     }),

@@ -15,7 +15,11 @@ import {
 } from "@quorumlog/replica";
 
 /** What a node's operator has to know: of its replica, and of NameServers. */
-export type BrokerEvent = ReplicaEvent | BrokerRegistrationEvent;
+export type BrokerEvent =
+  | ReplicaEvent
+  | BrokerRegistrationEvent
+  /** Consumer groups were forgotten, as nobody uses them: told by the node that leads. */
+  | { readonly type: "consumerGroupsExpired"; readonly groups: readonly string[] };
 
 /** Numbers; all have defaults. */
 export interface BrokerLimits {
@@ -29,6 +33,13 @@ export interface BrokerLimits {
   readonly followerReadBytes: number;
   /** Queues of a topic that is created without saying how many. In `[1, 1024]`, default 4. */
   readonly defaultQueueCount: number;
+  /**
+   * A consumer group without members is forgotten, and how far it was, when nothing was committed
+   * in it for so long, by the log's time; 0: never. Producer groups that have not published for so
+   * long, and for two hours, are not told of any more. In `[0, 10 years]`, at least 1000; default
+   * 7 days. The same on all nodes of all groups.
+   */
+  readonly groupRetentionMs: number;
   /** Between words to NameServers when nothing changes. In `[100, 3600000]`, default 30000. */
   readonly heartbeatMs: number;
   /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
@@ -119,6 +130,9 @@ interface Bounds {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GROUP_ID_MAX = 65_535;
+const DAY_MS = 86_400_000;
+/** Sooner, and consumers that are started anew find nothing. */
+const GROUP_RETENTION_MS_MIN = 1_000;
 /** As the replica has it, and the most that it takes. */
 const SEGMENT_BYTES = 64 * MIB;
 const CALL_BYTES_MAX = 8 * MIB;
@@ -132,6 +146,7 @@ const BOUNDS: { readonly [K in keyof BrokerLimits]: Bounds } = {
   connectionCountMax: { min: 1, max: 1_000_000, fallback: 10_000 },
   followerReadBytes: { min: 0, max: 1024 * 1024 * MIB, fallback: 64 * MIB },
   defaultQueueCount: { min: 1, max: 1_024, fallback: 4 },
+  groupRetentionMs: { min: 0, max: 3_650 * DAY_MS, fallback: 7 * DAY_MS },
   heartbeatMs: { min: 100, max: 3_600_000, fallback: 30_000 },
   messageBytesMax: { min: KIB, max: 4 * MIB, fallback: 4 * MIB },
   streamCountMax: { min: 1, max: 1_000_000, fallback: 20_000 },
@@ -200,11 +215,18 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     connectionCountMax: limit("connectionCountMax"),
     defaultQueueCount: limit("defaultQueueCount"),
     followerReadBytes: limit("followerReadBytes"),
+    groupRetentionMs: limit("groupRetentionMs"),
     heartbeatMs: limit("heartbeatMs"),
     messageBytesMax: limit("messageBytesMax"),
     streamCountMax: limit("streamCountMax"),
     unreadBytesMax: limit("unreadBytesMax"),
   };
+  const { groupRetentionMs } = settings;
+  if (groupRetentionMs > 0 && groupRetentionMs < GROUP_RETENTION_MS_MIN)
+    problems.push({
+      field: "groupRetentionMs",
+      problem: `${groupRetentionMs} is neither 0 nor at least ${GROUP_RETENTION_MS_MIN}`,
+    });
   if (problems.length === 0) return Object.freeze(settings);
   const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ");
   throw new OperationError("INVALID_ARGUMENT", text, { problems });

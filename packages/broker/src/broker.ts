@@ -25,6 +25,7 @@ import { BrokerGroup } from "./broker-group.ts";
 import { demandGroup } from "./group-folder.ts";
 import { brokerMetrics, illnessOf, unreadinessOf } from "./broker-metrics.ts";
 import { type BrokerOptions, type BrokerSettings, parseBrokerOptions } from "./broker-options.ts";
+import { GroupCare } from "./group-care.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { AdminService } from "./rpc/admin-service.ts";
 import { CoordinatorService } from "./rpc/coordinator-service.ts";
@@ -47,6 +48,7 @@ export class Broker {
   readonly #server: RpcServer;
   readonly #coordinator: CoordinatorService;
   readonly #producers: ProducerNotes;
+  readonly #care: GroupCare;
   /** Where clients are told to reach this node. */
   readonly #address: string;
   readonly #registration: BrokerRegistration;
@@ -66,6 +68,7 @@ export class Broker {
     readonly server: RpcServer;
     readonly coordinator: CoordinatorService;
     readonly producers: ProducerNotes;
+    readonly care: GroupCare;
     readonly address: string;
     readonly registration: BrokerRegistration;
     readonly follower: MetadataFollower;
@@ -74,11 +77,13 @@ export class Broker {
   }) {
     this.#onDefect = init.onDefect;
     this.#timer = setInterval(() => {
-      this.#care();
+      this.#careForIndex();
     }, CARE_MS);
     this.group = init.group;
     this.#coordinator = init.coordinator;
     this.#producers = init.producers;
+    this.#care = init.care;
+    this.#care.start();
     this.#address = init.address;
     this.#registration = init.registration;
     this.#follower = init.follower;
@@ -141,8 +146,9 @@ export class Broker {
       const { onDefect, channelTls: tls } = options;
       const { clusterId } = node;
       const follower = new MetadataFollower({ group, clusterId, nameServers, tls, onDefect });
+      const care = careOf(options, settings, { group, coordinator, follower });
       const services = { server, address, coordinator, producers, registration, follower, metrics };
-      const broker = new Broker({ group, ...services, onDefect });
+      const broker = new Broker({ group, ...services, care, onDefect });
       Object.assign(listeners, { fetches, admin, coordinator, broker });
       broker.onRole();
       return broker;
@@ -230,7 +236,7 @@ export class Broker {
   /**
    * Now and then: what has come to the index goes to its files, and what was trimmed is dropped.
    */
-  #care(): void {
+  #careForIndex(): void {
     const { machine, replica } = this.group;
     machine.index.trim(replica.status().firstOffset);
     this.#looks += 1;
@@ -243,6 +249,7 @@ export class Broker {
     clearInterval(this.#timer);
     this.#coordinator.close();
     this.#producers.close();
+    this.#care.close();
     await this.#follower.close();
     await this.group.replica.close();
     await this.#registration.close();
@@ -278,6 +285,31 @@ function register(
       metadata: group.machine.metadata.view(),
     },
   );
+}
+
+function careOf(
+  { onDefect, onEvent }: BrokerOptions,
+  { groupRetentionMs: retentionMs }: BrokerSettings,
+  init: {
+    readonly group: BrokerGroup;
+    readonly coordinator: CoordinatorService;
+    readonly follower: MetadataFollower;
+  },
+): GroupCare {
+  const { group, coordinator, follower } = init;
+  return new GroupCare({
+    group,
+    retentionMs,
+    findDormant: (request) =>
+      group.groupId === METADATA_GROUP_ID
+        ? coordinator.findDormant(request)
+        : follower.findDormantGroups(request),
+    onExpired: (groups) => {
+      coordinator.onExpired(groups);
+      onEvent?.({ type: "consumerGroupsExpired", groups });
+    },
+    onDefect,
+  });
 }
 
 /** What the port does, service by service. */

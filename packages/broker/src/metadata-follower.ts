@@ -9,11 +9,16 @@ import { ClusterWatch } from "@quorumlog/nameserver";
 import {
   ADMIN_SERVICE,
   type ChannelTls,
+  COORDINATOR_SERVICE,
   fromGrpcFailure,
   OperationError,
   RpcChannel,
 } from "@quorumlog/protocol";
-import type { Metadata } from "@quorumlog/protocol/messages";
+import type {
+  FindDormantGroupsReply,
+  FindDormantGroupsRequest,
+  Metadata,
+} from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "./broker-group.ts";
 import { METADATA_GROUP_ID } from "./state/broker-machine.ts";
 
@@ -26,6 +31,7 @@ export interface MetadataFollowerInit {
 }
 
 const RETRY_MS = 200;
+const ASK_MS = 3_000;
 
 export class MetadataFollower {
   readonly #init: MetadataFollowerInit;
@@ -53,6 +59,36 @@ export class MetadataFollower {
       ...(tls === undefined ? {} : { tls }),
     });
     this.#follow(this.#reign).catch(this.#init.onDefect);
+  }
+
+  /**
+   * Asks the coordinator of consumer groups, wherever it is: each node of the metadata group once.
+   *
+   * @throws OperationError of the last one, if nobody has an answer
+   */
+  async findDormantGroups(
+    request: FindDormantGroupsRequest.$Properties,
+  ): Promise<FindDormantGroupsReply> {
+    const { tls } = this.#init;
+    let failure = new OperationError("UNAVAILABLE", "no node of the metadata group is known", {
+      outcome: "not-applied",
+    });
+    for (let left = this.#nodeCount(); left > 0; left--) {
+      const address = this.#address();
+      if (address === undefined) break;
+      const channel = new RpcChannel({ address, ...(tls === undefined ? {} : { tls }) });
+      try {
+        return await channel.call(COORDINATOR_SERVICE.findDormantGroups, request, {
+          timeoutMs: ASK_MS,
+        });
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+        failure = error;
+      } finally {
+        channel.close();
+      }
+    }
+    throw failure;
   }
 
   async close(): Promise<void> {
@@ -112,10 +148,18 @@ export class MetadataFollower {
     });
   }
 
+  #nodeCount(): number {
+    return this.#nodes().length;
+  }
+
+  #nodes(): readonly { readonly address: string }[] {
+    const groups = this.#watch?.cluster?.groups ?? [];
+    return groups.find(({ groupId }) => groupId === METADATA_GROUP_ID)?.nodes ?? [];
+  }
+
   /** Of a node of the metadata group: its leader first, the others in turn. */
   #address(): string | undefined {
-    const groups = this.#watch?.cluster?.groups ?? [];
-    const nodes = groups.find(({ groupId }) => groupId === METADATA_GROUP_ID)?.nodes ?? [];
+    const nodes = this.#nodes();
     const node = nodes[this.#turn % Math.max(1, nodes.length)];
     this.#turn += 1;
     return node?.address;

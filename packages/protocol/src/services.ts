@@ -19,6 +19,8 @@ import {
   DescribeGroupRequest,
   FetchReply,
   FetchRequest,
+  FindDormantGroupsReply,
+  FindDormantGroupsRequest,
   GetClusterRequest,
   GetOffsetsReply,
   GetOffsetsRequest,
@@ -86,6 +88,12 @@ export const COORDINATOR_SERVICE = {
   describeGroup: coordinator("DescribeGroup", UNARY, DescribeGroupRequest, GroupDescription),
   refreshGroup: coordinator("RefreshGroup", UNARY, RefreshGroupRequest, RefreshGroupReply),
   deleteGroup: coordinator("DeleteGroup", UNARY, DeleteGroupRequest, DeleteGroupReply),
+  findDormantGroups: coordinator(
+    "FindDormantGroups",
+    UNARY,
+    FindDormantGroupsRequest,
+    FindDormantGroupsReply,
+  ),
 };
 
 export const OFFSETS_SERVICE = {

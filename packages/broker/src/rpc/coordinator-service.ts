@@ -21,6 +21,8 @@ import type {
   AssignedQueue,
   ConsumerGroup,
   CoordinatorMessage,
+  FindDormantGroupsReply,
+  FindDormantGroupsRequest,
   GroupDescription,
   GroupSummary,
   JoinRequest,
@@ -29,6 +31,7 @@ import type {
 import type { BrokerGroup } from "../broker-group.ts";
 import { METADATA_GROUP_ID } from "../state/broker-machine.ts";
 import { joinProblem, SESSION_TIMEOUT_MS } from "../state/consumer-groups.ts";
+import { EXPIRED_PER_COMMAND_MAX } from "../state/consumer-offsets.ts";
 import { GroupSessions } from "./group-sessions.ts";
 import { demandDone } from "./offsets-service.ts";
 
@@ -92,7 +95,34 @@ export class CoordinatorService {
           return { epoch, wasKnown: true };
         },
       },
+      findDormantGroups: {
+        unary: async (request, { signal }) => {
+          return this.findDormant(request, signal);
+        },
+      },
     };
+  }
+
+  /** @throws OperationError of whoever does not lead, or was asked for too many */
+  async findDormant(
+    request: FindDormantGroupsRequest.$Properties,
+    signal?: AbortSignal,
+  ): Promise<FindDormantGroupsReply.$Properties> {
+    const groups = request.groups ?? [];
+    await this.#demandNews(signal);
+    if (groups.length > EXPIRED_PER_COMMAND_MAX)
+      throw new OperationError(
+        "INVALID_ARGUMENT",
+        `groups: ${groups.length} are more than ${EXPIRED_PER_COMMAND_MAX}`,
+      );
+    return { groups: this.#group.machine.consumerGroups.dormant(groups) };
+  }
+
+  /** These groups were forgotten. */
+  onExpired(names: readonly string[]): void {
+    const { consumerGroups } = this.#group.machine;
+    for (const name of names)
+      if (consumerGroups.get(name) === undefined) this.#sessions.delete(name);
   }
 
   /** The group's assignment is another one: its members are told, and whoever is new is minded. */
@@ -184,7 +214,7 @@ export class CoordinatorService {
       ?.onAssigned(group, (memberId) => consumerGroups.queuesOf(group, memberId));
   }
 
-  async #demandNews(signal: AbortSignal): Promise<void> {
+  async #demandNews(signal?: AbortSignal): Promise<void> {
     this.#demandCoordinator();
     await this.#group.readBarrier(signal);
   }

@@ -86,7 +86,8 @@ export class ProducerNotes {
     const sessions = [...this.#fresh];
     this.#fresh.clear();
     if (!hasBegun) return [];
-    const now = replica.status().time;
+    // The log's, or what it will be: it stands still while nothing is written to it.
+    const now = Math.max(Date.now(), replica.status().time);
     const notes = new Map<string, Note>();
     for (const { group: producerGroup, topicIds } of sessions)
       for (const topicId of topicIds)

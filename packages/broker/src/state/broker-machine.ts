@@ -9,7 +9,12 @@
  */
 
 import { OperationError, RecordBatch } from "@quorumlog/protocol";
-import type { CommandAnswer, DeleteTopicCommand, Metadata } from "@quorumlog/protocol/messages";
+import type {
+  CommandAnswer,
+  DeleteTopicCommand,
+  ExpireOffsetsCommand,
+  Metadata,
+} from "@quorumlog/protocol/messages";
 import type { Machine, RecordBatch as LogBatch, StatePosition } from "@quorumlog/replica";
 import { unreachable } from "@quorumlog/std";
 import type { Tables } from "@quorumlog/tables";
@@ -46,6 +51,7 @@ const OF_EVERY_GROUP: ReadonlySet<BrokerCommand["kind"]> = new Set([
   "claim",
   "commitBatch",
   "deleteOffsets",
+  "expireOffsets",
   "noteProducers",
   "resetOffsets",
 ]);
@@ -79,6 +85,8 @@ export interface BrokerMachineInit {
 export interface AppliedCounts {
   messages: number;
   bytes: number;
+  /** Consumer groups that were forgotten, here or by the coordinator. */
+  groupsExpired: number;
 }
 
 interface At {
@@ -94,7 +102,7 @@ export class BrokerMachine implements Machine {
   readonly consumerGroups: ConsumerGroups;
   readonly producerGroups: ProducerGroups;
   readonly leaders: LeaderAddresses;
-  readonly applied: AppliedCounts = { messages: 0, bytes: 0 };
+  readonly applied: AppliedCounts = { messages: 0, bytes: 0, groupsExpired: 0 };
   readonly #init: BrokerMachineInit;
   readonly #producers: ProducerSequences;
   readonly #stored = new Set<QueueKey>();
@@ -255,6 +263,7 @@ export class BrokerMachine implements Machine {
       return commandAnswer(refused("WRONG_GROUP", `this group takes no ${command.kind}`));
     const { version } = this.metadata;
     const answer = this.#answer(command, at);
+    this.applied.groupsExpired += answer.expiredGroups?.length ?? 0;
     const topic = topicOf(command);
     if (topic !== undefined && this.metadata.version !== version)
       this.consumerGroups.onTopic(topic);
@@ -291,14 +300,24 @@ export class BrokerMachine implements Machine {
       case "joinGroup":
         return this.consumerGroups.join(command.value);
       case "leaveGroup":
-        return this.consumerGroups.leave(command.value);
+        return this.consumerGroups.leave(command.value, at.timestamp);
       case "refreshGroup":
         return this.consumerGroups.refresh(command.value);
       case "deleteGroup":
         return this.consumerGroups.delete(command.value);
+      case "expireGroups":
+        return this.consumerGroups.expire(command.value, at.timestamp);
+      case "expireOffsets":
+        return this.#expireOffsets(command.value, at);
       default:
         return unreachable(command);
     }
+  }
+
+  #expireOffsets(command: ExpireOffsetsCommand, at: At): CommandAnswer.$Properties {
+    const answer = this.offsets.expire(command, at);
+    if (!answer.error) this.producerGroups.expire(command.retentionMs, at.timestamp);
+    return answer;
   }
 
   #follow(metadata: Metadata): CommandAnswer.$Properties {

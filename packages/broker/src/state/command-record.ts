@@ -18,6 +18,8 @@ import {
   type DeleteGroupRequest,
   type DeleteOffsetsRequest,
   type DeleteTopicCommand,
+  type ExpireGroupsCommand,
+  type ExpireOffsetsCommand,
   type JoinGroupCommand,
   type LeaveGroupCommand,
   type Metadata,
@@ -45,7 +47,9 @@ export type BrokerCommand =
   | { readonly kind: "resetOffsets"; readonly value: ResetOffsetsRequest }
   | { readonly kind: "deleteOffsets"; readonly value: DeleteOffsetsRequest }
   | { readonly kind: "beginReign"; readonly value: BeginReignCommand }
-  | { readonly kind: "noteProducers"; readonly value: NoteProducersCommand };
+  | { readonly kind: "noteProducers"; readonly value: NoteProducersCommand }
+  | { readonly kind: "expireGroups"; readonly value: ExpireGroupsCommand }
+  | { readonly kind: "expireOffsets"; readonly value: ExpireOffsetsCommand };
 
 const KINDS: readonly BrokerCommand["kind"][] = [
   "createTopic",
@@ -64,6 +68,8 @@ const KINDS: readonly BrokerCommand["kind"][] = [
   "deleteOffsets",
   "beginReign",
   "noteProducers",
+  "expireGroups",
+  "expireOffsets",
 ];
 
 const HEADER_BYTES = 8;

@@ -14,6 +14,8 @@ import {
   ConsumeMode,
   ConsumerGroup,
   type DeleteGroupRequest,
+  type DormantGroup,
+  type ExpireGroupsCommand,
   type JoinGroupCommand,
   type LeaveGroupCommand,
   type RefreshGroupRequest,
@@ -29,7 +31,10 @@ type Answer = CommandAnswer.$Properties;
 
 const PAST_EPOCHS_ROW = "epoch";
 const MEMBERS_MAX = 1_000;
-const GROUPS_MAX = 10_000;
+export const GROUPS_MAX = 10_000;
+/** What whoever has one too many can do about it. */
+export const TOO_MANY_GROUPS: string =
+  "delete some (quorumlog group delete), or wait: those that nobody uses are forgotten in time";
 const SUBSCRIPTIONS_MAX = 1_000;
 const MEMBER_ID_BYTES_MAX = 255;
 /** Of all tag expressions of a group. */
@@ -72,7 +77,7 @@ export class ConsumerGroups {
     const { group: name, memberId, mode, strategy, subscriptions, sessionTimeoutMs } = command;
     const group = this.get(name) ?? this.#newGroup();
     if (this.get(name) === undefined && this.#init.table.size >= GROUPS_MAX)
-      return refused("TOO_MANY", `there are ${GROUPS_MAX} consumer groups`);
+      return refused("TOO_MANY", `there are ${GROUPS_MAX} consumer groups: ${TOO_MANY_GROUPS}`);
     const others = group.members.filter((member) => member.memberId !== memberId);
     if (others.length >= MEMBERS_MAX)
       return refused("TOO_MANY", `group "${name}" has ${MEMBERS_MAX} members`);
@@ -91,18 +96,21 @@ export class ConsumerGroups {
     group.members = [...others, { ...known, memberId, sessionTimeoutMs }].toSorted((a, b) =>
       (a.memberId ?? "") < (b.memberId ?? "") ? -1 : 1,
     );
+    group.emptySinceMs = 0;
     this.#subscribe(name, group);
     this.#assign(name, group);
     return { version: group.epoch };
   }
 
-  leave({ group: name, memberIds }: LeaveGroupCommand): Answer {
+  /** @param at - By the log's time: milliseconds since 1970. */
+  leave({ group: name, memberIds }: LeaveGroupCommand, at: number): Answer {
     const group = this.get(name);
     if (group === undefined) return {};
     const gone = new Set(memberIds);
     const left = group.members.filter(({ memberId }) => !gone.has(memberId ?? ""));
     if (left.length === group.members.length) return { version: group.epoch };
     group.members = left;
+    if (left.length === 0) group.emptySinceMs = at;
     this.#assign(name, group);
     return { version: group.epoch };
   }
@@ -120,9 +128,11 @@ export class ConsumerGroups {
 
   delete({ group: name }: DeleteGroupRequest): Answer {
     const group = this.get(name);
-    const [past = 0] = this.#init.pastEpochs.get(PAST_EPOCHS_ROW) ?? [];
     if (group === undefined)
-      return { ...refused("UNKNOWN_GROUP", `there is no group "${name}"`), version: past };
+      return {
+        ...refused("UNKNOWN_GROUP", `there is no group "${name}"`),
+        version: this.pastEpoch,
+      };
     const { epoch, members } = group;
     if (members.length > 0) {
       const some = members.slice(0, 3).map(({ memberId }) => memberId);
@@ -130,10 +140,49 @@ export class ConsumerGroups {
       const message = `group "${name}" has ${members.length} members: ${some.join(", ")}${more}`;
       return refused("GROUP_IN_USE", message);
     }
-    this.#unsubscribe(name, group);
-    this.#init.table.delete(name);
-    this.#init.pastEpochs.set(PAST_EPOCHS_ROW, [Math.max(past, epoch)]);
+    this.#drop(name, group);
     return { version: epoch };
+  }
+
+  /** Whatever was claimed in a group that is gone has this epoch, or an older one. */
+  get pastEpoch(): number {
+    return this.#init.pastEpochs.get(PAST_EPOCHS_ROW)?.[0] ?? 0;
+  }
+
+  /** @returns those of the groups that there are not, or not any more. */
+  dormant(groups: readonly string[]): DormantGroup.$Properties[] {
+    const epoch = this.pastEpoch;
+    return groups
+      .filter((group) => this.get(group) === undefined)
+      .map((group) => ({ group, epoch }));
+  }
+
+  /** Whether `expire` would do anything at that time. */
+  hasExpired(retentionMs: number, at: number): boolean {
+    for (const [, group] of this.entries())
+      if (group.members.length === 0 && isOver(group, retentionMs, at)) return true;
+    return false;
+  }
+
+  /**
+   * Forgets whom nobody has belonged to for so long.
+   *
+   * @param at - By the log's time: milliseconds since 1970.
+   */
+  expire({ retentionMs }: ExpireGroupsCommand, at: number): Answer {
+    if (!Number.isSafeInteger(retentionMs)) return refused("INVALID_ARGUMENT", "retention_ms");
+    const empty = [...this.entries()].filter(([, { members }]) => members.length === 0);
+    const expiredGroups: string[] = [];
+    for (const [name, group] of empty) {
+      if (!isOver(group, retentionMs, at)) continue;
+      // Whoever has left before that was noted is given the whole time.
+      if (group.emptySinceMs === 0) this.#init.table.set(name, noted(group, at));
+      else {
+        this.#drop(name, group);
+        expiredGroups.push(name);
+      }
+    }
+    return { expiredGroups };
   }
 
   /** What a member has. */
@@ -173,10 +222,15 @@ export class ConsumerGroups {
     }
   }
 
+  #drop(name: string, group: ConsumerGroup): void {
+    this.#unsubscribe(name, group);
+    this.#init.table.delete(name);
+    this.#init.pastEpochs.set(PAST_EPOCHS_ROW, [Math.max(this.pastEpoch, group.epoch)]);
+  }
+
   /** What was claimed in a group that is gone is older than whatever is claimed in this one. */
   #newGroup(): ConsumerGroup {
-    const [epoch = 0] = this.#init.pastEpochs.get(PAST_EPOCHS_ROW) ?? [];
-    return new ConsumerGroup({ epoch });
+    return new ConsumerGroup({ epoch: this.pastEpoch });
   }
 
   #assign(name: string, group: ConsumerGroup): void {
@@ -216,6 +270,16 @@ export class ConsumerGroups {
     const groupId = this.#init.metadata.topicById(topicId)?.queueGroupIds[queue] ?? 0;
     return { topicId, queue, groupId };
   }
+}
+
+/** Of a group without members. */
+function isOver({ emptySinceMs }: ConsumerGroup, retentionMs: number, at: number): boolean {
+  return emptySinceMs === 0 || at - emptySinceMs >= retentionMs;
+}
+
+function noted(group: ConsumerGroup, at: number): ConsumerGroup {
+  group.emptySinceMs = at;
+  return group;
 }
 
 function nextAssignment(

@@ -22,18 +22,21 @@ import type {
   CommitRequest,
   ConsumerProgress,
   DeleteOffsetsRequest,
+  DormantGroup,
   ErrorDetail,
+  ExpireOffsetsCommand,
   QueueOffset,
   QueueRef,
   ResetOffsetsRequest,
 } from "@quorumlog/protocol/messages";
 import type { Table } from "@quorumlog/tables";
-import { memberIdProblem } from "./consumer-groups.ts";
-import { NO_PROGRESS, ownerOf, type Progress, ProgressTable } from "./progress-table.ts";
+import { GROUPS_MAX, memberIdProblem, TOO_MANY_GROUPS } from "./consumer-groups.ts";
+import { groupOf, NO_PROGRESS, ownerOf, type Progress, ProgressTable } from "./progress-table.ts";
 import { type QueueKey, queueKey } from "./queue-key.ts";
 import { refused } from "./topic-commands.ts";
 
 export const QUEUES_PER_COMMAND_MAX = 16_384;
+export const EXPIRED_PER_COMMAND_MAX = 1_000;
 const LEASE_MS = { min: 1_000, max: 300_000 } as const;
 const ROWS_MAX = 2_000_000;
 const REIGN_ROW = "reign";
@@ -111,7 +114,8 @@ export class ConsumerOffsets {
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
     for (const each of offsets) {
       const error =
-        this.#queueProblem(each, this.get(ownerOf(group), each)) ?? this.#offsetProblem(each);
+        this.#queueProblem(group, each, this.get(ownerOf(group), each)) ??
+        this.#offsetProblem(each);
       if (error !== undefined) return { error: errorDetail(error) };
     }
     for (const each of offsets) this.#reset(group, each, at);
@@ -125,6 +129,30 @@ export class ConsumerOffsets {
     return {};
   }
 
+  /**
+   * Which groups may be forgotten, unless they have members; it takes `expire` to know.
+   *
+   * @param at - By the log's time: milliseconds since 1970.
+   */
+  quietGroups(retentionMs: number, at: number): string[] {
+    return [...this.#rows.quietSince(at - retentionMs)];
+  }
+
+  /** Of groups that have no members: unless somebody has committed, or claimed, since. */
+  expire({ groups, retentionMs }: ExpireOffsetsCommand, at: CommandPlace): Answer {
+    if (!Number.isSafeInteger(retentionMs)) return refused("INVALID_ARGUMENT", "retention_ms");
+    if (groups.length > EXPIRED_PER_COMMAND_MAX)
+      return refused("INVALID_ARGUMENT", `groups: more than ${EXPIRED_PER_COMMAND_MAX}`);
+    const expiredGroups: string[] = [];
+    for (const { group, epoch } of groups as readonly DormantGroup[]) {
+      if (!this.#isDormant(group, { epoch, retentionMs, at })) continue;
+      for (const owner of this.#rows.ownersOf(group))
+        for (const key of this.#rows.queuesOf(owner)) this.#rows.delete(owner, key);
+      expiredGroups.push(group);
+    }
+    return { expiredGroups };
+  }
+
   forgetTopics(topicIds: ReadonlySet<number>): void {
     this.#rows.forgetTopics(topicIds);
   }
@@ -133,6 +161,26 @@ export class ConsumerOffsets {
   load(): void {
     this.#rows.load();
     this.#reignBegan = this.#init.reigns.get(REIGN_ROW)?.[0] ?? 0;
+  }
+
+  /** By its rows, which are the same on all nodes. */
+  #isDormant(
+    group: string,
+    since: { readonly epoch: number; readonly retentionMs: number; readonly at: CommandPlace },
+  ): boolean {
+    const { epoch, retentionMs, at } = since;
+    const rows = this.#rows
+      .ownersOf(group)
+      .flatMap((owner) => this.#rows.queuesOf(owner).map((key) => this.#rows.get(owner, key)));
+    return (
+      rows.length > 0 &&
+      rows.every(
+        (row) =>
+          row.epoch <= epoch &&
+          at.timestamp - row.committedAt >= retentionMs &&
+          this.leasedUntil(row) <= at.timestamp,
+      )
+    );
   }
 
   #claim(
@@ -145,7 +193,7 @@ export class ConsumerOffsets {
     const key = queueKey(topicId, queue);
     const known = this.#rows.get(owner, key);
     const error =
-      this.#queueProblem(ref, known) ??
+      this.#queueProblem(owner, ref, known) ??
       staleEpoch(epoch, known) ??
       this.#leaseOf(known, memberId, at);
     if (error !== undefined) return { topicId, queue, error: errorDetail(error) };
@@ -180,7 +228,7 @@ export class ConsumerOffsets {
     const key = queueKey(topicId, queue);
     const known = this.#rows.get(owner, key);
     const error =
-      this.#queueProblem(told, known) ??
+      this.#queueProblem(owner, told, known) ??
       fence(known, told, request.epoch) ??
       this.#offsetProblem(told);
     if (error !== undefined) return errorDetail(error);
@@ -216,11 +264,18 @@ export class ConsumerOffsets {
   }
 
   /** @returns why nobody can be anywhere in the queue, or no more than there are already. */
-  #queueProblem(ref: QueueRef.$Properties, known: Progress): OperationError | undefined {
+  #queueProblem(
+    owner: string,
+    ref: QueueRef.$Properties,
+    known: Progress,
+  ): OperationError | undefined {
     const problem = this.#init.problemOf(placeOf(ref));
-    if (problem !== undefined || known !== NO_PROGRESS || this.#rows.rowCount < ROWS_MAX)
-      return problem;
-    return new OperationError("TOO_MANY", `groups have offsets of ${ROWS_MAX} queues here`);
+    if (problem !== undefined || known !== NO_PROGRESS) return problem;
+    if (this.#rows.rowCount >= ROWS_MAX)
+      return new OperationError("TOO_MANY", `groups have offsets of ${ROWS_MAX} queues here`);
+    if (this.#rows.groupCount < GROUPS_MAX || this.#rows.hasGroup(groupOf(owner))) return undefined;
+    const message = `${GROUPS_MAX} consumer groups have offsets here: ${TOO_MANY_GROUPS}`;
+    return new OperationError("TOO_MANY", message);
   }
 
   #offsetProblem(told: QueueOffset.$Properties): OperationError | undefined {

@@ -73,6 +73,20 @@ export class ProducerGroups {
     return refused("TOO_MANY", `${ROWS_MAX} topics of producer groups are known here`);
   }
 
+  /** Whether `expire` would do anything at that time. */
+  hasExpired(retentionMs: number, at: number): boolean {
+    const ageMs = ageOf(retentionMs);
+    for (const { seen } of this.entries()) if (at - seen >= ageMs) return true;
+    return false;
+  }
+
+  /** Forgets what was not noted for so long, by the log's time. */
+  expire(retentionMs: number, at: number): void {
+    const ageMs = ageOf(retentionMs);
+    const gone = [...this.entries()].filter(({ seen }) => at - seen >= ageMs);
+    for (const { group, topicId } of gone) this.#init.table.delete(rowKeyOf(group, topicId));
+  }
+
   *entries(): Generator<PublishedTopic> {
     for (const [rowKey, [since = 0, seen = 0]] of this.#init.table.entries()) {
       const at = rowKey.lastIndexOf("/");
@@ -88,4 +102,9 @@ export class ProducerGroups {
 
 function rowKeyOf(group: string, topicId: number): string {
   return `${group}/${topicId}`;
+}
+
+/** Whoever is there is noted once an hour, and may be late. */
+function ageOf(retentionMs: number): number {
+  return Math.max(retentionMs, 2 * NOTED_MS);
 }

@@ -45,16 +45,27 @@ export function ownerOf(group: string, memberId?: string): string {
   return memberId === undefined ? group : `${group}${MEMBER_MARK}${memberId}`;
 }
 
+export function groupOf(owner: string): string {
+  return owner.split(MEMBER_MARK, 1)[0] as string;
+}
+
 /** @returns `undefined` for the group's own progress. */
 export function memberOf(owner: string): string | undefined {
   const at = owner.indexOf(MEMBER_MARK);
   return at === -1 ? undefined : owner.slice(at + 1);
 }
 
+interface GroupRows {
+  readonly owners: Set<string>;
+  /** No row of it was committed later, by the log's time; it may be that none was as late. */
+  activeAt: number;
+}
+
 export class ProgressTable {
   readonly #table: Table<ConsumerProgress>;
   /** What there are rows of, to find those of one owner; the rows are in the table alone. */
   readonly #queues = new Map<string, Set<QueueKey>>();
+  readonly #groups = new Map<string, GroupRows>();
 
   constructor(table: Table<ConsumerProgress>) {
     this.#table = table;
@@ -64,6 +75,15 @@ export class ProgressTable {
     return this.#table.size;
   }
 
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
+  /** It has progress here, or one of its members has. */
+  hasGroup(group: string): boolean {
+    return this.#groups.has(group);
+  }
+
   get(owner: string, key: QueueKey): Progress {
     if (this.#queues.get(owner)?.has(key) !== true) return NO_PROGRESS;
     const row = this.#table.get(rowKeyOf(owner, key));
@@ -71,14 +91,14 @@ export class ProgressTable {
   }
 
   set(owner: string, key: QueueKey, progress: Progress): void {
-    this.#know(owner, key);
+    this.#know(owner, key, progress.committedAt);
     this.#table.set(rowKeyOf(owner, key), rowOf(progress));
   }
 
   delete(owner: string, key: QueueKey): void {
     const queues = this.#queues.get(owner);
     if (queues?.delete(key) !== true) return;
-    if (queues.size === 0) this.#queues.delete(owner);
+    if (queues.size === 0) this.#forget(owner);
     this.#table.delete(rowKeyOf(owner, key));
   }
 
@@ -89,8 +109,16 @@ export class ProgressTable {
 
   /** The group itself, if it has progress, and its members that have their own. */
   ownersOf(group: string): string[] {
-    const prefix = ownerOf(group, "");
-    return [...this.#queues.keys()].filter((owner) => owner === group || owner.startsWith(prefix));
+    return [...(this.#groups.get(group)?.owners ?? [])];
+  }
+
+  /**
+   * Groups that may have committed nothing since a time; it takes a look at their rows to know.
+   *
+   * @param at - By the log's time: milliseconds since 1970.
+   */
+  *quietSince(at: number): Generator<string> {
+    for (const [group, { activeAt }] of this.#groups) if (activeAt <= at) yield group;
   }
 
   /**
@@ -109,8 +137,7 @@ export class ProgressTable {
 
   /** Names of the groups, each once. */
   groups(): string[] {
-    const names = [...this.#queues.keys()].map((owner) => owner.split(MEMBER_MARK, 1)[0] as string);
-    return [...new Set(names)].toSorted();
+    return [...this.#groups.keys()].toSorted();
   }
 
   forgetTopics(topicIds: ReadonlySet<number>): void {
@@ -121,13 +148,30 @@ export class ProgressTable {
   /** The table was replaced. */
   load(): void {
     this.#queues.clear();
-    for (const [rowKey] of this.#table.entries()) {
+    this.#groups.clear();
+    for (const [rowKey, { committedAtMs }] of this.#table.entries()) {
       const at = rowKey.lastIndexOf("/", rowKey.lastIndexOf("/") - 1);
-      this.#know(rowKey.slice(0, at), parseQueueRowKey(rowKey.slice(at + 1)));
+      this.#know(rowKey.slice(0, at), parseQueueRowKey(rowKey.slice(at + 1)), committedAtMs);
     }
   }
 
-  #know(owner: string, key: QueueKey): void {
+  #forget(owner: string): void {
+    this.#queues.delete(owner);
+    const name = groupOf(owner);
+    const group = this.#groups.get(name);
+    group?.owners.delete(owner);
+    if (group?.owners.size === 0) this.#groups.delete(name);
+  }
+
+  #know(owner: string, key: QueueKey, committedAt: number): void {
+    const name = groupOf(owner);
+    const group = this.#groups.get(name);
+    if (group === undefined)
+      this.#groups.set(name, { owners: new Set([owner]), activeAt: committedAt });
+    else {
+      group.owners.add(owner);
+      group.activeAt = Math.max(group.activeAt, committedAt);
+    }
     const queues = this.#queues.get(owner);
     if (queues === undefined) this.#queues.set(owner, new Set([key]));
     else queues.add(key);

@@ -102,6 +102,13 @@ const SPECS = {
     min: 1,
     max: 99,
   },
+  groupRetentionMs: {
+    type: "integer",
+    about: "a consumer group without members and commits is forgotten after that; 0: never",
+    min: 0,
+    max: 315_360_000_000,
+    fallback: 604_800_000,
+  },
   defaultQueueCount: {
     type: "integer",
     about: "queues of a topic that is made without saying how many",
@@ -262,6 +269,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
       ...(retentionBytes === undefined ? {} : { bytes: retentionBytes }),
       ...(retentionDiskPercent === undefined ? {} : { diskPercent: retentionDiskPercent }),
     },
+    groupRetentionMs: settings.groupRetentionMs,
     heartbeatMs: settings.heartbeatMs,
     defaultQueueCount: settings.defaultQueueCount,
     messageBytesMax: settings.messageBytesMax,

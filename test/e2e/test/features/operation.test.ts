@@ -2,13 +2,23 @@
 // topics are made on demand; and figures are told of it.
 // Method: small limits; leaders of both groups are killed before a feature is looked at.
 
-import { Producer, type PullConsumer } from "@quorumlog/client";
+import { setTimeout as pause } from "node:timers/promises";
+import { Producer, PullConsumer, PushConsumer } from "@quorumlog/client";
 import { expect, test } from "vitest";
-import { codeOf, producerOf, pullConsumerOf, range, readTopic, take } from "../kit/clients.ts";
+import {
+  codeOf,
+  producerOf,
+  pullConsumerOf,
+  range,
+  readTopic,
+  sendToEachQueue,
+  take,
+} from "../kit/clients.ts";
 import { clusterOfFile } from "../kit/cluster-of-file.ts";
 
 const BODY_BYTES = 20_000;
 const RETAINED_BYTES = 1_048_576;
+const GROUP_RETENTION_MS = 10_000;
 
 const clusterOf = clusterOfFile({
   brokerSettings: {
@@ -17,6 +27,7 @@ const clusterOf = clusterOfFile({
     messageBytesMax: 50_000,
     autoCreateTopics: true,
     defaultQueueCount: 6,
+    groupRetentionMs: GROUP_RETENTION_MS,
     metrics: "127.0.0.1:0",
   },
 });
@@ -129,4 +140,46 @@ test("every node tells figures of what it does, and whether it is ready", async 
       published += Number(/^quorumlog_messages_in_total (\d+)$/mu.exec(text)?.[1]);
     }
   expect(published).toBeGreaterThanOrEqual(20);
+});
+
+test("a consumer group that nobody uses is forgotten after a time, and no other one", async () => {
+  const cluster = clusterOf();
+  const admin = await cluster.admin();
+  await admin.createTopic({ name: "left", queueCount: 2 });
+  await sendToEachQueue(cluster, "left", 2);
+  const queues = range(2).map((queue) => ({ topic: "left", queue }));
+  const gone = await PullConsumer.open({ nameServers: cluster.nameServers, consumerGroup: "gone" });
+  await gone.assign(queues);
+  await take(gone, 2);
+  await gone.commit({ timeoutMs: 60_000 });
+  await gone.close();
+  await using stays = await PushConsumer.open({
+    nameServers: cluster.nameServers,
+    consumerGroup: "stays",
+    subscriptions: { left: "*" },
+    commitIntervalMs: 100,
+    sessionTimeoutMs: 60_000,
+    listener: () => undefined,
+  });
+  const groups = async (): Promise<string[]> =>
+    (await admin.listConsumerGroups()).map(({ group }) => group);
+  expect(await groups()).toEqual(["gone", "stays"]);
+
+  await cluster.failOver();
+  await cluster.until("it is forgotten", async () => {
+    return (await groups()).includes("gone") ? undefined : true;
+  });
+  // For longer than anybody commits, as nothing comes.
+  await pause(GROUP_RETENTION_MS);
+
+  expect(await groups()).toEqual(["stays"]);
+  const offsets = await admin.groupOffsets("stays");
+  expect(offsets.map(({ committedOffset }) => committedOffset)).toEqual([1, 1]);
+  const notes = cluster.groupIds
+    .flatMap((groupId) => cluster.nodeIdsOf(groupId))
+    .flatMap((nodeId) => cluster.node(nodeId).lines)
+    .filter((line) => line.includes("consumerGroupsExpired"));
+  expect(notes.length).toBeGreaterThan(0);
+  expect(notes.every((line) => line.includes('"groups":["gone"]'))).toBe(true);
+  await stays.close();
 });

@@ -116,6 +116,8 @@ export class RecordSource {
       () => ({ resetOffsets: { group, offsets: [{ ...queue, offset: prng.below(9) }] } }),
       () => ({ deleteOffsets: { group, epoch } }),
       () => ({ beginReign: {} }),
+      () => ({ expireGroups: { retentionMs: prng.below(100) } }),
+      () => ({ expireOffsets: { retentionMs: prng.below(100), groups: [{ group, epoch }, {}] } }),
       () => ({
         noteProducers: { notes: [{ producerGroup: group, topicId: prng.below(5) }, {}] },
       }),

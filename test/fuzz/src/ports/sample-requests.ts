@@ -66,7 +66,8 @@ export function brokerSamples(topicId: number): Sample[] {
   const { publish, fetch, queryOffsets, queryByKey, listProducers } = BROKER_SERVICE;
   const { claim, commit, getOffsets, resetOffsets, deleteOffsets, listOffsetGroups } =
     OFFSETS_SERVICE;
-  const { join, listGroups, describeGroup, refreshGroup, deleteGroup } = COORDINATOR_SERVICE;
+  const { join, listGroups, describeGroup, refreshGroup, deleteGroup, findDormantGroups } =
+    COORDINATOR_SERVICE;
   const positions = [{ ...queue, offset: 0, tags: ["a"], bytesMax: 1_000 }];
   return [
     {
@@ -101,6 +102,7 @@ export function brokerSamples(topicId: number): Sample[] {
     sample(describeGroup, { group: "fuzzers" }),
     sample(refreshGroup, { group: "fuzzers" }),
     sample(deleteGroup, { group: "fuzzers" }),
+    sample(findDormantGroups, { groups: ["fuzzers"] }),
     {
       ...sample(join, {
         join: {
