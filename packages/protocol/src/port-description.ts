@@ -2,80 +2,127 @@
  * What a port says of itself, for programs that were not built with it: `grpc.health.v1` says that
  * it serves, `grpc.reflection.v1` what. So `grpcurl` needs no `.proto` files, and Kubernetes no
  * program of its own.
+ *
+ * Few ports are ever asked, and what answers takes as long to load as half a broker: it is loaded
+ * at the first question. Until then these services are methods of bytes.
  */
 
-import { readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type {
+  sendUnaryData,
   ServerDuplexStream,
+  ServerUnaryCall,
+  ServerWritableStream,
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
-import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation } from "grpc-health-check";
+import type { PortAnswers } from "./port-answers.ts";
+import { grpcFailure, OperationError } from "./operation-error.ts";
 
 interface Server {
   addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void;
 }
 
-const PROTO_FOLDER = fileURLToPath(new URL("../generated/proto/", import.meta.url));
+export type UnaryAnswer = sendUnaryData<Buffer>;
+export type UnaryQuestion = ServerUnaryCall<Buffer, Buffer>;
+export type StreamQuestion =
+  | ServerWritableStream<Buffer, Buffer>
+  | ServerDuplexStream<Buffer, Buffer>;
+
+/** By service and method: whether requests, and replies, are streams. */
+const METHODS: Readonly<Record<string, Readonly<Record<string, readonly [boolean, boolean]>>>> = {
+  "grpc.health.v1.Health": {
+    Check: [false, false],
+    List: [false, false],
+    Watch: [false, true],
+  },
+  "grpc.reflection.v1.ServerReflection": { ServerReflectionInfo: [true, true] },
+  "grpc.reflection.v1alpha.ServerReflection": { ServerReflectionInfo: [true, true] },
+};
 
 export class PortDescription {
-  readonly #health = new HealthImplementation({ "": "SERVING" });
   readonly #services = new Set<string>();
+  #answers: Promise<PortAnswers> | undefined;
+  #isServing = true;
 
   /** @param path - Of a method that is served: `/service/method`. */
   add(path: string): void {
     const [, service = ""] = path.split("/");
     this.#services.add(service);
-    this.#health.setStatus(service, "SERVING");
   }
 
   /** Once all are added. */
   serve(server: Server): void {
-    this.#health.addToServer(server);
-    const reflection = new ReflectionService(protoFiles(), { services: [...this.#services] });
-    reflection.addToServer({
-      addService: (service: ServiceDefinition, implementation: UntypedServiceImplementation) => {
-        server.addService(service, { ServerReflectionInfo: minding(implementation) });
-      },
-    });
+    for (const [service, methods] of Object.entries(METHODS)) {
+      const definition: Record<string, ServiceDefinition[string]> = {};
+      const implementation: UntypedServiceImplementation = {};
+      for (const [name, [requestStream, responseStream]] of Object.entries(methods)) {
+        const path = `/${service}/${name}`;
+        definition[name] = { path, requestStream, responseStream, ...CODECS };
+        implementation[name] = responseStream
+          ? (call: StreamQuestion) => {
+              this.#onStream(path, call);
+            }
+          : (call: UnaryQuestion, answer: UnaryAnswer) => {
+              this.#onUnary(path, call, answer);
+            };
+      }
+      server.addService(definition, implementation);
+    }
   }
 
   /** Who watches the health is told to go elsewhere. */
   stop(): void {
-    for (const service of ["", ...this.#services]) this.#health.setStatus(service, "NOT_SERVING");
+    this.#isServing = false;
+    // It was loaded, or whoever has asked is told of the failure.
+    this.#answers?.then(
+      (answers) => {
+        answers.stop();
+      },
+      () => undefined,
+    );
+  }
+
+  #onUnary(path: string, call: UnaryQuestion, answer: UnaryAnswer): void {
+    this.#load()
+      .then((answers) => {
+        answers.unary(path, call, answer);
+      })
+      .catch((error: unknown) => {
+        answer(failure(error));
+      });
+  }
+
+  #onStream(path: string, call: StreamQuestion): void {
+    this.#load()
+      .then((answers) => {
+        answers.stream(path, call);
+      })
+      .catch((error: unknown) => {
+        call.emit("error", failure(error));
+      });
+  }
+
+  #load(): Promise<PortAnswers> {
+    this.#answers ??= import("./port-answers.ts").then(({ PortAnswers: Answers }) => {
+      const answers = new Answers(this.#services);
+      if (!this.#isServing) answers.stop();
+      return answers;
+    });
+    return this.#answers;
   }
 }
 
-type Call = ServerDuplexStream<unknown, unknown>;
+const CODECS = {
+  requestSerialize: itself,
+  requestDeserialize: itself,
+  responseSerialize: itself,
+  responseDeserialize: itself,
+};
 
-/** Who asks and does not read is not listened to: the library answers whatever is asked. */
-function minding({
-  ServerReflectionInfo: answer,
-}: UntypedServiceImplementation): (call: Call) => void {
-  return (call) => {
-    (answer as (call: Call) => void)(call);
-    call.on("data", () => {
-      if (!call.writableNeedDrain) return;
-      call.pause();
-      call.once("drain", () => {
-        call.resume();
-      });
-    });
-  };
+function itself(bytes: Buffer): Buffer {
+  return bytes;
 }
 
-let loaded: PackageDefinition | undefined;
-
-/** Read once in a process: it takes tens of milliseconds. */
-function protoFiles(): PackageDefinition {
-  loaded ??= loadSync(
-    readdirSync(PROTO_FOLDER, { recursive: true })
-      .map(String)
-      .filter((name) => name.endsWith(".proto")),
-    { includeDirs: [PROTO_FOLDER], keepCase: true },
-  );
-  return loaded;
+function failure(cause: unknown): ReturnType<typeof grpcFailure> {
+  return grpcFailure(new OperationError("FAILED", "this port cannot describe itself", { cause }));
 }

@@ -1,6 +1,7 @@
 // Goal: a program that knows nothing of this project finds out whether a port serves, and what.
 // Method: calls as grpcurl makes them, in bytes, over a real socket.
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { expect, onTestFinished, test } from "vitest";
 import { methodsOf, type Codec, DUPLEX, SERVER_STREAM, UNARY } from "../src/rpc.ts";
 import { RpcChannel } from "../src/rpc-channel.ts";
@@ -41,6 +42,40 @@ async function start(): Promise<{ server: RpcServer; channel: RpcChannel }> {
 
 const LIST_SERVICES = 7;
 const FILE_CONTAINING_SYMBOL = 4;
+
+test("what answers is loaded when somebody asks, and not by whoever opens a port", async () => {
+  const { cache } = createRequire(import.meta.url);
+  const isLoaded = (): boolean =>
+    Object.keys(cache).some((path) => path.includes("/grpc-health-check/"));
+  const { channel } = await start();
+  expect(isLoaded()).toBe(false);
+
+  await channel.call(check, Buffer.alloc(0));
+
+  expect(isLoaded()).toBe(true);
+});
+
+test("bytes that are no question are refused; an older reflection is there", async () => {
+  const { channel } = await start();
+  // There is no such type of a field.
+  const lie = Buffer.of(15);
+  const alpha = methodsOf("grpc.reflection.v1alpha.ServerReflection");
+  const call = channel.duplex(alpha("ServerReflectionInfo", DUPLEX, bytes, bytes));
+  call.write(textField(LIST_SERVICES, "*"));
+  const [services] = (await once(call, "data")) as [Buffer];
+  const watching = channel.serverStream(watch, lie);
+  watching.resume();
+  const failures = Promise.all([once(call, "error"), once(watching, "error")]);
+  call.write(lie);
+
+  expect(services.toString("latin1")).toContain("quorumlog.v1.NameServer");
+  const INVALID_ARGUMENT = 3;
+  for (const [error] of await failures) expect(error).toMatchObject({ code: INVALID_ARGUMENT });
+  await expect(channel.call(check, lie)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  const list = health("List", UNARY, bytes, bytes);
+  const listed = await channel.call(list, Buffer.alloc(0));
+  expect(listed.toString("latin1")).toContain("quorumlog.v1.NameServer");
+});
 
 test("reflection lists the services of this port, and has their messages", async () => {
   const { channel } = await start();
