@@ -1,7 +1,7 @@
 /** A node of a broker group, as its own process: `node broker-node.js JSON`. */
 
 import { readFileSync } from "node:fs";
-import { Broker } from "@quorumlog/broker";
+import { Broker, giveHeapHeadroom } from "@quorumlog/broker";
 
 export interface BrokerNodeConfig {
   readonly nodeId: number;
@@ -31,6 +31,7 @@ const RETENTION_BYTES = 2 * 1024 ** 3;
 
 const config = JSON.parse(process.argv[2] ?? "{}") as BrokerNodeConfig;
 const { nodeId, directory, nameServer, peers, tls } = config;
+giveHeapHeadroom();
 const broker = await Broker.open({
   listen: "127.0.0.1:0",
   nameServers: [nameServer],

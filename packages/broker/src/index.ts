@@ -6,3 +6,4 @@ export type {
   BrokerRetention,
   BrokerRetentionLimits,
 } from "./broker-options.ts";
+export { giveHeapHeadroom } from "./heap-headroom.ts";

@@ -221,7 +221,8 @@ export const BROKER: Command = command(SPECS, {
   relations: (settings) => [...tlsProblems(settings), ...peerProblems(settings)],
   async run({ settings, signal }) {
     // Here, as no other command needs it, and it takes as long to load as all the rest.
-    const { Broker } = await import("@quorumlog/broker");
+    const { Broker, giveHeapHeadroom } = await import("@quorumlog/broker");
+    giveHeapHeadroom();
     const broker = await Broker.open(brokerOptions(settings, signal));
     console.log(`node ${settings.nodeId} of ${broker.group.name}: clients on port ${broker.port}`);
     if (broker.metricsPort !== undefined) console.log(`figures on port ${broker.metricsPort}`);
