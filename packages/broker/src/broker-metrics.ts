@@ -93,6 +93,7 @@ function logMetrics({ replica }: BrokerGroup): readonly Metric[] {
     row("log_bytes", "On the disk.", (status) => status.logBytes),
     row("pending_bytes", "Publishes that wait or are under way.", (status) => status.pendingBytes),
     row("disk_free_bytes", "Of the node's disk.", ({ disk }) => disk.freeBytes),
+    row("disk_needed_bytes", "Free, for publishes to be taken.", ({ disk }) => disk.neededBytes),
     row("disk_total_bytes", "Of the node's disk.", ({ disk }) => disk.totalBytes),
     row("disk_lag_seconds", "Age of the oldest write that is not done.", (status) => {
       return status.diskLagMs / 1_000;

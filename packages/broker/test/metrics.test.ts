@@ -68,6 +68,7 @@ test("a leader tells what went in and out, how long it took, and who is behind",
   ];
   for (const [name, value] of expected) expect([name, told.get(name)]).toEqual([name, value]);
   expect(told.get("quorumlog_disk_total_bytes")).toBeGreaterThan(0);
+  expect(told.get("quorumlog_disk_needed_bytes")).toBeGreaterThan(0);
   expect(told.get("quorumlog_leader_changes_total")).toBeGreaterThan(0);
   const stations = ["applied", "commit", "synced", "last"].map((name) => {
     return told.get(`quorumlog_${name}_index`) as number;

@@ -43,6 +43,8 @@ export interface GroupDutiesInit {
 export interface DiskStatus {
   readonly freeBytes: number;
   readonly totalBytes: number;
+  /** Of free room: with less it is full, and when it is, it stays so until there is that much. */
+  readonly neededBytes: number;
   /** It has too little room: what is appended is refused. */
   readonly isFull: boolean;
 }
@@ -97,7 +99,8 @@ export class GroupDuties {
   /** Of this node. */
   get disk(): DiskStatus {
     const { totalBytes } = this.#crowd;
-    return { freeBytes: this.#freeBytes, totalBytes, isFull: this.#own.isFull };
+    const neededBytes = this.#health.bytesNeeded;
+    return { freeBytes: this.#freeBytes, totalBytes, neededBytes, isFull: this.#own.isFull };
   }
 
   /** Whose disk has too little room for more; this node's own id, if it is its own. */
@@ -239,8 +242,8 @@ export class GroupDuties {
   }
 
   #sayDisk(): void {
-    const { freeBytes, totalBytes, isFull } = this.disk;
-    this.#init.onEvent({ type: isFull ? "diskFull" : "diskRelieved", freeBytes, totalBytes });
+    const { isFull, ...space } = this.disk;
+    this.#init.onEvent({ type: isFull ? "diskFull" : "diskRelieved", ...space });
   }
 
   #check(): HealthReport {

@@ -60,6 +60,7 @@ const LAST_SHARE = 0.5;
 export class NodeHealth {
   readonly #limits: HealthLimits;
   #isFull = false;
+  #bytesNeeded = 0;
   #roomBytes = 0;
   /** The same, for what may use the reserve. */
   #reserveRoomBytes = 0;
@@ -76,6 +77,7 @@ export class NodeHealth {
     const bytesKept = Math.max(reserveBytes + snapshotBytes, share);
     const bytesNeeded = this.#isFull ? bytesKept * RELIEF : bytesKept;
     this.#isFull = freeBytes < bytesNeeded;
+    this.#bytesNeeded = Math.ceil(this.#isFull ? bytesKept * RELIEF : bytesKept);
     this.#roomBytes = freeBytes - bytesNeeded;
     this.#reserveRoomBytes = freeBytes - reserveBytes * LAST_SHARE;
     if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
@@ -91,6 +93,11 @@ export class NodeHealth {
       isSuspect,
       isCatchingUp,
     };
+  }
+
+  /** Free room without which the disk is full; once it is, with which it is no more. */
+  get bytesNeeded(): number {
+    return this.#bytesNeeded;
   }
 
   /** Whether so many bytes, written since the last check, have left the reserve alone. */

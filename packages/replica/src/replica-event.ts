@@ -73,6 +73,8 @@ export type ReplicaEvent =
       readonly type: "diskFull" | "diskRelieved";
       readonly freeBytes: number;
       readonly totalBytes: number;
+      /** Free, for appends to be taken. */
+      readonly neededBytes: number;
     }
   /**
    * This leader has the log trimmed up to `offset` before its time, as more of a disk of the group

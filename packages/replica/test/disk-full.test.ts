@@ -18,10 +18,14 @@ afterEach(async () => {
 
 test("a disk that fills up is noticed, trimmed, and written to again", async () => {
   const events: string[] = [];
+  const needed: number[] = [];
   const cluster = await startCluster({
     diskBytes: 4_000_000,
     environment: FAST,
-    onEvent: (_nodeId, { type }) => events.push(type),
+    onEvent: (_nodeId, event) => {
+      events.push(event.type);
+      if (event.type === "diskFull") needed.push(event.neededBytes);
+    },
     tuning: {
       heartbeatMs: 500,
       electionMs: 10_000,
@@ -57,6 +61,8 @@ test("a disk that fills up is noticed, trimmed, and written to again", async () 
   }
   for (const log of cluster.logs) expect(log.status().logBytes).toBeLessThan(1_000_000);
   expect(events).toContain("diskFull");
+  // A quarter more than the reserve, and room for a snapshot.
+  expect(Math.min(...needed)).toBeGreaterThanOrEqual(1.25 * 1_500_000);
   expect(events).toContain("diskRelieved");
   expect(events.indexOf("diskRelieved")).toBeGreaterThan(events.indexOf("diskFull"));
 }, 30_000);
