@@ -82,7 +82,10 @@ export class ClusterLink {
       await link.routes.until((route) => (route.isKnown ? route : undefined), wait);
     } catch (error) {
       await link.close();
-      throw error;
+      if (!(error instanceof OperationError) || error.code !== "TIMEOUT") throw error;
+      if (!link.routes.isAnswered) throw error;
+      const lone = `${why}: one answers, and knows of none that is up`;
+      throw new OperationError("TIMEOUT", lone, { outcome: "not-applied", cause: error.cause });
     }
     return link;
   }
@@ -148,6 +151,8 @@ export class ClusterLink {
     const { seeker, isRepeatable, isLong = false, signal, timeoutMs = CALL_TIMEOUT_MS } = call;
     const deadline = Date.now() + timeoutMs;
     let backoffMs = BACKOFF_MS_MIN;
+    /** The last answer: that the time was over says nothing of why. */
+    let told: OperationError | undefined;
     for (;;) {
       demandNotAborted(signal);
       const left = Math.max(1, deadline - Date.now());
@@ -177,12 +182,24 @@ export class ClusterLink {
         }
       }
       const waitMs = Math.max(backoffMs, problem.retryAfterMs);
-      if (Date.now() + waitMs >= deadline) throw problem;
+      if (problem.code !== "TIMEOUT") told = problem;
+      if (Date.now() + waitMs >= deadline) throw overdue(problem, told, timeoutMs);
       // Whoever was told where to go goes there at once, the first time.
       if (problem.leader === undefined || backoffMs > BACKOFF_MS_MIN) await pause(waitMs, signal);
       backoffMs = Math.min(2 * backoffMs, BACKOFF_MS_MAX);
     }
   }
+}
+
+/** What was wrong when the time was over; of an attempt that was cut short, what was before it. */
+function overdue(
+  problem: OperationError,
+  told: OperationError | undefined,
+  timeoutMs: number,
+): OperationError {
+  if (told === undefined || told === problem) return problem;
+  const why = `${timeoutMs} ms have passed; the last problem: ${told.code}: ${told.message}`;
+  return new OperationError("TIMEOUT", why, { outcome: problem.outcome, cause: told });
 }
 
 /** What is not of ours is a defect, and goes through. */

@@ -24,6 +24,7 @@ export class RouteSource {
   readonly #news = new Bell();
   #route = ClusterRoute.empty;
   #lastProblem: OperationError | undefined;
+  #isAnswered = false;
   #watch: ClusterWatch | undefined;
   #isClosed = false;
 
@@ -33,6 +34,11 @@ export class RouteSource {
 
   get route(): ClusterRoute {
     return this.#route;
+  }
+
+  /** A NameServer answers, whatever it knows. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   /** Begins to watch; idempotent. @throws OperationError `INVALID_ARGUMENT` */
@@ -47,6 +53,7 @@ export class RouteSource {
         this.#become(this.#route.merged(cluster));
       },
       onEvent: (event) => {
+        this.#isAnswered = event.type === "nameServerUp";
         this.#lastProblem = event.type === "nameServerDown" ? event.error : undefined;
       },
     });
