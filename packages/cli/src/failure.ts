@@ -27,7 +27,9 @@ export function failureOf(error: unknown): Failure {
   if (typeof code === "string" && code !== "" && !code.startsWith("ERR_")) {
     const detail = { error: { code, message } };
     const exitCode = code === "INVALID_ARGUMENT" ? EXIT.usage : EXIT.failed;
-    return { exitCode, lines: [`${code}: ${message}`], detail };
+    const text = message?.startsWith(`${code}: `) === true ? message : `${code}: ${message}`;
+    const hint = HINTS[code];
+    return { exitCode, lines: hint === undefined ? [text] : [text, hint], detail };
   }
   const detail = { error: { code: "DEFECT", message } };
   return { exitCode: EXIT.defect, lines: [stack ?? String(error)], detail };
@@ -39,20 +41,35 @@ function usageFailure(problems: readonly string[]): Failure {
 
 function operationFailure(error: OperationError): Failure {
   const { code, message, outcome, advice, problems, cause } = error;
-  const lines = [`${code}: ${message}`];
-  if (cause instanceof OperationError) lines.push(`because: ${cause.message}`);
+  const said = plainText(message);
+  const lines = [`${code}: ${said}`];
+  const because = cause instanceof OperationError ? plainText(cause.message) : undefined;
+  if (because !== undefined && !said.includes(because)) lines.push(`because: ${because}`);
   if (outcome === "unknown" && code !== "TIMEOUT" && code !== "UNAVAILABLE")
     lines.push("whether it was done is not known");
-  const hint = HINTS[code];
+  // Whoever has answered is there: what it said is what there is to do something about.
+  const hint = HINTS[cause instanceof OperationError ? cause.code : code] ?? HINTS[code];
   if (hint !== undefined) lines.push(hint);
   return {
     exitCode: code === "INVALID_ARGUMENT" ? EXIT.usage : EXIT.failed,
     lines,
-    detail: { error: { code, message, outcome, advice, problems } },
+    detail: { error: { code, message, because, outcome, advice, problems } },
   };
 }
 
+/** Without the ends of lines, and of notes, that the library for gRPC leaves in its words. */
+function plainText(message: string): string {
+  return message
+    .replaceAll(/\s+/gu, " ")
+    .replace(/ ?Resolution note: ?$/u, "")
+    .trim();
+}
+
+/** What a person does next, by codes. */
 const HINTS: Readonly<Record<string, string>> = {
+  DISK_FULL: "`df` on that node's machine; docs/operations.md, A broker's disk",
+  DISK_LOST: "`quorumlog help cluster replace`: a new node, under a new id, takes its place",
+  NOT_LEADER: "`quorumlog cluster status` tells who is up: most nodes of the group have to be",
   TIMEOUT: "is the cluster running, and are --name-servers (and --tls-...) those of it?",
   UNAVAILABLE: "is the cluster running, and are --name-servers (and --tls-...) those of it?",
   UNKNOWN_TOPIC: "`quorumlog topic list` tells which there are",

@@ -7,8 +7,9 @@ import { COMMANDS } from "./command-table.ts";
 import { EXIT, failureOf } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
 import { nearestName } from "./nearest-name.ts";
-import { endWithReader } from "./output.ts";
+import { endWithReader, warnOfLess } from "./output.ts";
 import { lifeSignal } from "./process-life.ts";
+import { flagName } from "./setting-spec.ts";
 import { readSettings, type Settings, UsageError } from "./settings.ts";
 
 /** What `quorumlog` was called with, before anything runs. */
@@ -18,13 +19,15 @@ interface Call {
   readonly operand: string;
 }
 
+const VERSION_WORDS: readonly string[] = ["--version", "-v", "-V", "version"];
+
 async function main(args: readonly string[]): Promise<number> {
   const isHelp = args[0] === "help" || args.includes("--help") || args.includes("-h");
   const words = args[0] === "help" ? args.slice(1) : args;
   if (isHelp || words.length === 0) {
     return tellHelp(words.filter((word) => !word.startsWith("-")));
   }
-  if (words[0] === "--version") {
+  if (VERSION_WORDS.includes(words[0] ?? "")) {
     console.log(`quorumlog ${versionOf()}`);
     return EXIT.done;
   }
@@ -67,9 +70,12 @@ function callOf(words: readonly string[]): Call {
     environment: process.env,
     allNames: COMMANDS.flatMap((each) => Object.keys(each.settings)),
   };
-  const { settings, operands, problems } = readSettings(command.settings, sources);
+  const { settings, operands, problems, unreadNames } = readSettings(command.settings, sources);
   const all = [...problems, ...operandProblems(command, operands)];
-  all.push(...(command.relations?.(settings) ?? []));
+  const flags = unreadNames.map((name) => `--${flagName(name)}`);
+  // How what could not be read fits to the rest is not known.
+  const relations = command.relations?.(settings) ?? [];
+  all.push(...relations.filter((problem) => !flags.some((flag) => problem.includes(flag))));
   if (all.length > 0) throw new UsageError([...all, `see: quorumlog help ${command.name}`]);
   return { command, settings, operand: operands[0] ?? "" };
 }
@@ -82,9 +88,13 @@ function unknownCommand(words: readonly string[]): string {
   const names = COMMANDS.map(({ name }) => name);
   const [first = ""] = words;
   const given = words.slice(0, 2).join(" ");
-  const ofFirst = names.filter((name) => name.startsWith(`${first} `));
   const meant = nearestName(given, names) ?? nearestName(first, names);
   if (meant !== undefined) return `there is no command "${given}": did you mean ${meant}?`;
+  const firsts = [...new Set(names.map((name) => name.split(" ")[0] ?? name))];
+  const topic = firsts.includes(first) ? first : nearestName(first, firsts);
+  const ofFirst = names.filter((name) => name.startsWith(`${topic} `));
+  if (topic !== first && topic !== undefined)
+    return `there is no command "${first}": did you mean ${ofFirst.join(", ")}?`;
   if (ofFirst.length > 0) return `which one: ${ofFirst.join(", ")}?`;
   return `there is no command "${first}": "quorumlog help" tells which there are`;
 }
@@ -100,6 +110,7 @@ function operandProblems({ operand }: Command, operands: readonly string[]): str
 }
 
 endWithReader();
+warnOfLess();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -17,6 +17,8 @@ export interface Given {
 export interface Source {
   readonly values: ReadonlyMap<string, Given>;
   readonly problems: readonly string[];
+  /** Of a file: false if there is no telling what it says. */
+  readonly isRead?: boolean;
 }
 
 /** @returns with what is no flag, in order. */
@@ -117,14 +119,15 @@ export function readFile(path: string, specs: SettingSpecs): Source {
     for (const [name, value] of Object.entries(content)) {
       const where = `${path}: ${name}`;
       if (!names.includes(name)) problems.push(unknown(where, name, names, ""));
-      else if (specs[name]?.type === "path" && typeof value === "string")
+      else if (specs[name]?.type === "path" && typeof value === "string" && value !== "")
         values.set(name, { value: resolve(dirname(path), value), where });
       else values.set(name, { value, where });
     }
+    return { values, problems };
   } catch (error) {
-    problems.push(`--config ${path}: ${(error as Error).message}`);
+    const problem = `--config ${path}: ${(error as Error).message}`;
+    return { values, problems: [...problems, problem], isRead: false };
   }
-  return { values, problems };
 }
 
 function unknown(shown: string, name: string, names: readonly string[], prefix: string): string {

@@ -36,6 +36,8 @@ export interface ReadSettings {
   /** What is no flag. */
   readonly operands: readonly string[];
   readonly problems: readonly string[];
+  /** Of settings that were given, and are nothing that can be taken. */
+  readonly unreadNames: readonly string[];
 }
 
 /** Known to each command. */
@@ -55,17 +57,23 @@ export function readSettings(specs: SettingSpecs, sources: SettingSources): Read
   const order = [line, environment, ofFile];
   const problems = order.flatMap((source) => source.problems);
   const settings: Record<string, SettingValue | undefined> = {};
+  // What a file that cannot be read might say is not missing.
+  const isFileRead = ofFile.isRead !== false;
+  const unreadNames: string[] = isFileRead ? [] : Object.keys(specs);
   for (const [name, spec] of Object.entries(specs)) {
     const source = order.find(({ values }) => values.has(name));
     const given = source?.values.get(name);
     if (given === undefined) {
-      if (spec.isRequired === true) problems.push(`--${flagName(name)} is required: ${spec.about}`);
+      if (spec.isRequired === true && isFileRead)
+        problems.push(`--${flagName(name)} is required: ${spec.about}`);
       settings[name] = spec.type === "flag" ? (spec.fallback ?? false) : spec.fallback;
       continue;
     }
     const read = readValue(spec, given.value);
-    if ("problem" in read) problems.push(`${given.where}: ${read.problem}`);
-    else settings[name] = read.value;
+    if ("problem" in read) {
+      problems.push(`${given.where}: ${read.problem}`);
+      unreadNames.push(name);
+    } else settings[name] = read.value;
   }
-  return { settings, operands: line.operands, problems };
+  return { settings, operands: line.operands, problems, unreadNames };
 }

@@ -141,6 +141,9 @@ test("a group goes on where it was, and is moved, shown and deleted", async () =
   const all = (first.stdout + second.stdout).trimEnd().split("\n").toSorted();
   expect(all).toEqual(["1", "2", "3", "4", "5", "6"]);
 
+  const nobody = await run(["offset", "show", "worker"]);
+  expect(nobody).toMatchObject({ code: 1, stdout: "" });
+  expect(nobody.stderr).toContain("UNKNOWN_GROUP");
   const offsets = await json<{ lag: number }>(["offset", "show", "workers"]);
   expect(offsets.map(({ lag }) => lag)).toEqual([0, 0]);
   const reset = ["offset", "reset", "workers", "--topic", "jobs"];
@@ -225,6 +228,9 @@ test("help is of a command, of several, or of all", async () => {
   expect(one.stdout).toMatch(/--queues N +how many \(1 to 1024; default 4\)/u);
   const [unknown, version] = await Promise.all([run(["help", "topics"]), run(["--version"])]);
   expect(unknown).toMatchObject({ code: 2, stdout: "" });
+  expect((await run(["-v"])).stdout).toBe(version.stdout);
+  const plural = await run(["topics"]);
+  expect(plural.stderr).toContain("did you mean topic create, topic list");
   expect(version.stdout).toMatch(/^quorumlog \d+\.\d+\.\d+\n$/u);
 }, 180_000);
 
@@ -252,6 +258,9 @@ test("mistakes are usage, and failures are not; programs get both as JSON", asyn
   expect(nobody.code).toBe(1);
   expect(nobody.stderr).toContain("waiting for a NameServer of 127.0.0.1:1");
   expect(nobody.stderr).toContain("is the cluster running");
+  const relation = await run(["offset", "reset", "g", "--topic", "t", "--to-time", "yesterday"]);
+  expect(relation.stderr).toContain('--to-time: "yesterday" is no time');
+  expect(relation.stderr).not.toContain("say one of");
 }, 180_000);
 
 test("the log of a node that runs is left alone, and one that is missing is told of", async () => {

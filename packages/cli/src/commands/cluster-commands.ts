@@ -29,7 +29,10 @@ export const CLUSTER_STATUS: Command = command(
         if (json) for (const look of looks) console.log(JSON.stringify(statusObject(look)));
         else console.log(statusTable(looks));
         if (watch) await pause(WATCH_MS, signal);
-        if (!watch || signal.aborted) return isWell(admin, looks) ? EXIT.done : EXIT.failed;
+        if (watch && !signal.aborted) continue;
+        const troubles = troublesOf(admin, looks);
+        for (const trouble of troubles) console.error(`quorumlog: ${trouble}`);
+        return troubles.length === 0 ? EXIT.done : EXIT.failed;
       }
     },
   },
@@ -68,10 +71,17 @@ export const CLUSTER_MEMBERS: Command = command(CLUSTER_SETTINGS, {
   },
 });
 
-function isWell(admin: Admin, looks: readonly NodeLook[]): boolean {
+/** What is not as it should be, and where to look. */
+function troublesOf(admin: Admin, looks: readonly NodeLook[]): string[] {
+  const silent = looks
+    .filter(({ status }) => status === undefined)
+    .map(({ group, nodeId }) => `${group}: node ${nodeId} does not answer: its own log says why`);
   const led = new Set(
     looks.filter(({ status }) => status?.role === "leader").map(({ groupId }) => groupId),
   );
-  const { groups } = admin.cluster();
-  return looks.every(({ status }) => status !== undefined) && groups.length === led.size;
+  const unled = admin
+    .cluster()
+    .groups.filter(({ groupId }) => !led.has(groupId))
+    .map(({ name }) => `${name} has no leader: most of its voters have to be up, and to meet`);
+  return [...silent, ...unled];
 }

@@ -7,6 +7,7 @@ import { offsetTable } from "../offset-table.ts";
 import { withProgress } from "../progress.ts";
 import { parseTime, timeProblem } from "../time-text.ts";
 import { tableOf } from "../table.ts";
+import { topicOf } from "./topic-commands.ts";
 
 const GROUP = { name: "GROUP" } as const;
 
@@ -23,7 +24,10 @@ export const OFFSET_SHOW: Command = command(
     async run({ settings, operand: group, signal }) {
       const { json, topic } = settings;
       await using admin = await openAdmin(settings, signal);
+      if (topic !== undefined) topicOf(admin, topic);
       const all = await admin.groupOffsets(group, { signal });
+      // Of a name that nobody has ever consumed under, this tells.
+      if (all.length === 0) await admin.describeConsumerGroup(group, { signal });
       const offsets = all.filter((each) => topic === undefined || each.topic === topic);
       if (json) for (const offset of offsets) console.log(JSON.stringify({ group, ...offset }));
       else console.log(offsetTable(offsets));
@@ -83,6 +87,8 @@ export const OFFSET_RESET: Command = command(
       console.log(tableOf(["topic", "queue", "member", "from", "to"], rows));
       const what = dryRun ? "would go on there; nothing has changed" : "goes on there";
       console.log(`group ${group} ${what}`);
+      if (moves.every(({ from }) => from === undefined))
+        console.error(`quorumlog: it has committed nothing of "${topic}" before: a new group?`);
     },
   },
 );

@@ -48,7 +48,9 @@ export const QUERY: Command = command(
       } else messages = await admin.messagesByTime(topic, options);
       if (json) await writeLines(messages.map((message) => messageLine(message, true)));
       else console.log(messageTable(messages));
-      return messages.length > 0 ? EXIT.done : EXIT.failed;
+      if (messages.length > 0) return EXIT.done;
+      console.error("quorumlog: no message was found");
+      return EXIT.failed;
     },
   },
 );
@@ -73,7 +75,7 @@ function queryProblems(settings: {
 function messageTable(messages: readonly ConsumedMessage[]): string {
   const rows = messages.map((message) => {
     const { messageId, queue, offset, tag = "", keys, storeTimestamp } = message;
-    const text = message.text().replaceAll(/\s+/gu, " ");
+    const text = message.text().replaceAll(/[\s\p{Cc}]+/gu, " ");
     const body = text.length > BODY_SHOWN ? `${text.slice(0, BODY_SHOWN)}...` : text;
     return [messageId, queue, offset, timeText(storeTimestamp), tag, keys.join(","), body];
   });
