@@ -57,6 +57,12 @@ export class ClusterDirectory {
     });
   }
 
+  /** A node that came by mistake, and went, must not make clients say which cluster they mean. */
+  forgetUnused(): void {
+    for (const [clusterId, cluster] of this.#clusters)
+      if (cluster.isUnused) this.#clusters.delete(clusterId);
+  }
+
   #refuseForeign(clusterId: string): void {
     const { clusterId: own } = this.#options;
     if (own !== undefined && clusterId !== own)
@@ -65,13 +71,9 @@ export class ClusterDirectory {
 
   #makeRoom(): void {
     const { clusterCountMax } = this.#options;
-    if (this.#clusters.size < clusterCountMax) return;
-    for (const [clusterId, cluster] of this.#clusters)
-      if (cluster.isUnused) {
-        this.#clusters.delete(clusterId);
-        return;
-      }
-    throw new OperationError("TOO_MANY", `${clusterCountMax} clusters are served already`);
+    if (this.#clusters.size >= clusterCountMax) this.forgetUnused();
+    if (this.#clusters.size >= clusterCountMax)
+      throw new OperationError("TOO_MANY", `${clusterCountMax} clusters are served already`);
   }
 }
 

@@ -272,7 +272,8 @@ export class ClusterWatch implements AsyncDisposable {
 
   #request(): { clusterId: string; topics: string[] } {
     const { clusterId = "", topics = [] } = this.#options;
-    return { clusterId, topics: [...topics] };
+    // Which one it is is known by now, also where another one is served beside it meanwhile.
+    return { clusterId: this.#cluster?.clusterId ?? clusterId, topics: [...topics] };
   }
 
   #nameServer(turn: number): string {

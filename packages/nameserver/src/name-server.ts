@@ -243,6 +243,7 @@ export class NameServer implements AsyncDisposable {
   #scan(): void {
     const nowMs = this.#scheduler.now();
     for (const cluster of this.#directory.clusters) cluster.expire(nowMs - this.#limits.expiryMs);
+    this.#directory.forgetUnused();
     for (const [stream, openedMs] of this.#strangers)
       if (openedMs < nowMs - STRANGER_MS)
         stream.end(new OperationError("TIMEOUT", "nobody has registered in this stream"));

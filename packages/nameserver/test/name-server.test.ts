@@ -259,6 +259,32 @@ test("several clusters are kept apart; a client of one of several says of which"
   expect(shop.cluster?.clusterId).toBe("shop");
 });
 
+test("a node that came by mistake, and went, is forgotten", async () => {
+  const server = await startNameServer({ scanMs: 20 });
+  startBroker([server], registration(1));
+  const stray = startBroker([server], registration(1, { clusterId: "bank" }));
+  await until(() => stray.upCount === 1);
+  await stray.close();
+  const watch = startWatch([server]);
+
+  expect((await watch.ready()).clusterId).toBe("shop");
+});
+
+test("a client that knows its cluster follows it where another one is served by now", async () => {
+  const first = await startNameServer();
+  const second = await startNameServer();
+  startBroker([second], registration(1, { clusterId: "bank" }));
+  const shop = startBroker([first, second], registration(1));
+  await until(() => shop.upCount === 2);
+  // The second one asks which cluster is meant, as long as that is not known.
+  const watch = startWatch([first, second]);
+  await watch.ready();
+  await first.close();
+  shop.tell({ group: view({ term: 2, leaderNodeId: 1 }) });
+
+  await until(() => watch.cluster?.groups[0]?.term === 2);
+});
+
 test("a NameServer of one cluster refuses another one's nodes and clients, by name", async () => {
   const server = await startNameServer({ clusterId: "bank" });
   const messages: string[] = [];
