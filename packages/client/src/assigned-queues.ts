@@ -163,9 +163,11 @@ export class AssignedQueues {
 
   async #adopt({ epoch, queues, resetEpoch }: Assignment): Promise<void> {
     const assigned = new Set(queues.map(nameOf));
-    const reset = [...this.#queues.values()].filter((each) => each.epoch < resetEpoch);
+    // Whoever keeps no offsets has none that could be reset: it goes on where it is.
+    const resetBefore = this.#commits === undefined ? 0 : resetEpoch;
+    const reset = [...this.#queues.values()].filter((each) => each.epoch < resetBefore);
     const lost = [...this.#queues].filter(([name, progress]) => {
-      return !assigned.has(name) || progress.isFenced || progress.epoch < resetEpoch;
+      return !assigned.has(name) || progress.isFenced || progress.epoch < resetBefore;
     });
     await this.#release(lost.map(([, progress]) => progress));
     const isNew = epoch > this.#epoch;

@@ -248,6 +248,29 @@ test("broadcasting: a member of a name goes on where it was, others begin at the
   expect(new Set(offsets.map(({ memberId }) => memberId))).toEqual(new Set(["a", "b"]));
 });
 
+test("broadcasting: a reset leaves a member without offsets where it is", async () => {
+  const setting = await started(1);
+  const seen: number[] = [];
+  const epochs: number[] = [];
+  const consumer = await consumerOf(setting, {
+    mode: "broadcasting",
+    onEvent: (event) => {
+      if (event.type === "assigned") epochs.push(event.epoch);
+    },
+    listener: (message) => void seen.push(Number(message.text())),
+  });
+  await until(() => epochs.length === 1);
+  consumer.pause();
+  await publish(setting, 0, 50);
+  await setting.admin.resetOffsets({ group: "billing", topic: "orders", place: "earliest" });
+  await until(() => epochs.length === 2);
+  consumer.resume();
+  await publish(setting, 50, 60);
+  await until(() => seen.includes(59));
+
+  expect(sorted(seen)).toEqual(range(0, 60));
+});
+
 test("a commit that is asked for notes what is finished, or says why not", async () => {
   const setting = await started(1);
   const { admin, cluster } = setting;
