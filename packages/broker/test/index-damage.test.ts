@@ -88,7 +88,7 @@ function countFailures(index: QueueIndex, rows: readonly JournalRow[]): number {
   });
   const found = (): number[] =>
     [1, 2].flatMap((topicId) =>
-      [...index.withKey(topicId, KEY_HASH)].map(({ row }) => row.logOffset),
+      [...index.withKey(topicId, KEY_HASH)].flat().map(({ row }) => row.logOffset),
     );
   const keyed = rows.filter(({ keyHashes }) => keyHashes.length > 0).map((row) => row.logOffset);
   looks.push(isSound(() => found().toSorted((a, b) => a - b), keyed));

@@ -195,11 +195,17 @@ export class QueueIndex {
     return undefined;
   }
 
-  /** Batches that may hold a message of a key, newest span first: a hash says so, no more. */
-  *withKey(topicId: number, hash: number): Generator<{ key: QueueKey; row: IndexRow }> {
-    for (const span of this.#spans.toReversed())
-      for (const each of span.withKey(topicId, hash))
-        if (each.row.logOffset >= this.#firstLogOffset) yield each;
+  /**
+   * Batches that may hold a message of a key, span by span, the newest first: a hash says so, no
+   * more. Each span is read as it is asked for, and there may be thousands: whoever reads many lets
+   * others have a turn between them. What is trimmed meanwhile is passed over.
+   */
+  *withKey(topicId: number, hash: number): Generator<{ key: QueueKey; row: IndexRow }[]> {
+    for (const span of this.#spans.toReversed()) {
+      if (span.endLogOffset <= this.#firstLogOffset) continue;
+      const found = span.withKey(topicId, hash);
+      yield found.filter(({ row }) => row.logOffset >= this.#firstLogOffset);
+    }
   }
 
   /** The log begins at that record: what was before it is forgotten. */

@@ -26,14 +26,17 @@ export function queryByKeyHandler(
       await group.readBarrier(signal);
       const queues: QueueBatches.$Properties[] = [];
       let bytes = 0;
-      for (const { key: queueKey, row } of group.machine.index.withKey(topicId, keyHash(key))) {
-        const { storeTimestamp } = row;
-        if (storeTimestamp < fromMs || (toMs > 0 && storeTimestamp >= toMs)) continue;
-        if (queues.length >= count || bytes >= BYTES_MAX) return { queues, isTruncated: true };
-        const found = batchAt(group, queueKey, row);
-        if (found === undefined) continue;
-        queues.push({ topicId, ...found });
-        bytes += row.bytes;
+      for (const found of group.machine.index.withKey(topicId, keyHash(key))) {
+        for (const { key: queueKey, row } of found) {
+          const { storeTimestamp } = row;
+          if (storeTimestamp < fromMs || (toMs > 0 && storeTimestamp >= toMs)) continue;
+          if (queues.length >= count || bytes >= BYTES_MAX) return { queues, isTruncated: true };
+          const batch = batchAt(group, queueKey, row);
+          if (batch === undefined) continue;
+          queues.push({ topicId, ...batch });
+          bytes += row.bytes;
+        }
+        await othersTurn(signal);
       }
       return { queues, isTruncated: false };
     },
@@ -55,4 +58,10 @@ function batchAt(
     if (error instanceof ReplicaError && error.code === "TRIMMED") return undefined;
     throw group.operationError(error);
   }
+}
+
+/** A query may read all that is kept; heartbeats and publishes do not wait for that. */
+async function othersTurn(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  if (signal.aborted) throw new OperationError("ABORTED", "whoever asked waits no more");
 }
