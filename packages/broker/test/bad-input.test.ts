@@ -14,6 +14,7 @@ import {
   type CoordinatorMessage,
   type FetchReply,
   MessageType,
+  Outcome,
   type PublishReply,
 } from "@quorumlog/protocol/messages";
 import { expect, onTestFinished, test } from "vitest";
@@ -112,15 +113,18 @@ test("a former epoch of a producer, a gap in its numbers, and a number of nobody
     lying(batchOf({ topicId, queue: 0, sequence }, ["x"]), (batch) =>
       batch.writeUInt32LE(epoch, 32),
     );
-  const codeOf = async (batch: Buffer): Promise<string> => {
+  const refusalOf = async (batch: Buffer): Promise<unknown> => {
     const { results } = await publish(channel, { batches: [batch] });
-    return results[0]?.error?.code ?? "";
+    const { code, outcome } = results[0]?.error ?? {};
+    return code === undefined ? undefined : [code, outcome];
   };
+  const { OUTCOME_UNKNOWN, OUTCOME_NOT_APPLIED } = Outcome;
 
-  expect(await codeOf(numbered(1, 5))).toBe("UNKNOWN_PRODUCER");
-  expect(await codeOf(numbered(1, 1))).toBe("");
-  expect(await codeOf(numbered(1, 3))).toBe("SEQUENCE_GAP");
-  expect(await codeOf(numbered(0, 2))).toBe("STALE_PRODUCER_EPOCH");
+  // What became of an earlier attempt is forgotten with its producer, and with its epoch.
+  expect(await refusalOf(numbered(1, 5))).toEqual(["UNKNOWN_PRODUCER", OUTCOME_UNKNOWN]);
+  expect(await refusalOf(numbered(1, 1))).toBeUndefined();
+  expect(await refusalOf(numbered(1, 3))).toEqual(["SEQUENCE_GAP", OUTCOME_NOT_APPLIED]);
+  expect(await refusalOf(numbered(0, 2))).toEqual(["STALE_PRODUCER_EPOCH", OUTCOME_UNKNOWN]);
   expect(await endOf(port)).toBe(1);
 });
 

@@ -346,7 +346,6 @@ export class BrokerMachine implements Machine {
   }
 }
 
-/** What the metadata group decides, the others are told; how far consumers are is every group's. */
 /** @returns the name of the topic that it is about. */
 function topicOf({ kind, value }: BrokerCommand): string | undefined {
   return kind === "createTopic" || kind === "alterTopic" || kind === "deleteTopic"
@@ -354,6 +353,7 @@ function topicOf({ kind, value }: BrokerCommand): string | undefined {
     : undefined;
 }
 
+/** What the metadata group decides, the others are told; how far consumers are is every group's. */
 function isTakenBy(groupId: number, kind: BrokerCommand["kind"]): boolean {
   if (OF_EVERY_GROUP.has(kind)) return true;
   return (groupId === METADATA_GROUP_ID) === (kind !== "metadata");

@@ -4,7 +4,8 @@
  *
  * A producer numbers its batches in a queue 1, 2, 3, and so on; it may have up to
  * {@link REMEMBERED} of them under way. Whoever has not published for longest is forgotten when
- * there are too many: it then gets an error, never a second copy.
+ * there are too many: it then gets an error, and no second copy; but for its batch 1, which nobody
+ * can tell from that of a new producer. So there is room for more than publish while one repeats.
  */
 
 import { sequenceAfter } from "@quorumlog/protocol";
