@@ -1,6 +1,7 @@
 // Goal: what was acknowledged is there behind the next leader, once, though it was published again.
 // Method: three nodes; the leader is killed between two attempts at the same batch.
 
+import { BROKER_SERVICE } from "@quorumlog/protocol";
 import { expect, test } from "vitest";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
 import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
@@ -56,3 +57,22 @@ test("after a restart everything is read that was, and goes on where it was", as
   const stored = await fetch(nodes.channel(1), { positions: [{ ...place, offset: 0 }] });
   expect(bodiesOf(stored)).toEqual(["a", "b", "c"]);
 });
+
+test("who has not heard of a topic yet asks before it says that there is none", async () => {
+  const latencyMs = { min: 80, max: 80 };
+  const tuning = { electionMs: 4_000, heartbeatMs: 500 };
+  const nodes = await BrokerNodes.start(3, { latencyMs, tuning });
+  const leaderId = await nodes.leaderId();
+  const behind = nodes.channel((leaderId % 3) + 1);
+  const { topicId } = await createTopic(nodes.channel(leaderId), { name: "orders" });
+
+  const [range, found, made] = await Promise.all([
+    behind.call(BROKER_SERVICE.queryOffsets, { topicId, queue: 0, storeTimestampMs: -1 }),
+    behind.call(BROKER_SERVICE.queryByKey, { topicId, key: "order 7" }),
+    createTopic(behind, { name: "orders", isAutomatic: true }).catch((error: unknown) => error),
+  ]);
+
+  expect(range).toMatchObject({ firstOffset: 0, endOffset: 0 });
+  expect(found.queues).toEqual([]);
+  expect(made).toMatchObject({ code: "NOT_LEADER" });
+}, 60_000);

@@ -37,7 +37,7 @@ export class AdminService {
 
   handlers(): Handlers<typeof ADMIN_SERVICE> {
     return {
-      createTopic: { unary: (request) => this.#createTopic(request) },
+      createTopic: { unary: (request, { signal }) => this.#createTopic(request, signal) },
       alterTopic: { unary: (request) => this.#topic({ alterTopic: request }) },
       deleteTopic: {
         unary: async (request) => {
@@ -70,12 +70,16 @@ export class AdminService {
     for (const watcher of this.#watchers) watcher.wake();
   }
 
-  async #createTopic(request: CreateTopicRequest): Promise<Topic.$Properties> {
+  async #createTopic(request: CreateTopicRequest, signal: AbortSignal): Promise<Topic.$Properties> {
     const { name, isAutomatic } = request;
     const { autoCreateTopics, defaultQueueCount } = this.#settings;
     // Whoever leads decides: what is in the log is carried out by all.
-    if (isAutomatic && !autoCreateTopics && this.#group.machine.metadata.topic(name) === undefined)
-      throw new OperationError("UNKNOWN_TOPIC", `there is no topic "${name}": create it first`);
+    if (isAutomatic && !autoCreateTopics) {
+      // Who has just begun to lead may not have heard of it yet.
+      await this.#group.readBarrier(signal);
+      if (this.#group.machine.metadata.topic(name) === undefined)
+        throw new OperationError("UNKNOWN_TOPIC", `there is no topic "${name}": create it first`);
+    }
     return this.#topic({
       createTopic: {
         name,

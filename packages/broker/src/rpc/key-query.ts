@@ -21,9 +21,9 @@ export function queryByKeyHandler(
       const count = countMax === 0 ? COUNT : countMax;
       if (count > COUNT_MAX)
         throw new OperationError("INVALID_ARGUMENT", `count_max: ${count} is above ${COUNT_MAX}`);
+      await group.readBarrier(signal);
       if (group.machine.metadata.topicById(topicId) === undefined)
         throw new OperationError("UNKNOWN_TOPIC", `there is no topic ${topicId} any more`);
-      await group.readBarrier(signal);
       const queues: QueueBatches.$Properties[] = [];
       let bytes = 0;
       for (const found of group.machine.index.withKey(topicId, keyHash(key))) {

@@ -32,10 +32,10 @@ export function queryOffsetsHandler(
 ): Handlers<Pick<typeof BROKER_SERVICE, "queryOffsets">>["queryOffsets"] {
   return {
     unary: async ({ topicId, queue, storeTimestampMs }, { signal }) => {
-      const problem = group.machine.queueProblem({ topicId, queue });
-      if (problem !== undefined) throw problem;
       await group.readBarrier(signal);
       const { machine, replica } = group;
+      const problem = machine.queueProblem({ topicId, queue });
+      if (problem !== undefined) throw problem;
       machine.index.trim(replica.status().firstOffset);
       const key = queueKey(topicId, queue);
       const endOffset = machine.queues.end(key);
