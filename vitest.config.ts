@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Tests read sources, not dist: no build is needed to run them, and none can be stale. */
@@ -13,6 +14,12 @@ const processes = [
   "examples/*/test/**/*.test.ts",
 ];
 
+/**
+ * Files at a time. Left to itself vitest takes a core less than there are, which on two cores is
+ * one: but tests wait for disks, sockets and timers half of their time.
+ */
+const workers = Math.max(2, availableParallelism() - 1);
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -27,6 +34,7 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "test/*/test/**/*.test.ts"],
           exclude: processes,
+          maxWorkers: workers,
           sequence: { groupOrder: 0 },
         },
       },
