@@ -21,7 +21,7 @@ import { clusterOfFile } from "../kit/cluster-of-file.ts";
 
 const EXPIRY_MS = 3_000;
 /** Of each group, besides those that a crash brings about. */
-const TRANSFER_COUNT = 4;
+const TRANSFER_COUNT = 2;
 
 const clusterOf = clusterOfFile({
   nameServers: 2,
