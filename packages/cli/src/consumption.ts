@@ -4,8 +4,8 @@ import {
   type ClusterOptions,
   type ConsumedMessage,
   PullConsumer,
+  type PullConsumerEvent,
   PushConsumer,
-  type UndecodableMessages,
   type UndecodablePolicy,
 } from "@quorumlog/client";
 import { OperationError } from "@quorumlog/protocol";
@@ -64,8 +64,9 @@ export async function consumeAlone(wish: Wish): Promise<void> {
 }
 
 /** Of a queue that has stopped, the poll says so. */
-function tellSkipped({ isSkipped, error }: UndecodableMessages): void {
-  if (isSkipped) console.error(`quorumlog: skipped: ${error.message}`);
+function tellSkipped(event: PullConsumerEvent): void {
+  if (event.type === "undecodable" && event.isSkipped)
+    console.error(`quorumlog: skipped: ${event.error.message}`);
 }
 
 /** @returns nothing if it is interrupted */

@@ -35,8 +35,8 @@ export class FetchedQueue {
   isAsked = false;
   /** Not before that time it is asked for again: milliseconds since 1970. */
   askAgainAt = 0;
-  /** As it was claimed; 0: it may be read by anybody. */
-  fencingToken = 0;
+  /** As it was claimed, or found; `undefined`: it may be read by anybody. */
+  fencingToken: number | undefined;
   /** Of the follower that it is read from; 0: it is read from the leader. */
   followedNodeId = 0;
   /** Up to there. */

@@ -23,6 +23,8 @@ export interface FetcherInit {
   /** Of all queues together. */
   readonly bytesMax: number;
   readonly onOutOfRange: ResetPolicy;
+  /** A newer token was given out: see `GroupFetcher`. */
+  readonly onFenced?: (queue: FetchedQueue) => void;
   /** There may be something to take. */
   readonly onNews?: () => void;
 }
@@ -71,6 +73,12 @@ export class Fetcher {
 
   seek(queue: FetchedQueue, offset: number): void {
     queue.seek(offset);
+    this.#wakeAll();
+  }
+
+  /** It may be asked for again, where it is. */
+  release(queue: FetchedQueue): void {
+    queue.isAsked = false;
     this.#wakeAll();
   }
 
@@ -166,6 +174,7 @@ export class Fetcher {
       onNews: () => {
         this.#tell();
       },
+      ...(this.#init.onFenced === undefined ? {} : { onFenced: this.#init.onFenced }),
       onOutOfRange: (queue, error) => {
         const reset = this.#reset(queue, error).finally(() => this.#resets.delete(reset));
         this.#resets.add(reset);

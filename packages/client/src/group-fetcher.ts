@@ -30,6 +30,11 @@ export interface GroupFetcherInit {
    * A broker does not have what is asked for; `queue` is not asked for again before it is sought.
    */
   readonly onOutOfRange: (queue: FetchedQueue, error: OperationError) => void;
+  /**
+   * A newer token was given out; the queue is not asked for again before it is sought, or let go.
+   * Default: it is the queue's problem.
+   */
+  readonly onFenced?: (queue: FetchedQueue) => void;
 }
 
 interface Asked {
@@ -128,7 +133,7 @@ export class GroupFetcher {
         offset: queue.fetchOffset,
         tags,
         bytesMax: Math.max(own, 1),
-        fencingToken: queue.fencingToken,
+        fencingToken: queue.fencingToken ?? null,
       });
       asked.push({ queue, version: queue.version });
     }
@@ -222,6 +227,11 @@ export class GroupFetcher {
       if (error.code === "OFFSET_OUT_OF_RANGE") {
         queue.isAsked = true;
         this.#init.onOutOfRange(queue, error);
+        return;
+      }
+      if (error.code === "STALE_FENCING_TOKEN" && this.#init.onFenced !== undefined) {
+        queue.isAsked = true;
+        this.#init.onFenced(queue);
         return;
       }
       if (STANDING.has(error.code) || this.#isGone(queue)) queue.problem = error;

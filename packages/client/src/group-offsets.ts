@@ -26,6 +26,16 @@ export interface ClaimedOffset<Queue> {
   readonly error: OperationError | undefined;
 }
 
+/** How far a group is in a queue. */
+export interface CommittedOffset {
+  /** -1: nothing was committed yet. */
+  readonly offset: number;
+  /** Of the last claim or reset; 0: there was none. */
+  readonly fencingToken: number;
+  /** Of the assignment that was claimed last; 0: no member has claimed it. */
+  readonly epoch: number;
+}
+
 /** What is said of one queue. */
 export interface CommitPlace {
   /** `undefined`: as it was; its lease alone is renewed, or given up. */
@@ -60,8 +70,7 @@ export class GroupOffsets {
     this.#init = init;
   }
 
-  /** @returns -1 for a queue in which nothing was committed. */
-  async committed(queue: OwnedQueue, wait: WaitOptions): Promise<number> {
+  async committed(queue: OwnedQueue, wait: WaitOptions): Promise<CommittedOffset> {
     const { group } = this.#init;
     const request = { group, queues: [refOf(queue)] };
     const target = this.#target(queue.groupId, wait);
@@ -70,7 +79,12 @@ export class GroupOffsets {
       OFFSETS_SERVICE.getOffsets,
       request,
     );
-    return offsets[0]?.committedOffset ?? -1;
+    const [told] = offsets;
+    return {
+      offset: told?.committedOffset ?? -1,
+      fencingToken: told?.fencingToken ?? 0,
+      epoch: told?.epoch ?? 0,
+    };
   }
 
   /**

@@ -21,7 +21,9 @@ import type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messa
 /** What a consumer tells while it works. */
 export type PullConsumerEvent =
   /** Nobody can decode these messages: the queue has stopped in front of them, or skipped them. */
-  { readonly type: "undecodable" } & UndecodableMessages;
+  | ({ readonly type: "undecodable" } & UndecodableMessages)
+  /** The group's offset was reset: this queue goes on from there. */
+  | { readonly type: "reset"; readonly queue: QueueName; readonly offset: number };
 
 export interface PullConsumerOptions extends ClusterOptions {
   /** Whose offsets are committed; default: none, and nothing is committed. */

@@ -17,6 +17,7 @@ import {
   type QueueAssignment,
   type QueueName,
 } from "./pull-consumer-options.ts";
+import { PullProgress } from "./pull-progress.ts";
 import { demandNotAborted, type WaitOptions } from "./waiting.ts";
 
 export interface PollOptions extends WaitOptions {
@@ -27,9 +28,9 @@ export interface PollOptions extends WaitOptions {
 const MESSAGES = 500;
 const POLL_MS = 5_000;
 const ONE: PollOptions = { maxMessages: 1 };
-/** Of assignments made by the program itself: whoever is assigned by the coordinator is newer. */
-const EPOCH = 0;
-const UNCLAIMED = 0;
+const FENCED_RETRY_MS = 200;
+/** Of a queue that stands still: to ask whether its offset was reset. */
+const STANDING_MS = 3_000;
 
 const timeoutMs = integerIn(0, 600_000);
 const WAIT_CHECKS = { signal: abortSignal, timeoutMs };
@@ -39,19 +40,34 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   readonly #settings: PullConsumerSettings;
   readonly #link: ClusterLink;
   readonly #fetcher: Fetcher;
-  readonly #offsets: GroupOffsets | undefined;
-  readonly #committed = new Map<FetchedQueue, number>();
+  /** None of a consumer without a group. */
+  readonly #progress: PullProgress | undefined;
+  readonly #stop = new AbortController();
   #closing: Promise<void> | undefined;
 
   private constructor(settings: PullConsumerSettings, link: ClusterLink) {
     const { prefetchBytes: bytesMax, onOutOfRange, consumerGroup: group } = settings;
     this.#settings = settings;
     this.#link = link;
-    const fetcher = new Fetcher({ link, bytesMax, onOutOfRange });
+    const fetcher = new Fetcher({
+      link,
+      bytesMax,
+      onOutOfRange,
+      ...(group === undefined ? {} : { consumerGroup: group }),
+      onFenced: (queue) => {
+        void this.#onFenced(queue);
+      },
+    });
     this.#fetcher = fetcher;
+    if (group === undefined) return;
     const seeker = (groupId: number): ReturnType<Fetcher["seeker"]> => fetcher.seeker(groupId);
-    this.#offsets =
-      group === undefined ? undefined : new GroupOffsets({ link, group, memberId: "pull", seeker });
+    this.#progress = new PullProgress({
+      offsets: new GroupOffsets({ link, group, memberId: "pull", seeker }),
+      fetcher,
+      onReset: ({ source: { topic, queue }, position: offset }) => {
+        this.#tell({ type: "reset", queue: { topic, queue }, offset });
+      },
+    });
   }
 
   /** @throws OperationError `INVALID_ARGUMENT` with all that does not fit, `TIMEOUT`, `ABORTED` */
@@ -128,7 +144,14 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     for (;;) {
       this.#demandOpen();
       demandNotAborted(signal);
-      const messages = this.#fetcher.take(maxMessages);
+      let messages: ConsumedMessage[];
+      try {
+        messages = this.#fetcher.take(maxMessages);
+      } catch (error) {
+        const wait = { timeoutMs: STANDING_MS, ...(signal === undefined ? {} : { signal }) };
+        if (await this.#hasMoved(wait)) continue;
+        throw error;
+      }
       const left = deadline - Date.now();
       if (messages.length > 0 || left <= 0) return messages;
       await this.#fetcher.news.wait(left, signal);
@@ -137,7 +160,8 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
 
   /**
    * Notes in the log of the cluster how far the group is: at what was taken, or at `offset` of one
-   * queue.
+   * queue. Commits are carried out one behind the other. A queue whose offset was reset meanwhile
+   * is not committed, and no failure: it goes on where it was reset to, told by an event.
    *
    * @throws OperationError of the first queue that was refused; the others are committed.
    *   `STALE_EPOCH` if the group has members that were assigned the queue, `OFFSET_OUT_OF_RANGE`
@@ -147,27 +171,21 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     options: WaitOptions & { readonly queue?: QueueName; readonly offset?: number } = {},
   ): Promise<void> {
     this.#demandOpen();
-    if (this.#offsets === undefined)
+    if (this.#progress === undefined)
       throw invalid([{ field: "consumerGroup", problem: "missing; nothing can be committed" }]);
     const { queue: name, offset, signal, timeoutMs: patience } = options;
     demandOptions<WaitOptions>({ signal, timeoutMs: patience }, WAIT_CHECKS);
     const queues = name === undefined ? this.#fetcher.queues : [this.#assigned(name)];
-    const due = new Map<FetchedQueue, number>();
-    for (const queue of queues) {
-      const place = offset === undefined || name === undefined ? queue.position : offset;
-      if (this.#committed.get(queue) !== place) due.set(queue, place);
-    }
-    if (due.size === 0) return;
     const places = new Map(
-      [...due].map(([queue, place]) => [queue, { offset: place, fencingToken: UNCLAIMED }]),
+      queues.map((queue) => [
+        queue,
+        name === undefined ? queue.position : (offset ?? queue.position),
+      ]),
     );
-    const refusals = await this.#offsets.commit(places, {
-      epoch: EPOCH,
+    await this.#progress.commit(places, {
       ...(signal === undefined ? {} : { signal }),
       ...(patience === undefined ? {} : { timeoutMs: patience }),
     });
-    for (const [queue, place] of due) if (!refusals.has(queue)) this.#committed.set(queue, place);
-    for (const refusal of refusals.values()) throw refusal;
   }
 
   /**
@@ -189,6 +207,7 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
 
   /** Commits nothing. Idempotent; whoever polls is told `CLOSED`. */
   close(): Promise<void> {
+    this.#stop.abort();
     this.#closing ??= this.#fetcher.close().then(() => this.#link.close());
     return this.#closing;
   }
@@ -213,10 +232,36 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   }
 
   async #startOf(queue: FetchedQueue, wait: WaitOptions): Promise<number> {
-    const committed = (await this.#offsets?.committed(queue, wait)) ?? -1;
-    if (committed < 0) return this.#fetcher.offsetOf(queue, this.#settings.startFrom, wait);
-    this.#committed.set(queue, committed);
-    return committed;
+    const committed = await this.#progress?.startOf(queue, wait);
+    return committed ?? this.#fetcher.offsetOf(queue, this.#settings.startFrom, wait);
+  }
+
+  /** Its offset was reset, or members have claimed it. Never rejects. */
+  async #onFenced(queue: FetchedQueue): Promise<void> {
+    const { version } = queue;
+    while (this.#closing === undefined && queue.version === version) {
+      try {
+        const isReset = await this.#progress?.follow(queue, { signal: this.#stop.signal });
+        if (isReset !== true && queue.version === version) this.#fetcher.release(queue);
+        return;
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+      }
+      // Nobody could be asked: as long as that is so, nothing is read.
+      await new Promise((resolve) => setTimeout(resolve, FENCED_RETRY_MS));
+    }
+  }
+
+  /** A queue that stands still may have been reset meanwhile. */
+  async #hasMoved(wait: WaitOptions): Promise<boolean> {
+    const standing = this.#fetcher.queues.filter(({ problem }) => problem !== undefined);
+    for (const queue of standing)
+      try {
+        if ((await this.#progress?.follow(queue, wait)) === true) return true;
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+      }
+    return false;
   }
 
   #assigned(name: QueueName): FetchedQueue {

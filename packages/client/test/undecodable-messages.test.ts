@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import {
   Admin,
   PullConsumer,
+  type PullConsumerEvent,
   type PullConsumerOptions,
   PushConsumer,
   type PushConsumerEvent,
@@ -136,7 +137,7 @@ function undecodable(events: readonly PushConsumerEvent[]): UndecodableMessages[
 test("a pull consumer stops in front of them, and goes on where it is told to", async () => {
   const cluster = await opened();
   await storePoison(cluster);
-  const told: UndecodableMessages[] = [];
+  const told: PullConsumerEvent[] = [];
   const consumer = await pullConsumer(cluster, { onEvent: (event) => told.push(event) });
   const queue = { topic: "orders", queue: 0 };
   const texts = async (): Promise<string[]> =>
@@ -167,7 +168,9 @@ test("a pull consumer that skips them hands out all else, and tells what it skip
   const told: UndecodableMessages[] = [];
   const consumer = await pullConsumer(cluster, {
     onUndecodable: "skip",
-    onEvent: (event) => told.push(event),
+    onEvent: (event) => {
+      if (event.type === "undecodable") told.push(event);
+    },
   });
   const texts: string[] = [];
   while (texts.length < 6)
@@ -178,6 +181,20 @@ test("a pull consumer that skips them hands out all else, and tells what it skip
     { firstOffset: 3, nextOffset: 4, isSkipped: true },
     { firstOffset: 5, nextOffset: 8, isSkipped: true },
   ]);
+}, 120_000);
+
+test("a pull consumer that has stopped goes on where its group is reset to", async () => {
+  const cluster = await opened();
+  await storePoison(cluster);
+  const consumer = await pullConsumer(cluster, { consumerGroup: "ledger" });
+  expect(await consumer.poll({ timeoutMs: 60_000 })).toHaveLength(3);
+  const refusal = consumer.poll({ timeoutMs: 60_000 });
+  await expect(refusal).rejects.toMatchObject({ code: "UNDECODABLE" });
+
+  await cluster.admin.resetOffsets({ group: "ledger", topic: "orders", place: 4, queues: [0] });
+
+  const [next] = await consumer.poll({ timeoutMs: 60_000 });
+  expect(next?.text()).toBe("x");
 }, 120_000);
 
 test("a push consumer stops in front of them until its group is reset behind them", async () => {

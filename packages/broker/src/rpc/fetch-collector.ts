@@ -76,8 +76,8 @@ export class FetchCollector {
     try {
       const key = this.#demandQueue(topicId ?? 0, queue ?? 0);
       const { machine } = this.#group;
-      const token = position.fencingToken ?? 0;
-      if (token !== 0 && machine.offsets.isStale(consumerGroup, key, token))
+      const token = position.fencingToken ?? undefined;
+      if (token !== undefined && machine.offsets.isStale(consumerGroup, key, token))
         throw staleToken(token);
       const endOffset = machine.queues.end(key);
       const firstOffset = machine.index.firstOffset(key) ?? endOffset;

@@ -163,6 +163,7 @@ function offsetOf(group: BrokerGroup, owner: string, key: QueueKey): GroupOffset
     firstOffset: firstOffsetOf(group, key),
     endOffset: queues.end(key),
     fencingToken: progress.fencingToken,
+    epoch: progress.epoch,
     leasedUntilMs,
     leaseMemberId: leasedUntilMs === 0 ? "" : progress.memberId,
     memberId: memberOf(owner) ?? "",

@@ -14,6 +14,7 @@ import type {
   DeleteTopicCommand,
   ExpireOffsetsCommand,
   Metadata,
+  ResetOffsetsRequest,
 } from "@quorumlog/protocol/messages";
 import type { Machine, RecordBatch as LogBatch, StatePosition } from "@quorumlog/replica";
 import { unreachable } from "@quorumlog/std";
@@ -289,7 +290,7 @@ export class BrokerMachine implements Machine {
       case "commitBatch":
         return this.offsets.commit(command.value, at);
       case "resetOffsets":
-        return this.offsets.reset(command.value, at);
+        return this.#resetOffsets(command.value, at);
       case "deleteOffsets":
         return this.offsets.delete(command.value);
       case "beginReign":
@@ -312,6 +313,15 @@ export class BrokerMachine implements Machine {
       default:
         return unreachable(command);
     }
+  }
+
+  /** Whoever waits for something to come there hears of it. */
+  #resetOffsets(command: ResetOffsetsRequest, at: At): CommandAnswer.$Properties {
+    const answer = this.offsets.reset(command, at);
+    if (!answer.error)
+      for (const { topicId, queue } of command.offsets)
+        this.#stored.add(queueKey(topicId ?? 0, queue ?? 0));
+    return answer;
   }
 
   #expireOffsets(command: ExpireOffsetsCommand, at: At): CommandAnswer.$Properties {

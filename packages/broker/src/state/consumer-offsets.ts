@@ -256,8 +256,8 @@ export class ConsumerOffsets {
     const owners = own.length === 0 ? [ownerOf(group)] : own;
     for (const owner of owners) {
       const known = this.#rows.get(owner, key);
-      // Whoever has claimed nothing has no token that could be too old.
-      const fencingToken = known.fencingToken === 0 ? 0 : tokenOf(at);
+      // Also where nobody has claimed anything: whoever assigns queues itself is fenced, too.
+      const fencingToken = tokenOf(at);
       const { timestamp: committedAt } = at;
       this.#rows.set(owner, key, { ...known, offset: told.offset ?? 0, fencingToken, committedAt });
     }
@@ -308,7 +308,8 @@ function fence(
   epoch: number,
 ): OperationError | undefined {
   const token = fencingToken ?? 0;
-  if (token === 0) return staleEpoch(epoch, known);
+  const isReset = known.epoch === 0 && known.fencingToken !== 0;
+  if (token === 0 && !isReset) return staleEpoch(epoch, known);
   if (token === known.fencingToken) return undefined;
   const message = `queue ${queue}: token ${token} is over: ${known.fencingToken} was given out`;
   return new OperationError("STALE_FENCING_TOKEN", message);

@@ -273,7 +273,7 @@ export class SmallGroup {
     const { firstOffset, endOffset } = queue;
     const place = { topicId, queue: number, firstOffset, endOffset };
     const wanted = offset ?? 0;
-    if (this.offsets.isStale(consumerGroup, place, position.fencingToken ?? 0)) {
+    if (this.offsets.isStale(consumerGroup, place, position.fencingToken ?? undefined)) {
       const error = new OperationError("STALE_FENCING_TOKEN", "claimed since");
       return { ...place, nextOffset: wanted, error: errorDetail(error) };
     }

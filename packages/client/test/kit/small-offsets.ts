@@ -35,8 +35,10 @@ export class SmallOffsets {
   }
 
   /** Whether the token is older than the last one. */
-  isStale(group: string, place: QueueRef.$Properties, token: number): boolean {
-    return token !== 0 && token < this.#of(group, place.topicId ?? 0, place.queue ?? 0).token;
+  isStale(group: string, place: QueueRef.$Properties, token: number | undefined): boolean {
+    return (
+      token !== undefined && token < this.#of(group, place.topicId ?? 0, place.queue ?? 0).token
+    );
   }
 
   serve(server: RpcServer): void {
@@ -75,6 +77,8 @@ export class SmallOffsets {
             topicId,
             queue,
             committedOffset: this.#of(group, topicId ?? 0, queue ?? 0).offset,
+            fencingToken: this.#of(group, topicId ?? 0, queue ?? 0).token,
+            epoch: this.#of(group, topicId ?? 0, queue ?? 0).epoch,
             committedAtMs: 1,
             endOffset: this.#group.queue(topicId ?? 0, queue ?? 0).endOffset,
           })),

@@ -287,3 +287,40 @@ test("a queue stops in front of what nobody can decode, or skips it, and says wh
     return seen["stop"]?.filter((text) => text === "behind").length === 2 || undefined;
   });
 });
+
+test("a pull consumer goes on where its group is reset to, while it waits", async () => {
+  const cluster = clusterOf();
+  const admin = await cluster.admin();
+  await createTopic("pulled-back");
+  await publishNumbers({ nameServers: cluster.nameServers, topic: "pulled-back", from: 0, to: 40 });
+  const resets = new Set<number>();
+  await using consumer = await PullConsumer.open({
+    nameServers: cluster.nameServers,
+    consumerGroup: "pulling-back",
+    onEvent: (event) => {
+      if (event.type === "reset") resets.add(event.queue.queue);
+    },
+  });
+  await consumer.assign(consumer.queuesOf("pulled-back"));
+  const seen: number[] = [];
+  const readAll = (count: number): Promise<true> =>
+    cluster.until(`${count} messages are read`, async () => {
+      seen.push(...(await consumer.poll({ timeoutMs: 100 })).map((each) => Number(each.text())));
+      return seen.length >= count || undefined;
+    });
+  await readAll(40);
+  await consumer.commit({ timeoutMs: 60_000 });
+
+  await cluster.failOver();
+  await cluster.until("the group is moved", async () => {
+    const order = { group: "pulling-back", topic: "pulled-back", place: "earliest" as const };
+    return admin.resetOffsets(order).then(
+      () => true as const,
+      () => undefined,
+    );
+  });
+  await readAll(80);
+
+  expect(sortedSet(seen.slice(40))).toEqual(numbers(0, 40));
+  expect(sortedSet(resets)).toEqual([0, 1, 2, 3]);
+});
