@@ -124,7 +124,7 @@ test("commits are carried out one behind the other, however many are asked for",
   expect(await committed()).toBe(5);
 }, 120_000);
 
-test("queues that members have claimed are read and not committed; a claim is no reset", async () => {
+test("what members have claimed is read and not committed; a claim is no reset", async () => {
   const { reader, nameServers, committed } = await opened();
   const { consumer, events } = await reader();
   expect(await texts(consumer, 2)).toBe("01");
