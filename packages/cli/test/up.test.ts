@@ -92,6 +92,8 @@ test("an interrupt ends what is just starting, and nothing is left", async () =>
     code: 130,
     stderr: true,
   });
+  // What was asked for is no loss.
+  expect(stderr).not.toContain("has ended");
   // The same data is free, and the ports are; what programs are told has the processes.
   const again = new Running(["up", "--data", dataDir, "--json"]);
   const told = JSON.parse(await again.line(/"role":"leader"/u)) as { readonly nodes: Told[] };

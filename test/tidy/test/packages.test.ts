@@ -72,6 +72,14 @@ describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
     expect(declared.toSorted()).toEqual([...others, ...(FOREIGN[name] ?? [])].toSorted());
   });
 
+  test("brings commands that are there before anything is built", () => {
+    const manifest = readJson(`packages/${name}/package.json`) as { bin?: Record<string, string> };
+
+    // npm links what is there when it installs, and makes it a program.
+    const built = Object.values(manifest.bin ?? {}).filter((path) => !path.startsWith("./bin/"));
+    expect(built).toEqual([]);
+  });
+
   test("imports nothing else in its sources", () => {
     const folder = `packages/${name}/src/`;
     const inside = sources.filter(({ path }) => path.startsWith(folder));

@@ -111,8 +111,9 @@ export class Child {
     clearTimeout(force);
   }
 
-  /** As the last thing that this process does. */
+  /** Without a wait for it to be gone, and nobody is told that it is. */
   killNow(): void {
+    this.#isStopping = true;
     this.#process?.kill("SIGKILL");
   }
 
