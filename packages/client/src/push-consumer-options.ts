@@ -67,8 +67,11 @@ export interface PushConsumerOptions extends ClusterOptions {
   readonly order?: ConsumeOrder;
   /** Calls of the listener at a time, in `[1, 10000]`; default 20. */
   readonly concurrency?: number;
-  /** Where to begin in a queue without a committed offset; default `earliest`, and `latest` of a
-   *  broadcasting member without an `instanceId`. */
+  /**
+   * Where to begin in a queue without a committed offset; default `earliest`, and `latest` of a
+   * broadcasting member without an `instanceId`. With `latest` also a queue that the topic gets
+   * later begins at its end: what was published to it before a member had it is not handed out.
+   */
   readonly startFrom?: "earliest" | "latest";
   /** Of an offset that is not there any more; default `earliest`. */
   readonly onOutOfRange?: ResetPolicy;
