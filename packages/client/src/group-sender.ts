@@ -3,8 +3,8 @@
  * of them under way at a time, and again what was not answered.
  *
  * A container leaves at the end of a turn of the event loop, or after a linger, while fewer than
- * two are under way; after that it waits until there is enough for a full one. So a lone message
- * waits for nobody, and under load containers are large.
+ * two are under way; after that it waits until there is enough for half a full one, and with four
+ * under way for a full one. So a lone message waits for nobody, and under load containers are large.
  */
 
 import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
@@ -25,7 +25,7 @@ export interface GroupSenderInit {
   readonly link: ClusterLink;
   readonly identity: ProducerIdentity;
   readonly lingerMs: number;
-  readonly containerBytesMax: number;
+  readonly batchBytesMax: number;
   /** Before each call is settled. */
   readonly onSettled: (call: SendCall) => void;
 }
@@ -41,6 +41,10 @@ interface Container {
 
 /** With fewer under way, a container leaves however small it is. */
 const EAGER_COUNT = 2;
+/** With fewer under way, half a container is enough: what waits is not held up by what is to come. */
+const DEEP_COUNT = 4;
+/** What a container costs beside its bytes is spread over so many of them; a batch may be larger. */
+const CONTAINER_BYTES = 1024 * 1024;
 const UNDER_WAY_MAX = 16;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 100;
@@ -108,7 +112,7 @@ export class GroupSender {
     outbox.add(call);
     this.#waitingBytes += call.bytes;
     this.#list(outbox);
-    if (this.#waitingBytes >= this.#init.containerBytesMax) this.#dispatch(false);
+    if (this.#waitingBytes >= this.#fullBytes()) this.#dispatch(false);
     else this.#schedule();
   }
 
@@ -162,10 +166,9 @@ export class GroupSender {
 
   /** @param isTime - Also what is less than a full container. */
   #dispatch(isTime: boolean): void {
-    const { containerBytesMax } = this.#init;
     while (this.#outboxes.length > 0 && this.#retry === undefined && !this.#isClosed) {
       const isEager = isTime && this.#underWay.size < EAGER_COUNT;
-      if (!isEager && this.#waitingBytes < containerBytesMax) return;
+      if (!isEager && this.#waitingBytes < this.#fullBytes()) return;
       if (this.#underWay.size >= UNDER_WAY_MAX) return;
       const stream = this.#openStream();
       if (stream === undefined || stream.isBlocked) return;
@@ -175,7 +178,13 @@ export class GroupSender {
     }
   }
 
+  /** Of what waits: as much is worth a container now. */
+  #fullBytes(): number {
+    return this.#underWay.size < DEEP_COUNT ? CONTAINER_BYTES / 2 : CONTAINER_BYTES;
+  }
+
   #takeContainer(): OutgoingBatch[] {
+    const containerBytesMax = Math.max(CONTAINER_BYTES, this.#init.batchBytesMax);
     const batches: OutgoingBatch[] = [];
     let bytes = 0;
     for (let left = this.#outboxes.length; left > 0; left--) {
@@ -183,7 +192,7 @@ export class GroupSender {
       const batch = outbox.next();
       const [first] = batches;
       if (batch !== undefined && first !== undefined) {
-        if (bytes + batch.bytes > this.#init.containerBytesMax) break;
+        if (bytes + batch.bytes > containerBytesMax) break;
         if (batch.durability !== first.durability || batch.isAlone || first.isAlone) break;
       }
       this.#outboxes.shift();

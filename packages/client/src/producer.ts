@@ -247,7 +247,7 @@ export class Producer implements AsyncDisposable {
         link: this.#link,
         identity: this.#identity,
         lingerMs: this.#settings.lingerMs,
-        containerBytesMax: this.#settings.batchBytes,
+        batchBytesMax: this.#settings.batchBytes,
         onSettled: (call) => {
           this.#onSettled(call);
         },
