@@ -1,7 +1,7 @@
 // Goal: `quorumlog up` is a cluster that its operator can trust: it goes on with its data, says
 // what has ended and how to bring it back, and leaves nothing behind, however it ends itself.
 // Method: real processes; one cluster of one group of two nodes, and what is done to it in turn.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { isAlive, jsonOf, quorumlog, Running, scratch, until } from "./kit/quorumlog.ts";
 import { startUp } from "./kit/up.ts";
@@ -42,6 +42,9 @@ test("a cluster is started, disturbed, killed, and started again with its data",
   process.kill(broker, "SIGKILL");
   await first.running.line(/broker-a-\d has ended: SIGKILL/u);
   await first.running.line(/^ {2}\| \S/u);
+  await until("the NameServer says so, too", () =>
+    readFileSync(`${dataDir}/logs/nameserver-1.log`, "utf8").includes('"event":"left"'),
+  );
   const hint = await first.running.line(/start it again: npx quorumlog broker --config/u);
   const config = hint.split("--config ").at(-1) ?? "";
   const byHand = new Running(["broker", "--config", config]);

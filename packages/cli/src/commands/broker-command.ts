@@ -3,7 +3,7 @@
 import type { BrokerOptions } from "@quorumlog/broker";
 import { type Command, command } from "../command.ts";
 import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
-import { tellEvent, tellIndexFailure } from "../broker-log.ts";
+import { tellEvent, tellIndexFailure } from "../event-log.ts";
 import { addressProblem, type SettingsOf, type SettingSpecs } from "../setting-spec.ts";
 import {
   channelTls,

@@ -1,7 +1,8 @@
 /** `quorumlog nameserver`: says where things are, and keeps nothing on a disk. */
 
-import { NameServer, type NameServerLimits } from "@quorumlog/nameserver";
+import { NameServer, type NameServerEvent, type NameServerLimits } from "@quorumlog/nameserver";
 import { type Command, command } from "../command.ts";
+import { tellEvent } from "../event-log.ts";
 import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
 import { addressProblem } from "../setting-spec.ts";
 import { METRICS_TLS, metricsTls, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
@@ -60,7 +61,7 @@ export const NAMESERVER: Command = command(
           ...(watched === undefined ? {} : { metricsTls: watched }),
           ...(tls === undefined ? {} : { tls }),
         },
-        { onDefect: endOnDefect },
+        { onDefect: endOnDefect, onEvent: tellNodes },
       );
       console.log(`NameServer on ${server.address}`);
       tellParent({ type: "ready" });
@@ -70,6 +71,11 @@ export const NAMESERVER: Command = command(
     },
   },
 );
+
+/** Who comes and goes: of the rest there is much, and others may cause it. */
+function tellNodes(event: NameServerEvent): void {
+  if (event.type === "registered" || event.type === "left") tellEvent(event);
+}
 
 /** Those that were said: bounds and defaults are the NameServer's own. */
 function limitsOf(

@@ -1,10 +1,11 @@
-/** What a broker's operator has to know, as it happens: a line of JSON on stderr. */
+/** What the operator of a process has to know, as it happens: a line of JSON on stderr. */
 
 import type { BrokerEvent } from "@quorumlog/broker";
+import type { NameServerEvent } from "@quorumlog/nameserver";
 import { EXIT } from "./failure.ts";
 
 /** A replica that has failed does not come back within this process. */
-export function tellEvent({ type, ...fields }: BrokerEvent): void {
+export function tellEvent({ type, ...fields }: BrokerEvent | NameServerEvent): void {
   tell(type, fields);
   if (type === "failed") process.exit(EXIT.defect);
 }
