@@ -16,14 +16,16 @@ interface Waiter {
 interface Question {
   readonly askedAt: number;
   readonly waiters: Waiter[];
+  /** Its waiters ask again, under another context; whichever is answered first will do. */
+  isRepeated: boolean;
 }
 
 /** Callers that may wait at once, before more are refused. */
 const WAITING_COUNT_MAX = 65_536;
 
 export class ReadDesk {
-  readonly #core: RaftCore;
-  /** After so long without an answer the question was lost on its way, and is asked again. */
+  readonly #core: Pick<RaftCore, "readIndex" | "status">;
+  /** After so long without an answer the question may be lost on its way, and is asked again. */
   readonly #retryMs: number;
   #wanted: Waiter[] = [];
   readonly #asked = new Map<number, Question>();
@@ -33,7 +35,7 @@ export class ReadDesk {
   /** Of those that wait. */
   #count = 0;
 
-  constructor(core: RaftCore, retryMs: number) {
+  constructor(core: Pick<RaftCore, "readIndex" | "status">, retryMs: number) {
     this.#core = core;
     this.#retryMs = retryMs;
   }
@@ -69,7 +71,7 @@ export class ReadDesk {
     // Nothing will come of it while no leader is known: they wait for the next tick.
     if (!this.#core.readIndex(context)) return;
     this.#nextContext += 1;
-    this.#asked.set(context, { askedAt: now, waiters: this.#wanted });
+    this.#asked.set(context, { askedAt: now, waiters: this.#wanted, isRepeated: false });
     this.#wanted = [];
   }
 
@@ -107,14 +109,21 @@ export class ReadDesk {
     return this.#wanted.length > 0;
   }
 
-  /** Asks again what was lost, and gives up what is overdue. */
+  /** Asks again what may be lost, and gives up what is overdue. */
   tick(now: number): void {
-    if (this.#count === 0) return;
-    for (const [context, { askedAt, waiters }] of this.#asked)
-      if (now - askedAt >= this.#retryMs) {
-        this.#asked.delete(context);
-        for (const waiter of waiters) this.#wanted.push(waiter);
+    if (this.#count === 0) {
+      this.#asked.clear();
+      return;
+    }
+    for (const [context, question] of this.#asked) {
+      const waiting = question.waiters.filter(isWaiting);
+      if (waiting.length === 0) this.#asked.delete(context);
+      else if (!question.isRepeated && now - question.askedAt >= this.#retryMs) {
+        // If its answer is only slow, it is one all the same: it is of later than the question.
+        question.isRepeated = true;
+        this.#wanted.push(...waiting);
       }
+    }
     const confirmed = this.#confirmed.flatMap(({ waiters }) => waiters);
     const asked = [...this.#asked.values()].flatMap(({ waiters }) => waiters);
     for (const waiter of [...this.#wanted, ...asked, ...confirmed])
