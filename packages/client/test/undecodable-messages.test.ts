@@ -247,7 +247,13 @@ test("whoever listens to no events is warned of a queue that stands still", asyn
   const cluster = await opened();
   await cluster.store(withBadRecord(batch(cluster.topicId, ["a"]), 0));
   const warned = new Promise<Error>((resolve) => {
-    process.once("warning", resolve);
+    const onWarning = (warning: Error & { readonly code?: string }): void => {
+      if (warning.code === "UNDECODABLE") resolve(warning);
+    };
+    process.on("warning", onWarning);
+    onTestFinished(() => {
+      process.off("warning", onWarning);
+    });
   });
   const { nameServers } = cluster;
   const consumer = await PushConsumer.open({
