@@ -3,9 +3,8 @@
  * of them under way at a time, and again what was not answered.
  *
  * A container leaves at the end of a turn of the event loop, or after a linger, while fewer than
- * two are under way; after that it waits until there is enough for half a full one, and with four
- * under way for a full one. So a lone message waits for nobody, and under load containers are
- * large.
+ * two are under way; after that it waits for half a full one, and with four under way for a full
+ * one. So a lone message waits for nobody, and under load containers are large.
  */
 
 import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
@@ -42,13 +41,9 @@ interface Container {
 
 /** With fewer under way, a container leaves however small it is. */
 const EAGER_COUNT = 2;
-/**
- * With fewer under way, half a container is enough: what waits is not held up by what is to come.
- */
+/** With fewer under way, half a container is enough to leave. */
 const DEEP_COUNT = 4;
-/**
- * What a container costs beside its bytes is spread over so many of them; a batch may be larger.
- */
+/** What one costs beside its bytes is spread over so many of them; a batch may be larger. */
 const CONTAINER_BYTES = 1024 * 1024;
 const UNDER_WAY_MAX = 16;
 const BACKOFF_MS_MIN = 5;

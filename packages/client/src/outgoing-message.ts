@@ -11,7 +11,7 @@ import {
 import { invalid, isObject, said } from "./option-problems.ts";
 
 export interface OutgoingMessage extends MessageFields {
-  /** Borrowed: not to be written to before the call is settled. Text is sent as UTF-8. */
+  /** Bytes are borrowed: not to be written to before the call is settled. Text is UTF-8. */
   readonly body: Uint8Array | string;
 }
 
@@ -42,6 +42,19 @@ export function demandMessage(message: unknown): number {
 export function demandTopicName(topic: unknown): asserts topic is string {
   const problem = typeof topic === "string" ? topicNameProblem(topic) : `${said(topic)} is no name`;
   if (problem !== undefined) throw invalid([{ field: "topic", problem }]);
+}
+
+/** Its fields as they are now: the program may use the object for its next message. */
+export function ownMessage(message: OutgoingMessage): OutgoingMessage {
+  const { body, tag, keys, messageGroup, properties } = message;
+  if ((tag ?? keys ?? messageGroup ?? properties) === undefined) return { body };
+  return {
+    body,
+    ...(tag === undefined ? {} : { tag }),
+    ...(keys === undefined ? {} : { keys: [...keys] }),
+    ...(messageGroup === undefined ? {} : { messageGroup }),
+    ...(properties === undefined ? {} : { properties: { ...properties } }),
+  };
 }
 
 /** As it is encoded. */

@@ -16,7 +16,12 @@ import { ClusterLink } from "./cluster-link.ts";
 import { DeadlineList } from "./deadline-list.ts";
 import { GroupSender } from "./group-sender.ts";
 import { invalid } from "./option-problems.ts";
-import { demandMessage, demandTopicName, type OutgoingMessage } from "./outgoing-message.ts";
+import {
+  demandMessage,
+  demandTopicName,
+  type OutgoingMessage,
+  ownMessage,
+} from "./outgoing-message.ts";
 import {
   demandSendOptions,
   parseProducerOptions,
@@ -121,7 +126,7 @@ export class Producer implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       demandBatch(messages);
       const [first] = messages as readonly [OutgoingMessage];
-      this.#begin(topic, first, options, { others: [...messages], resolve, reject });
+      this.#begin(topic, first, options, { others: messages, resolve, reject });
     });
   }
 
@@ -179,10 +184,11 @@ export class Producer implements AsyncDisposable {
       const { durability = this.#settings.durability, timeoutMs = this.#settings.timeoutMs } =
         options;
       const bytes = rest.others === undefined ? demandMessage(message) : batchBytes(rest.others);
-      const { others, resolve, reject } = rest;
+      const { resolve, reject } = rest;
+      const others = rest.others?.map(ownMessage);
       const now = Date.now();
-      const init = { topic, message, others, bytes, durability, now, timeoutMs, resolve, reject };
-      call = new SendCall(init);
+      const what = { topic, message: ownMessage(message), others, bytes, durability };
+      call = new SendCall({ ...what, now, timeoutMs, resolve, reject });
       if (options.signal !== undefined) this.#heed(call, options.signal);
     } catch (error) {
       rest.reject(error as Error);

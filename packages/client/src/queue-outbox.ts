@@ -68,8 +68,8 @@ export class QueueOutbox {
       this.#batches.push(last);
     }
     last.add(call);
-    // Closed before it is too full: the next message, which was meant to follow it here, would
-    // begin a batch of its own, and be alone in it, as those behind it go to another queue.
+    // Before it is too full for one more: that message would begin a batch here, and be alone in it,
+    // as those behind it go to another queue.
     if (call.others !== undefined || last.bytes + call.bytes > batchBytesMax) this.#close(last);
   }
 

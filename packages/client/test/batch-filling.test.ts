@@ -1,6 +1,5 @@
 // Goal: under load every batch is about full, none is a message by itself.
-// Method: many calls through the queues of a topic, as a producer adds them, nothing sent
-// meanwhile.
+// Method: many calls through the queues of a topic, as a producer adds them; nothing is sent.
 
 import { expect, test } from "vitest";
 import type { OutgoingBatch } from "../src/outgoing-batch.ts";

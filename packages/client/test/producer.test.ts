@@ -31,6 +31,25 @@ test("a message is acknowledged with its place", async () => {
   expect(cluster.bodies(7, 0)).toEqual(["one", "two"]);
 });
 
+test("an object may be used for the next message while the one before is under way", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const producer = await cluster.producer();
+  const message = { body: "", keys: [""] };
+
+  const sends = ["one", "two", "three"].map((text) => {
+    message.body = text;
+    message.keys[0] = text;
+    return producer.send("orders", message);
+  });
+  const [first] = message.keys;
+  message.keys[0] = undefined as never;
+  message.body = undefined as never;
+  await Promise.all(sends);
+
+  expect(first).toBe("three");
+  expect(cluster.bodies(7, 0)).toEqual(["one", "two", "three"]);
+});
+
 test("messages of one turn share a batch, and each gets its own offset", async () => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const producer = await cluster.producer();
