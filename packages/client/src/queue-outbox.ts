@@ -68,8 +68,8 @@ export class QueueOutbox {
       this.#batches.push(last);
     }
     last.add(call);
-    // Before it is too full for one more: that message would begin a batch here, and be alone in it,
-    // as those behind it go to another queue.
+    // Before it is too full for one more: that message would begin a batch here, and be alone in
+    // it, as those behind it go to another queue.
     if (call.others !== undefined || last.bytes + call.bytes > batchBytesMax) this.#close(last);
   }
 
