@@ -184,11 +184,18 @@ export class Producer implements AsyncDisposable {
       const { durability = this.#settings.durability, timeoutMs = this.#settings.timeoutMs } =
         options;
       const bytes = rest.others === undefined ? demandMessage(message) : batchBytes(rest.others);
-      const { resolve, reject } = rest;
-      const others = rest.others?.map(ownMessage);
-      const now = Date.now();
-      const what = { topic, message: ownMessage(message), others, bytes, durability };
-      call = new SendCall({ ...what, now, timeoutMs, resolve, reject });
+      // Each field by its name: this is run for each message, and copies of objects are slow.
+      call = new SendCall({
+        topic,
+        message: ownMessage(message),
+        others: rest.others?.map(ownMessage),
+        bytes,
+        durability,
+        now: Date.now(),
+        timeoutMs,
+        resolve: rest.resolve,
+        reject: rest.reject,
+      });
       if (options.signal !== undefined) this.#heed(call, options.signal);
     } catch (error) {
       rest.reject(error as Error);
