@@ -3,8 +3,9 @@
  * of them under way at a time, and again what was not answered.
  *
  * A container leaves at the end of a turn of the event loop, or after a linger, while fewer than
- * two are under way; after that it waits for half a full one, and with four under way for a full
- * one. So a lone message waits for nobody, and under load containers are large.
+ * two are under way; after that it waits for half a full one. And few are under way at a time, as
+ * what waits goes on to fill its batches. So a lone message waits for nobody, and under load
+ * containers and batches are large.
  */
 
 import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
@@ -41,11 +42,12 @@ interface Container {
 
 /** With fewer under way, a container leaves however small it is. */
 const EAGER_COUNT = 2;
-/** With fewer under way, half a container is enough to leave. */
-const DEEP_COUNT = 4;
 /** What one costs beside its bytes is spread over so many of them; a batch may be larger. */
 const CONTAINER_BYTES = 1024 * 1024;
-const UNDER_WAY_MAX = 16;
+/** Of what waits: as much is worth one. */
+const WORTH_BYTES = CONTAINER_BYTES / 2;
+/** Enough for a leader to have always one at hand; what waits behind them are not more batches. */
+const UNDER_WAY_MAX = 4;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 100;
 /**
@@ -112,7 +114,7 @@ export class GroupSender {
     outbox.add(call);
     this.#waitingBytes += call.bytes;
     this.#list(outbox);
-    if (this.#waitingBytes >= this.#fullBytes()) this.#dispatch(false);
+    if (this.#waitingBytes >= WORTH_BYTES) this.#dispatch(false);
     else this.#schedule();
   }
 
@@ -168,7 +170,7 @@ export class GroupSender {
   #dispatch(isTime: boolean): void {
     while (this.#outboxes.length > 0 && this.#retry === undefined && !this.#isClosed) {
       const isEager = isTime && this.#underWay.size < EAGER_COUNT;
-      if (!isEager && this.#waitingBytes < this.#fullBytes()) return;
+      if (!isEager && this.#waitingBytes < WORTH_BYTES) return;
       if (this.#underWay.size >= UNDER_WAY_MAX) return;
       const stream = this.#openStream();
       if (stream === undefined || stream.isBlocked) return;
@@ -176,11 +178,6 @@ export class GroupSender {
       if (batches.length === 0) return;
       this.#send(stream, batches);
     }
-  }
-
-  /** Of what waits: as much is worth a container now. */
-  #fullBytes(): number {
-    return this.#underWay.size < DEEP_COUNT ? CONTAINER_BYTES / 2 : CONTAINER_BYTES;
   }
 
   #takeContainer(): OutgoingBatch[] {

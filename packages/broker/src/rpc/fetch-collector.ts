@@ -16,6 +16,9 @@ import type { FollowerReads } from "./follower-reads.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
+/** Records of other queues between two of a queue that are read along with them. */
+const NEAR_RECORDS = 32;
+const STRETCH_BYTES = 256 * 1024;
 
 export interface Collected {
   readonly queues: readonly QueueBatches.$Properties[];
@@ -117,22 +120,18 @@ export class FetchCollector {
     return queueKey(topicId, queue);
   }
 
-  /** Neighbours in the log are read in one go. */
+  /** What is near in the log is read in one go: to find a place in it costs more than to go on. */
   #read(rows: readonly IndexRow[]): StoredBatch.$Properties[] {
     const batches: StoredBatch.$Properties[] = [];
     for (let i = 0; i < rows.length;) {
-      const first = rows[i] as IndexRow;
-      let end = i + 1;
-      let bytes = first.bytes;
-      while (rows[end]?.logOffset === first.logOffset + (end - i)) {
-        bytes += (rows[end] as IndexRow).bytes;
-        end += 1;
-      }
-      const records = this.#recordsFrom(first.logOffset, bytes, batches.length > 0);
+      const { logOffset: first } = rows[i] as IndexRow;
+      const records = this.#recordsFrom(first, stretchBytes(rows, i), batches.length > 0);
       if (records.length === 0) return batches;
-      for (const { data } of records.slice(0, end - i)) {
-        const { baseOffset, storeTimestamp } = rows[i] as IndexRow;
-        batches.push({ baseOffset, storeTimestampMs: storeTimestamp, batch: data });
+      for (let row = rows[i]; row !== undefined; row = rows[i]) {
+        const record = records[row.logOffset - first];
+        if (record === undefined) break;
+        const { baseOffset, storeTimestamp: storeTimestampMs } = row;
+        batches.push({ baseOffset, storeTimestampMs, batch: record.data });
         i += 1;
       }
     }
@@ -159,6 +158,23 @@ export class FetchCollector {
     const endOffset = machine.queues.end(key);
     return outOfRange(offset ?? 0, machine.index.firstOffset(key) ?? endOffset, endOffset);
   }
+}
+
+/** So much of the log is read at a row: it, and those behind it that are near. */
+function stretchBytes(rows: readonly IndexRow[], from: number): number {
+  let { bytes, logOffset } = rows[from] as IndexRow;
+  let hasOthers = false;
+  for (let i = from + 1; i < rows.length; i++) {
+    const row = rows[i] as IndexRow;
+    const gap = row.logOffset - logOffset - 1;
+    if (gap > NEAR_RECORDS) break;
+    hasOthers ||= gap > 0;
+    if (hasOthers && bytes >= STRETCH_BYTES) break;
+    bytes += row.bytes;
+    ({ logOffset } = row);
+  }
+  // How large those of other queues are is not known.
+  return hasOthers ? Math.max(bytes, STRETCH_BYTES) : bytes;
 }
 
 function staleToken(token: number): OperationError {
