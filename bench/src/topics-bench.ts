@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- topics`: a thousand topics and two hundred consumer groups on one broker group,
- * beside one topic and no groups; and how long such a group takes to start after kill -9 of all.
+ * beside one topic and no groups, first while the groups are paused, then while they consume; and
+ * how long such a group takes to start after kill -9 of all.
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import { join } from "node:path";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
 import { answered } from "./broker/client-answer.ts";
 import type { PublishFigures } from "./broker/client-process.ts";
-import type { GroupsConfig, GroupsUsage } from "./broker/groups-process.ts";
+import type { GroupsConfig, GroupsUsage, GroupsWish } from "./broker/groups-process.ts";
 import { ForkedNode } from "./forked-node.ts";
 
 const TOPICS = Array.from({ length: 1_000 }, (_, i) => `topic-${i}`);
@@ -25,6 +26,8 @@ interface Row {
   readonly inFlight: number;
   readonly one: readonly number[];
   readonly many: readonly number[];
+  /** While the groups consume what is published. */
+  readonly consumed: readonly number[];
 }
 
 interface Restart {
@@ -48,10 +51,12 @@ export async function runTopicsBench(options: {
     await createAll(cluster);
     const groups = await joinAll(cluster);
     const many = await measureAll(cluster, TOPICS, { timeMs, rounds });
-    const { consumed } = await groups.ask({});
+    await groups.ask({ isPaused: false });
+    const meanwhile = await measureAll(cluster, TOPICS, { timeMs, rounds });
+    const { consumed } = await groups.ask({ isPaused: false });
     groups.signal("SIGKILL");
     const rows = IN_FLIGHT.map((inFlight, at) => {
-      return { inFlight, one: one[at] ?? [], many: many[at] ?? [] };
+      return { inFlight, one: one[at] ?? [], many: many[at] ?? [], consumed: meanwhile[at] ?? [] };
     });
     const restarts: Restart[] = [];
     for (let i = 0; i < RESTARTS; i++) restarts.push(await restart(cluster));
@@ -104,9 +109,7 @@ async function createAll({ admin }: BrokerCluster): Promise<void> {
 }
 
 /** Each group reads its share of the topics. */
-async function joinAll(
-  cluster: BrokerCluster,
-): Promise<ForkedNode<Record<string, never>, GroupsUsage>> {
+async function joinAll(cluster: BrokerCluster): Promise<ForkedNode<GroupsWish, GroupsUsage>> {
   process.stderr.write(`joining ${GROUP_COUNT} groups\n`);
   const share = TOPICS.length / GROUP_COUNT;
   const config: GroupsConfig = {
@@ -114,7 +117,7 @@ async function joinAll(
     groups: Array.from({ length: GROUP_COUNT }, (_, i) => TOPICS.slice(i * share, (i + 1) * share)),
   };
   const file = new URL("./broker/groups-process.js", import.meta.url);
-  const groups = new ForkedNode<Record<string, never>, GroupsUsage>(file, config);
+  const groups = new ForkedNode<GroupsWish, GroupsUsage>(file, config);
   await groups.nextAnswer();
   return groups;
 }
@@ -133,13 +136,12 @@ async function restart(cluster: BrokerCluster): Promise<Restart> {
 }
 
 function print(rows: readonly Row[], restarts: readonly Restart[], consumed: number): void {
-  console.log(`\nin flight     1 topic/s  ${TOPICS.length} topics/s   ratio`);
-  for (const { inFlight, one, many } of rows) {
-    const [few, lots] = [median(one), median(many)];
-    const cells = [few, lots].map((rate) => Math.round(rate).toLocaleString("en-US").padStart(14));
-    console.log(
-      `${String(inFlight).padStart(9)}${cells.join("")}${(lots / few).toFixed(2).padStart(8)}`,
-    );
+  console.log(`\nin flight     1 topic/s  ${TOPICS.length} topics/s   ratio   consumed meanwhile`);
+  for (const { inFlight, one, many, consumed: meanwhile } of rows) {
+    const [few, lots, busy] = [median(one), median(many), median(meanwhile)];
+    const ratioCell = (rate: number): string => (rate / few).toFixed(2).padStart(8);
+    const start = `${String(inFlight).padStart(9)}${cell(few)}`;
+    console.log(`${start}${cell(lots)}${ratioCell(lots)}${cell(busy)}${ratioCell(busy)}`);
   }
   console.log(`${GROUP_COUNT} groups have consumed ${consumed.toLocaleString("en-US")} meanwhile`);
   for (const { openSeconds, publishSeconds } of restarts)
@@ -147,6 +149,10 @@ function print(rows: readonly Row[], restarts: readonly Restart[], consumed: num
       `after kill -9 of all: all serve after ${openSeconds.toFixed(2)} s, ` +
         `a message is acknowledged after ${publishSeconds.toFixed(2)} s`,
     );
+}
+
+function cell(rate: number): string {
+  return Math.round(rate).toLocaleString("en-US").padStart(14);
 }
 
 function median(values: readonly number[]): number {

@@ -1,6 +1,7 @@
 /**
  * Consumer groups of one member each, as a process: `node groups-process.js JSON`. It answers
- * `ready` when all of them have queues, and then how many messages they have had so far.
+ * `ready` when all of them have queues, and then how many messages they have had so far. They are
+ * paused until they are told not to be.
  */
 
 import { PushConsumer } from "@quorumlog/client";
@@ -9,6 +10,10 @@ export interface GroupsConfig {
   readonly nameServer: string;
   /** Of each group, the topics that it reads. */
   readonly groups: readonly (readonly string[])[];
+}
+
+export interface GroupsWish {
+  readonly isPaused: boolean;
 }
 
 export interface GroupsUsage {
@@ -20,6 +25,7 @@ export interface GroupsUsage {
 const JOINS = 8;
 
 const { nameServer, groups } = JSON.parse(process.argv[2] ?? "{}") as GroupsConfig;
+const consumers: PushConsumer[] = [];
 let consumed = 0;
 let next = 0;
 
@@ -40,12 +46,16 @@ async function join(at: number): Promise<void> {
       onEvent: ({ type }) => {
         if (type === "assigned") resolve();
       },
-    }).catch(reject);
+    }).then((consumer) => consumers.push(consumer), reject);
   });
 }
 
 await Promise.all(Array.from({ length: JOINS }, joinAll));
-process.on("message", () => {
+for (const consumer of consumers) consumer.pause();
+process.on("message", ({ isPaused }: GroupsWish) => {
+  for (const consumer of consumers)
+    if (isPaused) consumer.pause();
+    else consumer.resume();
   const { user, system } = process.cpuUsage();
   process.send?.({ consumed, cpuMicros: user + system } satisfies GroupsUsage);
 });

@@ -16,6 +16,8 @@ import type { FollowerReads } from "./follower-reads.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
+/** In milliseconds: a fetch that has found something is answered then, however much it asks for. */
+const LOOK_MS = 5;
 /** Records of other queues between two of a queue that are read along with them. */
 const NEAR_RECORDS = 32;
 const STRETCH_BYTES = 256 * 1024;
@@ -35,6 +37,8 @@ export class FetchCollector {
   readonly #followers: FollowerReads;
   /** Which position is first: with little room, the others have their turn later. */
   #turn = 0;
+  /** Of the fetch that is being looked at: whoever asks for more asks again. */
+  #deadline = 0;
 
   constructor(group: BrokerGroup, followers: FollowerReads) {
     this.#group = group;
@@ -56,9 +60,10 @@ export class FetchCollector {
     let hasBatches = false;
     let bytes = 0;
     this.#turn += 1;
+    this.#deadline = performance.now() + LOOK_MS;
     for (let i = 0; i < positions.length; i++) {
       const position = positions[(i + this.#turn) % positions.length] as Position;
-      if (hasBatches && bytes >= bytesMax) break;
+      if (hasBatches && (bytes >= bytesMax || this.#isLate())) break;
       const found = this.#collectQueue(request, position, Math.max(1, bytesMax - bytes));
       if (found === undefined) continue;
       queues.push(found);
@@ -124,6 +129,7 @@ export class FetchCollector {
   #read(rows: readonly IndexRow[]): StoredBatch.$Properties[] {
     const batches: StoredBatch.$Properties[] = [];
     for (let i = 0; i < rows.length;) {
+      if (i > 0 && this.#isLate()) return batches;
       const { logOffset: first } = rows[i] as IndexRow;
       const records = this.#recordsFrom(first, stretchBytes(rows, i), batches.length > 0);
       if (records.length === 0) return batches;
@@ -136,6 +142,10 @@ export class FetchCollector {
       }
     }
     return batches;
+  }
+
+  #isLate(): boolean {
+    return performance.now() >= this.#deadline;
   }
 
   /** @returns none behind batches that can be read, if what follows them is damaged. */

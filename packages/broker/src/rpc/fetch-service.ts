@@ -1,5 +1,9 @@
 /**
  * Answers fetches: at once if there is something to read, else when something comes, or in time.
+ *
+ * A turn of the event loop deals with as many as fit a slice of it, the others wait for the next
+ * one, in the order in which they came or were woken. So whatever readers ask for, the node goes on
+ * to lead, and what is published to be acknowledged.
  */
 
 import { endWith, errorDetail, type Handler, OperationError } from "@quorumlog/protocol";
@@ -24,6 +28,8 @@ const WAITING_MAX = 1_024;
 const WAITING_POSITIONS_MAX = 65_536;
 /** Of a stream's answers that its client has not read: beyond, it gets none, and is not read. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
+/** What fetches get of each turn; a tenth of what makes followers elect another leader. */
+const SLICE_MS = 20;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
 
@@ -35,11 +41,20 @@ interface ParkedFetch {
   readonly timer: NodeJS.Timeout;
 }
 
+/** A fetch that is to be looked at. */
+interface ReadyFetch {
+  readonly stream: FetchStream;
+  readonly request: FetchRequest;
+}
+
 export class FetchService {
   readonly #collector: FetchCollector;
   readonly #traffic: BrokerTraffic;
   readonly #parked = new Map<QueueKey, Set<ParkedFetch>>();
-  readonly #woken = new Set<ParkedFetch>();
+  readonly #ready: Set<ReadyFetch> = new Set();
+  #isSliceDue = false;
+  /** By fetches in this turn. */
+  #spentMs = 0;
 
   constructor(group: BrokerGroup, settings: BrokerSettings) {
     this.#traffic = group.traffic;
@@ -54,19 +69,60 @@ export class FetchService {
     };
   }
 
-  /** These queues have more: whoever waits for one is answered, once in a turn. */
+  /** These queues have more: whoever waits for one is looked at again. */
   onStored(keys: ReadonlySet<QueueKey>): void {
-    for (const key of keys) {
-      const waiting = this.#parked.get(key);
-      if (waiting === undefined) continue;
-      if (this.#woken.size === 0) setImmediate(() => this.#answerWoken());
-      for (const fetch of waiting) this.#woken.add(fetch);
-    }
+    for (const key of keys)
+      for (const fetch of this.#parked.get(key) ?? []) {
+        this.#unpark(fetch);
+        // Other queues that it waits for may have more by the end of the turn.
+        this.#makeReady(fetch);
+        this.#beginSlice();
+      }
   }
 
   /** Topics have changed: whoever waits may wait in vain. */
   onMetadata(): void {
     this.onStored(new Set(this.#parked.keys()));
+  }
+
+  /** Now, if there is time left in this turn, else in one of the next. @internal */
+  look(fetch: ReadyFetch): void {
+    this.#beginSlice();
+    if (this.#ready.size === 0 && this.#spentMs < SLICE_MS) this.#lookAt(fetch);
+    else this.#makeReady(fetch);
+  }
+
+  #makeReady(fetch: ReadyFetch): void {
+    fetch.stream.ready.add(fetch);
+    this.#ready.add(fetch);
+  }
+
+  /** The next turn has time for those that are ready, and for more. */
+  #beginSlice(): void {
+    if (this.#isSliceDue) return;
+    this.#isSliceDue = true;
+    setImmediate(() => {
+      this.#isSliceDue = false;
+      this.#spentMs = 0;
+      if (this.#ready.size === 0) return;
+      this.#beginSlice();
+      for (const fetch of this.#ready) {
+        this.#unready(fetch);
+        this.#lookAt(fetch);
+        if (this.#spentMs >= SLICE_MS) break;
+      }
+    });
+  }
+
+  #lookAt({ stream, request }: ReadyFetch): void {
+    const startedAt = performance.now();
+    stream.fetch(request);
+    this.#spentMs += performance.now() - startedAt;
+  }
+
+  #unready(fetch: ReadyFetch): void {
+    this.#ready.delete(fetch);
+    fetch.stream.ready.delete(fetch);
   }
 
   /** @internal */
@@ -98,16 +154,7 @@ export class FetchService {
   /** Of a stream that is over. @internal */
   forget(stream: FetchStream): void {
     for (const fetch of stream.parked) this.#unpark(fetch);
-  }
-
-  #answerWoken(): void {
-    const fetches = [...this.#woken];
-    this.#woken.clear();
-    for (const fetch of fetches) {
-      if (!fetch.stream.parked.has(fetch)) continue;
-      this.#unpark(fetch);
-      fetch.stream.fetch(fetch.request);
-    }
+    for (const fetch of stream.ready) this.#unready(fetch);
   }
 
   #unpark(fetch: ParkedFetch): void {
@@ -124,6 +171,7 @@ export class FetchService {
 
 class FetchStream {
   readonly parked: Set<ParkedFetch> = new Set();
+  readonly ready: Set<ReadyFetch> = new Set();
   readonly #service: FetchService;
   readonly #call: FetchCall;
   /** What would be answered now, if its client read. */
@@ -159,8 +207,16 @@ class FetchStream {
 
   /** Now, or once the client has read what it was sent before. */
   fetch(request: FetchRequest): void {
-    if (this.#isFull) this.#deferred.push(request);
-    else this.#service.fetch(this, request);
+    if (this.#isFull) {
+      this.#deferred.push(request);
+      return;
+    }
+    try {
+      this.#service.fetch(this, request);
+    } catch (error) {
+      endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
+      throw error;
+    }
   }
 
   /** @param batchBytes - Of the batches in it. */
@@ -178,23 +234,15 @@ class FetchStream {
   #onSent(bytes: number): void {
     this.#unreadBytes -= bytes;
     if (this.#isOver) return;
-    while (!this.#isFull) {
-      const next = this.#deferred.shift();
-      if (next === undefined) break;
-      this.#service.fetch(this, next);
-    }
+    if (!this.#isFull)
+      for (const request of this.#deferred.splice(0)) this.#service.look({ stream: this, request });
     if (!this.#isFull) this.#call.resume();
   }
 
   #onRequest(request: FetchRequest): void {
     const problem = this.#problemOf(request);
-    try {
-      if (problem === undefined) this.fetch(request);
-      else this.answer({ requestId: request.requestId, error: errorDetail(problem) });
-    } catch (error) {
-      endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
-      throw error;
-    }
+    if (problem === undefined) this.#service.look({ stream: this, request });
+    else this.answer({ requestId: request.requestId, error: errorDetail(problem) });
   }
 
   #problemOf({ positions }: FetchRequest): OperationError | undefined {
@@ -205,12 +253,13 @@ class FetchStream {
       return invalid("tags", `more than ${TAGS_MAX}`);
     let waiting = count;
     for (const { keys } of this.parked) waiting += keys.length;
+    for (const { request } of this.ready) waiting += request.positions.length;
     if (waiting > WAITING_POSITIONS_MAX)
       return new OperationError(
         "TOO_MANY",
         `fetches of this stream would wait for ${waiting} queues, of ${WAITING_POSITIONS_MAX}`,
       );
-    if (this.parked.size + this.#deferred.length >= WAITING_MAX)
+    if (this.parked.size + this.ready.size + this.#deferred.length >= WAITING_MAX)
       return new OperationError("TOO_MANY", `${WAITING_MAX} fetches of this stream wait already`);
     return undefined;
   }
