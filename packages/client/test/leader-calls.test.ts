@@ -42,7 +42,11 @@ test("what may have been done is unknown, whatever is said of later attempts", a
 
   expect(attempts).toBeGreaterThan(1);
   expect(cluster.first.offsets.committed("billing", 7, 0)).toBe(3);
-  expect(error).toMatchObject({ code: "NOT_LEADER", outcome: "unknown" });
+  // By how it ended last, or by its deadline, as it happens.
+  expect(error).toMatchObject({
+    code: expect.stringMatching(/^(NOT_LEADER|TIMEOUT)$/),
+    outcome: "unknown",
+  });
 });
 
 test("aborted between two attempts, it is unknown what the first one did", async () => {
