@@ -8,7 +8,7 @@ import type { ReplicaAudit } from "./checker.ts";
 import { CallError, NodeEnded, type NodeEvent, NodeProcess } from "./node-process.ts";
 import type { DiskKind, NodeSettings } from "./node-protocol.ts";
 import { until } from "./patience.ts";
-import { freePort } from "./port.ts";
+import { freePort } from "@quorumlog/transport/testing";
 
 export interface ClusterInit {
   /** For the nodes' files. */

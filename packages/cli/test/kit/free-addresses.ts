@@ -1,15 +1,10 @@
-/** Ports that nobody listens on now. */
+/** Ports that nobody listens on now, and that no connection is given meanwhile. */
 
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { freePort } from "@quorumlog/transport/testing";
 
 /** All different, as `127.0.0.1:port`. */
 export async function freeAddresses(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  return servers.map((server) => {
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    return `127.0.0.1:${port}`;
-  });
+  const addresses: string[] = [];
+  while (addresses.length < count) addresses.push(`127.0.0.1:${await freePort()}`);
+  return addresses;
 }

@@ -1,3 +1,4 @@
+export { freePort } from "./free-port.ts";
 export { type LinkBytes, type LinkDirection, LinkProxy, openLinkProxy } from "./link-proxy.ts";
 export { MemoryNetwork, type MemoryNetworkInit } from "./memory-network.ts";
 export type { MemoryLimits } from "./memory-peer.ts";

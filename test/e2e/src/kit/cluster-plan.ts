@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "@quorumlog/integration/testing";
+import { freePort } from "@quorumlog/transport/testing";
 
 export interface PlanOptions {
   readonly groups: number;

@@ -4,12 +4,11 @@
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Broker } from "@quorumlog/broker";
 import { NameServer } from "@quorumlog/nameserver";
+import { freePort } from "@quorumlog/transport/testing";
 import { CorruptingProxy } from "./corrupting-proxy.ts";
 
 const NODE_IDS: readonly number[] = [1, 2, 3];
@@ -107,12 +106,4 @@ export class FuzzedCluster {
     );
     this.#brokers.push(...(await Promise.all(opened)));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
