@@ -1,39 +1,11 @@
 // Goal: a queue that is lost, reset or claimed anew costs no message, and no process.
 // Method: members against small brokers and a coordinator on real ports, which fence them.
 
-import { expect, onTestFinished, test } from "vitest";
-import { PushConsumer, type PushConsumerOptions } from "../src/index.ts";
+import { expect, test } from "vitest";
+import { consumerOf, publish, until } from "./kit/push-members.ts";
 import { SmallCluster } from "./kit/small-cluster.ts";
 
 const ORDERS = { name: "orders", topicId: 7, groupIds: [1, 1, 1, 1] };
-
-async function consumerOf(
-  cluster: SmallCluster,
-  options: Partial<PushConsumerOptions> = {},
-): Promise<PushConsumer> {
-  const consumer = await PushConsumer.open({
-    nameServers: [cluster.nameServer.address],
-    consumerGroup: "billing",
-    subscriptions: { orders: "*" },
-    retryMs: 5,
-    closeTimeoutMs: 500,
-    ...options,
-  });
-  onTestFinished(() => consumer.close());
-  return consumer;
-}
-
-async function publish(cluster: SmallCluster, from: number, to: number): Promise<void> {
-  const producer = await cluster.producer({ timeoutMs: 20_000 });
-  const sends: Promise<unknown>[] = [];
-  for (let i = from; i < to; i++)
-    sends.push(producer.send("orders", { body: String(i), messageGroup: `g${i % 10}` }));
-  await Promise.all(sends);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBe(true);
-}
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const sorted = (numbers: Iterable<number>): number[] => [...numbers].toSorted((a, b) => a - b);

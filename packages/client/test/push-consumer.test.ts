@@ -3,45 +3,12 @@
 // Method: members that come, go and fail, against small brokers and a coordinator on real ports.
 
 import { once } from "node:events";
-import { expect, onTestFinished, test } from "vitest";
-import {
-  type ConsumedMessage,
-  PushConsumer,
-  type PushConsumerEvent,
-  type PushConsumerOptions,
-} from "../src/index.ts";
+import { expect, test } from "vitest";
+import type { ConsumedMessage, PushConsumerEvent } from "../src/index.ts";
+import { consumerOf, publish, until } from "./kit/push-members.ts";
 import { SmallCluster } from "./kit/small-cluster.ts";
 
 const ORDERS = { name: "orders", topicId: 7, groupIds: [1, 2, 1, 2] };
-
-async function consumerOf(
-  cluster: SmallCluster,
-  options: Partial<PushConsumerOptions> = {},
-): Promise<PushConsumer> {
-  const consumer = await PushConsumer.open({
-    nameServers: [cluster.nameServer.address],
-    consumerGroup: "billing",
-    subscriptions: { orders: "*" },
-    retryMs: 5,
-    closeTimeoutMs: 500,
-    ...options,
-  });
-  onTestFinished(() => consumer.close());
-  return consumer;
-}
-
-/** Publishes numbers, each in the group of its remainder. */
-async function publish(cluster: SmallCluster, from: number, to: number): Promise<void> {
-  const producer = await cluster.producer({ timeoutMs: 20_000 });
-  const sends: Promise<unknown>[] = [];
-  for (let i = from; i < to; i++)
-    sends.push(producer.send("orders", { body: String(i), messageGroup: `g${i % 10}` }));
-  await Promise.all(sends);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  await expect.poll(condition, { timeout: 10_000, interval: 5 }).toBe(true);
-}
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

@@ -28,7 +28,7 @@ const WAITING_MAX = 1_024;
 const WAITING_POSITIONS_MAX = 65_536;
 /** Of a stream's answers that its client has not read: beyond, it gets none, and is not read. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
-/** What fetches get of each turn; a tenth of what makes followers elect another leader. */
+/** What fetches get of each turn: far less than makes followers elect another leader. */
 const SLICE_MS = 20;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
