@@ -50,9 +50,28 @@ test("a repeated batch is stored once, and keeps its offset", async () => {
   const second = await publish(channel, { batches });
 
   expect(first.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: false });
-  expect(second.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: true });
+  expect(second.results[0]).toMatchObject({
+    baseOffset: 0,
+    isDuplicate: true,
+    storeTimestampMs: first.results[0]?.storeTimestampMs,
+  });
   const stored = await fetch(channel, { positions: [{ topicId, queue: 0, offset: 0 }] });
   expect(bodiesOf(stored)).toEqual(["once"]);
+});
+
+test("a batch that is stored is a duplicate, also of a topic that takes no more", async () => {
+  const { channel, topicId } = await started();
+  const batches = [batchOf({ topicId, queue: 0, sequence: 1 }, ["once"])];
+  await publish(channel, { batches });
+
+  await channel.call(ADMIN_SERVICE.alterTopic, { name: "orders", isWritable: false });
+  const again = await publish(channel, { batches });
+  const next = await publish(channel, {
+    batches: [batchOf({ topicId, queue: 0, sequence: 2 }, ["twice"])],
+  });
+
+  expect(again.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: true, error: null });
+  expect(next.results[0]?.error?.code).toBe("TOPIC_NOT_WRITABLE");
 });
 
 test("a fetch at the end waits for what comes", async () => {

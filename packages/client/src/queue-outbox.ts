@@ -12,7 +12,7 @@
 
 import { randomBytes } from "node:crypto";
 import { assert } from "@quorumlog/std";
-import { RecordBatchBuilder, sequenceAfter } from "@quorumlog/protocol";
+import { RecordBatchBuilder, repeatedBatch, sequenceAfter } from "@quorumlog/protocol";
 import type { TopicRoute } from "./cluster-route.ts";
 import { OutgoingBatch } from "./outgoing-batch.ts";
 import type { SendCall } from "./send-call.ts";
@@ -87,9 +87,12 @@ export class QueueOutbox {
     return this.#batches.some(hinders) ? undefined : batch;
   }
 
-  /** Of what `next` has given: it is under way with its bytes, which stay what they are. */
+  /** Of what `next` has given: it is under way with its bytes, which stay but for their flags. */
   send(batch: OutgoingBatch): Buffer {
     assert(batch.state === "waiting", "a batch is sent once at a time");
+    // A broker may have stored it, and have forgotten whose it is.
+    if (batch.isUncertain && batch.encoded !== undefined)
+      batch.encoded = repeatedBatch(batch.encoded);
     const encoded = batch.encoded ?? this.#encode(batch);
     batch.state = "under-way";
     this.#underWay += 1;

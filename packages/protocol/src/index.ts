@@ -28,6 +28,7 @@ export {
   COMPRESSION,
   MESSAGE_BYTES_MAX,
   RecordBatch,
+  repeatedBatch,
   sequenceAfter,
 } from "./record-batch.ts";
 export { type BatchPlace, RecordBatchBuilder } from "./record-batch-builder.ts";

@@ -89,7 +89,7 @@ export class RecordBatchBuilder {
         : withRoomForHeader(labels, isSmaller ? deflated : plain);
     this.#writeHeader(batch, place, BATCH_HEADER_BYTES + (labels?.length ?? 0));
     const compression = isSmaller ? COMPRESSION.deflate : COMPRESSION.none;
-    batch.writeUInt8(compression, BATCH_FIELD.compression);
+    batch.writeUInt8(compression, BATCH_FIELD.flags);
     batch.writeUInt32LE(batch.length, BATCH_FIELD.length);
     batch.writeUInt32LE(crc32(batch.subarray(BATCH_FIELD.length)), BATCH_FIELD.checksum);
     return batch;

@@ -5,7 +5,8 @@
  *      0  u32  checksum          CRC-32 of everything behind it
  *      4  u32  length            of the batch, in bytes
  *      8  u8   version           1
- *      9  u8   compression       of the records: see COMPRESSION
+ *      9  u8   flags             bits 0-3: compression of the records, see COMPRESSION;
+ *                                bit 7: repeated
  *     10  u16  queue
  *     12  u32  topicId
  *     16  u32  recordCount       1 or more
@@ -21,6 +22,9 @@
  *     56       keyCount * u32    hashes of the records' keys, each once
  *              tagCount * { u8 length, text }
  *              recordCount * u8  which tag each record has, from 1; 0: none. Only if tagCount > 0
+ *
+ * `repeated`: it was sent before, and what became of that is not known. Its producer sets it, and
+ * sums the batch anew; a broker that has forgotten the producer then knows what it cannot know.
  *
  * Little endian; text is UTF-8. What the cluster assigns, offsets and store timestamp, is beside
  * the batch and never in it.
@@ -45,7 +49,7 @@ export const BATCH_FIELD = {
   checksum: 0,
   length: 4,
   version: 8,
-  compression: 9,
+  flags: 9,
   queue: 10,
   topicId: 12,
   recordCount: 16,
@@ -60,6 +64,9 @@ export const BATCH_FIELD = {
   headerBytes: 52,
 } as const;
 
+/** Within the flags. */
+const COMPRESSION_BITS = 0x0f;
+const REPEATED_BIT = 0x80;
 const RECORD_LENGTH_BYTES = 4;
 /** What a batch may become when it is unpacked: a few hundred bytes could become a great deal. */
 const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
@@ -144,7 +151,12 @@ export class RecordBatch {
   }
 
   get compression(): CompressionNumber {
-    return this.bytes.readUInt8(BATCH_FIELD.compression) as CompressionNumber;
+    return (this.bytes.readUInt8(BATCH_FIELD.flags) & COMPRESSION_BITS) as CompressionNumber;
+  }
+
+  /** It was sent before, and its producer does not know what became of that. */
+  get isRepeated(): boolean {
+    return (this.bytes.readUInt8(BATCH_FIELD.flags) & REPEATED_BIT) !== 0;
   }
 
   /** Before they were compressed. */
@@ -212,7 +224,7 @@ function headerProblem(bytes: Buffer): string | undefined {
   if (length !== bytes.length) return `it says it has ${length} bytes, and has ${bytes.length}`;
   const version = bytes.readUInt8(BATCH_FIELD.version);
   if (version !== BATCH_VERSION) return `version ${version} is not known here`;
-  const compression = bytes.readUInt8(BATCH_FIELD.compression);
+  const compression = bytes.readUInt8(BATCH_FIELD.flags) & ~REPEATED_BIT;
   if (compression > COMPRESSION.deflate) return `compression ${compression} is not known here`;
   const count = bytes.readUInt32LE(BATCH_FIELD.recordCount);
   if (count < 1 || count > BATCH_RECORDS_MAX)
@@ -262,7 +274,7 @@ function bodyProblem(bytes: Buffer): string | undefined {
   if (tagCount > 0 && bytes.subarray(headerBytes - count, headerBytes).some((n) => n > tagCount))
     return "a record has a tag that is not in the header";
   const recordsBytes = bytes.readUInt32LE(BATCH_FIELD.recordsBytes);
-  if (bytes.readUInt8(BATCH_FIELD.compression) !== COMPRESSION.none)
+  if ((bytes.readUInt8(BATCH_FIELD.flags) & COMPRESSION_BITS) !== COMPRESSION.none)
     return unpackedProblem(recordsBytes, count);
   if (recordsBytes !== bytes.length - headerBytes)
     return `its records have ${bytes.length - headerBytes} bytes, and not ${recordsBytes}`;
@@ -288,6 +300,15 @@ export function recordsProblem(bytes: Buffer, from: number, count: number): stri
     at += RECORD_LENGTH_BYTES + length;
   }
   return at === bytes.length ? undefined : `${count} records end at ${at}, not at ${bytes.length}`;
+}
+
+/** @returns the same batch as one that was sent before; the bytes given stay as they are. */
+export function repeatedBatch(bytes: Buffer): Buffer {
+  if (RecordBatch.trusted(bytes).isRepeated) return bytes;
+  const repeated = Buffer.from(bytes);
+  repeated.writeUInt8(bytes.readUInt8(BATCH_FIELD.flags) | REPEATED_BIT, BATCH_FIELD.flags);
+  repeated.writeUInt32LE(crc32(repeated.subarray(BATCH_FIELD.length)), BATCH_FIELD.checksum);
+  return repeated;
 }
 
 /** The batch's number after this one; numbers go round, past 0. */

@@ -20,6 +20,7 @@ import {
   keyHash,
   RecordBatch,
   RecordBatchBuilder,
+  repeatedBatch,
 } from "../src/index.ts";
 
 const PLACE = {
@@ -52,6 +53,20 @@ function batchOf(list: readonly EncodedMessage[], compress: boolean): Buffer {
   for (const message of list) expect(builder.add(message)).toBe(true);
   return builder.build(PLACE, { compress });
 }
+
+test.each([false, true])("a batch that is sent again says so, compressed: %s", (compress) => {
+  const body = Buffer.from("a".repeat(5_000));
+  const first = batchOf([{ body, bornTimestamp: 1_700_000_000_000 }], compress);
+
+  const again = repeatedBatch(first);
+
+  expect(RecordBatch.trusted(first).isRepeated).toBe(false);
+  const checked = RecordBatch.check(again) as RecordBatch;
+  expect(checked).toMatchObject({ isRepeated: true, sequence: 9, recordCount: 1 });
+  expect(checked.compression).toBe(RecordBatch.trusted(first).compression);
+  expect([...batchMessages(again)].map((message) => message.body)).toEqual([body]);
+  expect(repeatedBatch(again)).toBe(again);
+});
 
 test("messages come out as they went in, compressed or not", () => {
   assert(

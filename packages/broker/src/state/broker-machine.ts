@@ -64,6 +64,7 @@ export const TABLE_NAMES: readonly string[] = [
   "leaders",
   "pastEpochs",
   "producerGroups",
+  "producerHorizon",
   "producers",
   "queues",
   "reigns",
@@ -197,8 +198,14 @@ export class BrokerMachine implements Machine {
 
   /**
    * As of now: whether its topic takes a batch. Asked before one is proposed, and decides at apply.
+   * Of a batch that was stored before, the topic is not asked any more.
    */
   refusalOf(batch: RecordBatch): PublishRefusal | undefined {
+    const refusal = this.#topicRefusalOf(batch);
+    return refusal === undefined || this.#wasStored(batch) ? undefined : refusal;
+  }
+
+  #topicRefusalOf(batch: RecordBatch): PublishRefusal | undefined {
     const topic = this.metadata.topicById(batch.topicId);
     if (topic === undefined) return "UNKNOWN_TOPIC";
     const groupId = topic.queueGroupIds[batch.queue];
@@ -207,6 +214,15 @@ export class BrokerMachine implements Machine {
     if (!topic.isWritable) return "TOPIC_NOT_WRITABLE";
     const messageType: number = topic.messageType;
     return messageType === batch.messageType ? undefined : "MESSAGE_TYPE_MISMATCH";
+  }
+
+  /** By an earlier attempt, as far as is remembered. */
+  #wasStored(batch: RecordBatch): boolean {
+    if (batch.producerId === 0) return false;
+    const queue = this.queues.find(queueKey(batch.topicId, batch.queue));
+    if (queue === undefined) return false;
+    const { kind } = this.#producers.judge(queue, batch);
+    return kind === "duplicate" || kind === "tooOld";
   }
 
   /** Some of its queues are in this broker group. */
@@ -232,18 +248,17 @@ export class BrokerMachine implements Machine {
   #publish(bytes: Buffer, at: At): Uint8Array {
     const batch = RecordBatch.logged(bytes);
     if (typeof batch === "string") return refusedAnswer("INVALID_BATCH");
-    const { topicId, recordCount, producerId } = batch;
+    const { topicId, recordCount } = batch;
     const refusal = this.refusalOf(batch);
     if (refusal !== undefined) return refusedAnswer(refusal);
     const key = queueKey(topicId, batch.queue);
     const queue = this.queues.queue(key);
     const baseOffset = queue.end;
     const { logOffset, timestamp: storeTimestamp } = at;
-    if (producerId !== 0) {
-      const numbered = { producerId, epoch: batch.producerEpoch, sequence: batch.sequence };
-      const verdict = this.#producers.judge(queue, numbered);
-      if (verdict.kind !== "next") return answerTo(verdict, storeTimestamp);
-      this.#producers.note(queue, numbered, { baseOffset, stamp: logOffset });
+    if (batch.producerId !== 0) {
+      const verdict = this.#producers.judge(queue, batch);
+      if (verdict.kind !== "next") return answerTo(verdict);
+      this.#producers.note(queue, batch, { baseOffset, storeTimestamp, stamp: logOffset });
     }
     const endOffset = baseOffset + recordCount;
     this.queues.advance(queue, recordCount);
@@ -369,13 +384,10 @@ function isTakenBy(groupId: number, kind: BrokerCommand["kind"]): boolean {
   return (groupId === METADATA_GROUP_ID) === (kind !== "metadata");
 }
 
-function answerTo(
-  verdict: Exclude<SequenceVerdict, { kind: "next" }>,
-  storeTimestamp: number,
-): Uint8Array {
+function answerTo(verdict: Exclude<SequenceVerdict, { kind: "next" }>): Uint8Array {
   switch (verdict.kind) {
     case "duplicate": {
-      const { baseOffset } = verdict;
+      const { baseOffset, storeTimestamp } = verdict;
       return storedAnswer({ baseOffset, storeTimestamp, isDuplicate: true });
     }
     case "staleEpoch":

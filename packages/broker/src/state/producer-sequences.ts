@@ -4,8 +4,10 @@
  *
  * A producer numbers its batches in a queue 1, 2, 3, and so on; it may have up to
  * {@link REMEMBERED} of them under way. Whoever has not published for longest is forgotten when
- * there are too many: it then gets an error, and no second copy; but for its batch 1, which nobody
- * can tell from that of a new producer. So there is room for more than publish while one repeats.
+ * there are too many: it then gets an error, and no second copy. Its batch 1 looks like that of a
+ * new producer, but for two things: a repeated batch says that it is one, and when it was born. So
+ * of those who are forgotten, the latest birth of a batch 1 is kept: one that is repeated and not
+ * born after that may have been stored.
  */
 
 import { sequenceAfter } from "@quorumlog/protocol";
@@ -21,16 +23,27 @@ const REMEMBERED = 5;
 const LAP = 2 ** 32 - 1;
 const HALF_LAP = 2 ** 31;
 
+/** Of a record batch, what it is judged by. */
 export interface ProducerBatch {
   readonly producerId: number;
-  readonly epoch: number;
+  readonly producerEpoch: number;
   readonly sequence: number;
+  /** By its producer's clock: milliseconds since 1970. */
+  readonly bornTimestamp: number;
+  readonly isRepeated: boolean;
+}
+
+/** Where and when a batch was stored. */
+interface StoredBatch {
+  readonly baseOffset: number;
+  /** By the log's time: milliseconds since 1970. */
+  readonly storeTimestamp: number;
 }
 
 /** What to do about a batch. */
 export type SequenceVerdict =
   | { readonly kind: "next" }
-  | { readonly kind: "duplicate"; readonly baseOffset: number }
+  | ({ readonly kind: "duplicate" } & StoredBatch)
   | { readonly kind: "staleEpoch" | "unknownProducer" | "gap" | "tooOld" };
 
 /** What is remembered of a producer in a queue. */
@@ -43,12 +56,21 @@ export interface Producer extends LateRow {
   last: number;
   /** Counts up over all producers: who has the lowest was quiet for longest. */
   stamp: number;
-  /** Offsets of the last batches, newest last. */
+  /** When its batch 1 was born; of several, as with another epoch each, the latest. */
+  firstBorn: number;
+  /** Offset and store timestamp of each of the last batches in turn, newest last. */
   recent: number[];
 }
 
 /** Of those that may be: so many are forgotten at a time. */
 const FORGOTTEN_SHARE = 1 / 8;
+/**
+ * A clock that is further ahead than that counts as so far: batches of others that are repeated
+ * would be refused for as long as it is.
+ */
+const AHEAD_MS_MAX = 86_400_000;
+/** Of the horizon's table, which has this one row. */
+const HORIZON_ROW = "firstBorn";
 const NEXT: SequenceVerdict = { kind: "next" };
 
 export class ProducerSequences {
@@ -57,39 +79,51 @@ export class ProducerSequences {
   readonly #queues: Queues;
   readonly #countMax: number;
   readonly #producers = new Set<Producer>();
+  readonly #horizonTable: Table<readonly number[]>;
+  /** The latest birth of a batch 1 of those who were forgotten; 0: nobody was. */
+  #horizon = 0;
 
   constructor(tables: Tables, queues: Queues, countMax: number) {
     const table = tables.table("producers", numbersCodec);
     this.#table = table;
-    this.#late = tables.late(({ rowKey, epoch, last, stamp, recent }) => {
-      table.set(rowKey, [epoch, last, stamp, ...recent]);
+    this.#horizonTable = tables.table("producerHorizon", numbersCodec);
+    this.#late = tables.late(({ rowKey, epoch, last, stamp, firstBorn, recent }) => {
+      table.set(rowKey, [epoch, last, stamp, firstBorn, ...recent]);
     });
     this.#queues = queues;
     this.#countMax = countMax;
   }
 
-  judge({ producers }: Queue, { producerId, epoch, sequence }: ProducerBatch): SequenceVerdict {
+  judge({ producers }: Queue, batch: ProducerBatch): SequenceVerdict {
+    const { producerId, producerEpoch: epoch, sequence } = batch;
     const known = producers.get(producerId);
-    if (known === undefined || epoch > known.epoch)
-      return sequence === 1 ? NEXT : { kind: "unknownProducer" };
+    if (known === undefined) return this.#judgeUnknown(batch);
+    if (epoch > known.epoch) return sequence === 1 ? NEXT : { kind: "unknownProducer" };
     if (epoch < known.epoch) return { kind: "staleEpoch" };
     if (sequence === sequenceAfter(known.last)) return NEXT;
     const age = ageOf(sequence, known.last);
     if (age < 0) return { kind: "gap" };
-    const baseOffset = known.recent.at(-1 - age);
-    return baseOffset === undefined ? { kind: "tooOld" } : { kind: "duplicate", baseOffset };
+    const baseOffset = known.recent.at(-2 - 2 * age);
+    const storeTimestamp = known.recent.at(-1 - 2 * age);
+    if (baseOffset === undefined || storeTimestamp === undefined) return { kind: "tooOld" };
+    return { kind: "duplicate", baseOffset, storeTimestamp };
   }
 
-  /** @param stamp - Higher than all before. */
-  note(queue: Queue, batch: ProducerBatch, at: { baseOffset: number; stamp: number }): void {
-    const { producerId, epoch, sequence } = batch;
+  /** @param at - `stamp`: higher than all before. */
+  note(queue: Queue, batch: ProducerBatch, at: StoredBatch & { readonly stamp: number }): void {
+    const { producerId, producerEpoch: epoch, sequence } = batch;
+    const { baseOffset, storeTimestamp } = at;
     const producer = queue.producers.get(producerId) ?? this.#add(queue, producerId);
     if (epoch > producer.epoch) producer.recent = [];
     producer.epoch = epoch;
     producer.last = sequence;
     producer.stamp = at.stamp;
-    producer.recent.push(at.baseOffset);
-    if (producer.recent.length > REMEMBERED) producer.recent.shift();
+    if (sequence === 1) {
+      const born = Math.min(batch.bornTimestamp, storeTimestamp + AHEAD_MS_MAX);
+      producer.firstBorn = Math.max(producer.firstBorn, born);
+    }
+    producer.recent.push(baseOffset, storeTimestamp);
+    if (producer.recent.length > 2 * REMEMBERED) producer.recent.splice(0, 2);
     this.#late.touch(producer);
     if (this.#producers.size > this.#countMax) this.#forgetQuiet();
   }
@@ -101,18 +135,26 @@ export class ProducerSequences {
 
   load(): void {
     this.#producers.clear();
+    this.#horizon = this.#horizonTable.get(HORIZON_ROW)?.[0] ?? 0;
     for (const [rowKey, numbers] of this.#table.entries()) {
-      const [epoch, last, stamp, ...recent] = numbers as [number, number, number, ...number[]];
+      const [epoch = 0, last = 0, stamp = 0, firstBorn = 0, ...recent] = numbers;
       const at = rowKey.lastIndexOf("/");
       const queue = this.#queues.queue(parseQueueRowKey(rowKey.slice(0, at)));
       const producer = this.#add(queue, Number(rowKey.slice(at + 1)));
-      Object.assign(producer, { epoch, last, stamp, recent });
+      Object.assign(producer, { epoch, last, stamp, firstBorn, recent });
     }
+  }
+
+  /** Of a producer that is new, or that was forgotten. */
+  #judgeUnknown({ sequence, isRepeated, bornTimestamp }: ProducerBatch): SequenceVerdict {
+    if (sequence !== 1) return { kind: "unknownProducer" };
+    const mayBeStored = isRepeated && bornTimestamp <= this.#horizon;
+    return mayBeStored ? { kind: "unknownProducer" } : NEXT;
   }
 
   #add(queue: Queue, id: number): Producer {
     const rowKey = `${queue.rowKey}/${id}`;
-    const none = { epoch: 0, last: 0, stamp: 0, recent: [], isChanged: false };
+    const none = { epoch: 0, last: 0, stamp: 0, firstBorn: 0, recent: [], isChanged: false };
     const producer: Producer = { id, queue, rowKey, ...none };
     queue.producers.set(id, producer);
     this.#producers.add(producer);
@@ -124,7 +166,12 @@ export class ProducerSequences {
     const count = Math.max(1, Math.floor(this.#countMax * FORGOTTEN_SHARE));
     const stamps = Float64Array.from(this.#producers, ({ stamp }) => stamp).sort();
     const newest = required(stamps[count - 1], "there are more than are forgotten");
-    for (const producer of this.#producers) if (producer.stamp <= newest) this.#forget(producer);
+    for (const producer of this.#producers) {
+      if (producer.stamp > newest) continue;
+      this.#horizon = Math.max(this.#horizon, producer.firstBorn);
+      this.#forget(producer);
+    }
+    this.#horizonTable.set(HORIZON_ROW, [this.#horizon]);
   }
 
   #forget(producer: Producer): void {

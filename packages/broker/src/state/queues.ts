@@ -38,6 +38,11 @@ export class Queues {
     return queue;
   }
 
+  /** `undefined`: nothing was ever stored in it. */
+  find(key: QueueKey): Queue | undefined {
+    return this.#queues.get(key);
+  }
+
   /** 0 of a queue that has never had a message. */
   end(key: QueueKey): number {
     return this.#queues.get(key)?.end ?? 0;
