@@ -39,6 +39,7 @@ export class BrokerGroup {
   #reign: number | undefined;
   #begunReign: number | undefined;
   #leaderChanges = 0;
+  #refusal: OperationError | undefined;
   #failure: Error | undefined;
 
   constructor(init: {
@@ -77,6 +78,21 @@ export class BrokerGroup {
   /** Why the replica has stopped; `undefined` while it runs. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /**
+   * Why the metadata group does not take this group in; `undefined`: it does, or this node does not
+   * lead.
+   */
+  get refusal(): OperationError | undefined {
+    return this.#refusal;
+  }
+
+  /** @returns whether that is news. */
+  onRegistered(refusal: OperationError | undefined): boolean {
+    const isNews = refusal?.message !== this.#refusal?.message;
+    this.#refusal = refusal;
+    return isNews;
   }
 
   onEvent(event: ReplicaEvent): void {

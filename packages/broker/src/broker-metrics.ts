@@ -74,6 +74,9 @@ function nodeMetrics({ group, nodeId }: BrokerMetricsInit): readonly Metric[] {
     gauge("quorumlog_metadata_version", "Of topics and configuration.", () => {
       return machine.metadata.version;
     }),
+    gauge("quorumlog_group_refused", "1: the metadata group does not take this group in.", () => {
+      return group.refusal === undefined ? 0 : 1;
+    }),
     gauge("quorumlog_topics", "That the cluster has.", () => machine.metadata.topicCount),
     gauge("quorumlog_disk_full", "1: publishes are refused for this node's disk.", () => {
       return replica.status().disk.isFull ? 1 : 0;

@@ -19,7 +19,14 @@ export type BrokerEvent =
   | ReplicaEvent
   | BrokerRegistrationEvent
   /** Consumer groups were forgotten, as nobody uses them: told by the node that leads. */
-  | { readonly type: "consumerGroupsExpired"; readonly groups: readonly string[] };
+  | { readonly type: "consumerGroupsExpired"; readonly groups: readonly string[] }
+  /** The metadata group does not take this one in: it gets no queues. Told by its leader. */
+  | {
+      readonly type: "groupRefused";
+      readonly groupId: number;
+      readonly groupName: string;
+      readonly error: OperationError;
+    };
 
 /** Numbers; all have defaults. */
 export interface BrokerLimits {
@@ -83,7 +90,10 @@ export interface BrokerOptions extends Partial<BrokerLimits> {
   readonly nameServers?: readonly string[];
   /** Of the broker group; 1, the default, has the cluster's metadata, too. */
   readonly groupId?: number;
-  /** Of the broker group; default `broker-a`. */
+  /**
+   * Of the broker group, which no other one has; default `broker-a` of group 1, `broker-b` of group
+   * 2, and so on; `broker-27` of the one behind `broker-z`.
+   */
   readonly groupName?: string;
   /**
    * Whether a topic is made when a producer asks for one that there is not, with
@@ -137,6 +147,7 @@ const GROUP_RETENTION_MS_MIN = 1_000;
 const SEGMENT_BYTES = 64 * MIB;
 const CALL_BYTES_MAX = 8 * MIB;
 const METADATA_GROUP_ID = 1;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 const RETENTION: Required<Pick<BrokerRetentionLimits, "milliseconds" | "diskPercent">> = {
   milliseconds: 72 * 3_600_000,
   diskPercent: 75,
@@ -177,7 +188,8 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
   const problems: FieldProblem[] = Object.keys(options)
     .filter((field) => !NAMES.has(field) && !Object.hasOwn(BOUNDS, field))
     .map((field) => ({ field, problem: "unknown option" }));
-  const { groupId = METADATA_GROUP_ID, groupName = "broker-a", nameServers = [] } = options;
+  const { groupId = METADATA_GROUP_ID, nameServers = [] } = options;
+  const { groupName = defaultGroupName(groupId) } = options;
   const { autoCreateTopics } = options;
   if (autoCreateTopics !== undefined && typeof autoCreateTopics !== "boolean")
     problems.push({ field: "autoCreateTopics", problem: "is neither true nor false" });
@@ -230,6 +242,11 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
   if (problems.length === 0) return Object.freeze(settings);
   const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ");
   throw new OperationError("INVALID_ARGUMENT", text, { problems });
+}
+
+function defaultGroupName(groupId: number): string {
+  const isLetter = groupId >= 1 && groupId <= LETTERS.length;
+  return `broker-${isLetter ? LETTERS.charAt(groupId - 1) : groupId}`;
 }
 
 function retentionOf(given: BrokerRetention = {}): MachineOptions["retention"] & {} {

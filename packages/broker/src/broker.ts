@@ -14,6 +14,7 @@ import {
   NODE_SERVICE,
   OFFSETS_SERVICE,
   OperationError,
+  operationError,
   RpcServer,
 } from "@quorumlog/protocol";
 import { nodeFileSystem } from "@quorumlog/log";
@@ -26,6 +27,7 @@ import { demandGroup } from "./group-folder.ts";
 import { brokerMetrics, illnessOf, unreadinessOf } from "./broker-metrics.ts";
 import { type BrokerOptions, type BrokerSettings, parseBrokerOptions } from "./broker-options.ts";
 import { GroupCare } from "./group-care.ts";
+import { OpenedParts } from "./opened-parts.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { AdminService } from "./rpc/admin-service.ts";
 import { CoordinatorService } from "./rpc/coordinator-service.ts";
@@ -54,6 +56,7 @@ export class Broker {
   readonly #registration: BrokerRegistration;
   readonly #follower: MetadataFollower;
   readonly #metrics: MetricsPort | undefined;
+  readonly #onEvent: BrokerOptions["onEvent"];
   readonly #onDefect: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
   #looks = 0;
@@ -73,9 +76,10 @@ export class Broker {
     readonly registration: BrokerRegistration;
     readonly follower: MetadataFollower;
     readonly metrics: MetricsPort | undefined;
-    readonly onDefect: (error: unknown) => void;
+    readonly options: BrokerOptions;
   }) {
-    this.#onDefect = init.onDefect;
+    this.#onEvent = init.options.onEvent;
+    this.#onDefect = init.options.onDefect;
     this.#timer = setInterval(() => {
       this.#careForIndex();
     }, CARE_MS);
@@ -94,7 +98,21 @@ export class Broker {
   /** @throws OperationError, and the errors of `ReplicatedStateMachine.open` */
   static async open(options: BrokerOptions): Promise<Broker> {
     const settings = parseBrokerOptions(options);
-    const { groupId, groupName, nameServers, replica: node } = settings;
+    const opened = new OpenedParts();
+    try {
+      return await Broker.#open(options, settings, opened);
+    } catch (error) {
+      await opened.close(options.onDefect);
+      throw error;
+    }
+  }
+
+  static async #open(
+    options: BrokerOptions,
+    settings: BrokerSettings,
+    opened: OpenedParts,
+  ): Promise<Broker> {
+    const { groupId, groupName, replica: node } = settings;
     const tables = new LmdbTables(TABLE_NAMES);
     const listeners: Partial<Listeners> = {};
     const fileSystem = node.fileSystem ?? nodeFileSystem;
@@ -121,42 +139,42 @@ export class Broker {
       listeners.broker?.group.onEvent(event);
       listeners.broker?.onRole();
     };
+    opened.add(() => machine.close());
     const replica = await ReplicatedStateMachine.open(
       { ...node, checkpoint: tables, onEvent },
       machine,
     );
-    let server: RpcServer | undefined;
-    try {
-      machine.load();
-      const group = new BrokerGroup({ groupId, name: groupName, replica, machine });
-      server = new RpcServer({
-        listen: options.listen,
-        connectionCountMax: settings.connectionCountMax,
-        streamCountMax: settings.streamCountMax,
-        unreadBytesMax: settings.unreadBytesMax,
-        ...(options.tls === undefined ? {} : { tls: options.tls }),
-        onDefect: options.onDefect,
-      });
-      const producers = new ProducerNotes(group, options.onDefect);
-      const { fetches, admin, coordinator } = serve(server, { group, producers, settings });
-      await server.open();
-      const metrics = await openMetrics(options, { group, server, producers: producers.sessions });
-      const address = options.advertise ?? `${hostOf(options.listen)}:${server.port}`;
-      const registration = register(options, settings, { group, address });
-      const { onDefect, channelTls: tls } = options;
-      const { clusterId } = node;
-      const follower = new MetadataFollower({ group, clusterId, nameServers, tls, onDefect });
-      const care = careOf(options, settings, { group, coordinator, follower });
-      const services = { server, address, coordinator, producers, registration, follower, metrics };
-      const broker = new Broker({ group, ...services, care, onDefect });
-      Object.assign(listeners, { fetches, admin, coordinator, broker });
-      broker.onRole();
-      return broker;
-    } catch (error) {
-      await server?.close();
-      await replica.close();
-      throw error;
-    }
+    opened.add(() => replica.close());
+    machine.load();
+    const group = new BrokerGroup({ groupId, name: groupName, replica, machine });
+    const server = serverOf(options, settings);
+    const producers = new ProducerNotes(group, options.onDefect);
+    opened.add(() => {
+      producers.close();
+    });
+    const services = serve(server, { group, producers, settings, options });
+    const { fetches, admin, coordinator } = services;
+    opened.add(() => server.close());
+    await server.open();
+    const metrics = await openMetrics(options, { group, server, producers: producers.sessions });
+    opened.add(() => metrics?.close());
+    const address = options.advertise ?? `${hostOf(options.listen)}:${server.port}`;
+    const registration = register(options, settings, { group, address });
+    opened.add(() => registration.close());
+    const follower = new MetadataFollower({
+      group,
+      clusterId: node.clusterId,
+      nameServers: settings.nameServers,
+      tls: options.channelTls,
+      onRegistered: (refusal) => listeners.broker?.onRegistered(refusal),
+      onDefect: options.onDefect,
+    });
+    const care = careOf(options, settings, { group, coordinator, follower });
+    const parts = { server, address, coordinator, producers, registration, follower, metrics };
+    const broker = new Broker({ group, ...parts, care, options });
+    Object.assign(listeners, { fetches, admin, coordinator, broker });
+    broker.onRole();
+    return broker;
   }
 
   /** Of the clients' address. */
@@ -190,7 +208,16 @@ export class Broker {
     this.#reign = reign;
     this.#coordinator.onRole(false);
     this.#follower.onRole(false);
+    this.group.onRegistered(undefined);
     if (reign !== undefined) this.#lead(reign).catch(this.#onDefect);
+  }
+
+  /** The metadata group knows this group, or says why not. @internal */
+  onRegistered(error: OperationError | undefined): void {
+    const isNews = this.group.onRegistered(error);
+    const { groupId, name: groupName } = this.group;
+    if (isNews && error !== undefined)
+      this.#onEvent?.({ type: "groupRefused", groupId, groupName, error });
   }
 
   /** Topics or configuration are others than before. @internal */
@@ -226,9 +253,11 @@ export class Broker {
     if (reign !== this.#reign) return;
     const { groupId, name } = this.group;
     // The metadata group is a broker group, too: topics have queues in it.
-    if (groupId === METADATA_GROUP_ID)
-      await this.group.execute({ registerGroup: { groupId, name } });
-    if (reign !== this.#reign) return;
+    if (groupId === METADATA_GROUP_ID) {
+      const { error } = await this.group.execute({ registerGroup: { groupId, name } });
+      if (reign !== this.#reign) return;
+      this.onRegistered(error ? operationError(error) : undefined);
+    }
     if (groupId === METADATA_GROUP_ID) this.#coordinator.onRole(true);
     else this.#follower.onRole(true);
   }
@@ -255,14 +284,25 @@ export class Broker {
     await this.#registration.close();
     await this.#server.close();
     await this.#metrics?.close();
-    await new Promise<void>((resolve) => {
-      this.group.machine.index.close(resolve);
-    });
+    await this.group.machine.close();
   }
 }
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(":"));
+}
+
+function serverOf(options: BrokerOptions, settings: BrokerSettings): RpcServer {
+  const { listen, tls, onDefect } = options;
+  const { connectionCountMax, streamCountMax, unreadBytesMax } = settings;
+  return new RpcServer({
+    listen,
+    connectionCountMax,
+    streamCountMax,
+    unreadBytesMax,
+    ...(tls === undefined ? {} : { tls }),
+    onDefect,
+  });
 }
 
 function register(
@@ -319,14 +359,16 @@ function serve(
     readonly group: BrokerGroup;
     readonly producers: ProducerNotes;
     readonly settings: BrokerSettings;
+    readonly options: Pick<BrokerOptions, "onDefect">;
   },
 ): { fetches: FetchService; admin: AdminService; coordinator: CoordinatorService } {
   const { group, producers, settings } = init;
-  const fetches = new FetchService(group, settings);
+  const { onDefect } = init.options;
+  const fetches = new FetchService(group, settings, onDefect);
   const admin = new AdminService(group, settings);
   const coordinator = new CoordinatorService(group, () => performance.now());
   server.handle(BROKER_SERVICE, {
-    publish: publishHandler({ group, producers: producers.sessions, limits: settings }),
+    publish: publishHandler({ group, producers: producers.sessions, limits: settings, onDefect }),
     fetch: fetches.handler(),
     queryOffsets: queryOffsetsHandler(group),
     queryByKey: queryByKeyHandler(group),

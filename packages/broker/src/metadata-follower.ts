@@ -1,6 +1,7 @@
 /**
  * Keeps a broker group's topics as the metadata group has them: its leader watches, and puts what
- * is newer into its own log, so that its replicas agree on it.
+ * is newer into its own log, so that its replicas agree on it. It also makes its group known there,
+ * and notes where that is, for times without NameServers.
  *
  * While the metadata group is not reached, this one goes on with what it knows.
  */
@@ -27,20 +28,23 @@ export interface MetadataFollowerInit {
   readonly clusterId: string;
   readonly nameServers: readonly string[];
   readonly tls?: ChannelTls | undefined;
+  /** The metadata group takes this group in, or says why not. */
+  readonly onRegistered: (refusal: OperationError | undefined) => void;
   readonly onDefect: (error: unknown) => void;
 }
 
 const RETRY_MS = 200;
+/** Somebody has to change something first. */
+const REFUSED_RETRY_MS = 5_000;
 const ASK_MS = 3_000;
 
 export class MetadataFollower {
   readonly #init: MetadataFollowerInit;
   #watch: ClusterWatch | undefined;
-  /** Counts reigns: what an earlier one has begun, ends. */
-  #reign = 0;
-  /** Which node of the metadata group is asked next. */
-  #turn = 0;
-  #endStream: () => void = () => undefined;
+  /** Of the broker group: what it has begun ends with it. */
+  #reign: AbortController | undefined;
+  /** All that was begun, in any reign. */
+  #works: Promise<unknown> = Promise.resolve();
 
   constructor(init: MetadataFollowerInit) {
     this.#init = init;
@@ -48,17 +52,25 @@ export class MetadataFollower {
 
   /** @param isLeader - Of this broker group. */
   onRole(isLeader: boolean): void {
-    this.#reign += 1;
-    this.#endStream();
+    this.#reign?.abort();
+    this.#reign = undefined;
     if (!isLeader) return;
     const { nameServers, clusterId, tls } = this.#init;
     if (nameServers.length === 0) return;
+    const reign = new AbortController();
+    const { signal } = reign;
+    this.#reign = reign;
     this.#watch ??= new ClusterWatch({
       nameServers,
       clusterId,
       ...(tls === undefined ? {} : { tls }),
+      onCluster: () => {
+        if (this.#reign !== undefined) this.#begin(this.#note(this.#reign.signal));
+      },
     });
-    this.#follow(this.#reign).catch(this.#init.onDefect);
+    this.#begin(this.#note(signal));
+    this.#begin(this.#register(signal));
+    this.#begin(this.#follow(signal));
   }
 
   /**
@@ -69,71 +81,104 @@ export class MetadataFollower {
   async findDormantGroups(
     request: FindDormantGroupsRequest.$Properties,
   ): Promise<FindDormantGroupsReply> {
-    const { tls } = this.#init;
     let failure = new OperationError("UNAVAILABLE", "no node of the metadata group is known", {
       outcome: "not-applied",
     });
-    for (let left = this.#nodeCount(); left > 0; left--) {
-      const address = this.#address();
-      if (address === undefined) break;
-      const channel = new RpcChannel({ address, ...(tls === undefined ? {} : { tls }) });
+    for (const address of this.#addresses()) {
       try {
-        return await channel.call(COORDINATOR_SERVICE.findDormantGroups, request, {
-          timeoutMs: ASK_MS,
-        });
+        return await this.#at(address, (channel) =>
+          channel.call(COORDINATOR_SERVICE.findDormantGroups, request, { timeoutMs: ASK_MS }),
+        );
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         failure = error;
-      } finally {
-        channel.close();
       }
     }
     throw failure;
   }
 
+  /** Nothing of it goes on behind that. */
   async close(): Promise<void> {
     this.onRole(false);
     await this.#watch?.close();
+    await this.#works;
   }
 
-  async #follow(reign: number): Promise<void> {
-    let isRegistered = false;
-    while (reign === this.#reign) {
-      const address = this.#address();
-      if (address !== undefined) {
-        const { tls } = this.#init;
-        const channel = new RpcChannel({ address, ...(tls === undefined ? {} : { tls }) });
-        try {
-          if (!isRegistered) await this.#register(channel);
-          isRegistered = true;
-          await this.#readFrom(channel, reign);
-        } catch (error) {
-          // Another node is asked: this one has gone, or does not lead.
-          if (!(error instanceof OperationError)) throw error;
-        } finally {
-          channel.close();
-        }
+  #begin(work: Promise<void>): void {
+    this.#works = Promise.all([this.#works, work.catch(this.#init.onDefect)]);
+  }
+
+  /** Until the metadata group knows this one; a refusal is told, and may be taken back later. */
+  async #register(signal: AbortSignal): Promise<void> {
+    const { group, onRegistered } = this.#init;
+    const { groupId, name } = group;
+    await this.#inTurn(signal, async (channel) => {
+      try {
+        await channel.call(ADMIN_SERVICE.registerGroup, { groupId, name }, { signal });
+      } catch (error) {
+        const isRefused = error instanceof OperationError && error.advice === "do-not-retry";
+        if (!isRefused || signal.aborted) throw error;
+        onRegistered(error);
+        return REFUSED_RETRY_MS;
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (!signal.aborted) onRegistered(undefined);
+      return undefined;
+    });
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    await this.#inTurn(signal, async (channel) => {
+      await this.#readFrom(channel, signal);
+      return RETRY_MS;
+    });
+  }
+
+  /**
+   * Asks one node of the metadata group after the other, for as long as it leads: one that has
+   * gone, or does not lead, is passed over.
+   *
+   * @param ask - Says when to ask again, in milliseconds; `undefined`: it is done.
+   */
+  async #inTurn(
+    signal: AbortSignal,
+    ask: (channel: RpcChannel) => Promise<number | undefined>,
+  ): Promise<void> {
+    for (let turn = 0; !signal.aborted; turn++) {
+      const addresses = this.#addresses();
+      const address = addresses[turn % Math.max(1, addresses.length)];
+      let retryMs: number | undefined = RETRY_MS;
+      try {
+        if (address !== undefined) retryMs = await this.#at(address, ask);
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+      }
+      if (retryMs === undefined) return;
+      await pause(retryMs, signal);
     }
   }
 
-  async #register(channel: RpcChannel): Promise<void> {
-    const { groupId, name } = this.#init.group;
-    await channel.call(ADMIN_SERVICE.registerGroup, { groupId, name });
+  async #at<T>(address: string, ask: (channel: RpcChannel) => Promise<T>): Promise<T> {
+    const { tls } = this.#init;
+    const channel = new RpcChannel({ address, ...(tls === undefined ? {} : { tls }) });
+    try {
+      return await ask(channel);
+    } finally {
+      channel.close();
+    }
   }
 
-  /** Until the stream ends. */
-  #readFrom(channel: RpcChannel, reign: number): Promise<void> {
+  /** Until the stream ends, or the reign does. */
+  #readFrom(channel: RpcChannel, signal: AbortSignal): Promise<void> {
     const { group } = this.#init;
     const knownVersion = group.machine.metadata.version;
     const stream = channel.serverStream(ADMIN_SERVICE.watchMetadata, { knownVersion });
-    return new Promise((resolve, reject) => {
-      this.#endStream = () => {
-        stream.cancel();
-      };
+    const end = (): void => {
+      stream.cancel();
+    };
+    signal.addEventListener("abort", end, { once: true });
+    return new Promise<void>((resolve, reject) => {
       stream.on("data", (metadata: Metadata) => {
-        if (reign !== this.#reign) return;
+        if (signal.aborted) return;
         // In the order in which they come: of two, the newer one stays.
         group.execute({ metadata }).catch((error: unknown) => {
           stream.cancel();
@@ -141,27 +186,60 @@ export class MetadataFollower {
         });
       });
       stream.on("error", (error) => {
-        if (reign === this.#reign) reject(fromGrpcFailure(error));
-        else resolve();
+        if (signal.aborted) resolve();
+        else reject(fromGrpcFailure(error));
       });
       stream.on("end", resolve);
+      if (signal.aborted) end();
+    }).finally(() => {
+      signal.removeEventListener("abort", end);
     });
   }
 
-  #nodeCount(): number {
-    return this.#nodes().length;
+  /** What NameServers say of the metadata group, and the log does not have yet. */
+  async #note(signal: AbortSignal): Promise<void> {
+    const { group } = this.#init;
+    while (!signal.aborted) {
+      const addresses = this.#routed();
+      const known = group.machine.metadataNodes.addresses;
+      if (addresses.every((address) => known.includes(address))) return;
+      try {
+        await group.execute({ noteMetadataNodes: { addresses } });
+        return;
+      } catch (error) {
+        // There is no quorum, or another one leads: then its signal ends this.
+        if (!(error instanceof OperationError)) throw error;
+      }
+      await pause(RETRY_MS, signal);
+    }
   }
 
-  #nodes(): readonly { readonly address: string }[] {
+  /** Where nodes of the metadata group are: its leader first; without NameServers, where it was. */
+  #addresses(): readonly string[] {
+    const routed = this.#routed();
+    return routed.length > 0 ? routed : this.#init.group.machine.metadataNodes.addresses;
+  }
+
+  #routed(): string[] {
     const groups = this.#watch?.cluster?.groups ?? [];
-    return groups.find(({ groupId }) => groupId === METADATA_GROUP_ID)?.nodes ?? [];
+    const route = groups.find(({ groupId }) => groupId === METADATA_GROUP_ID);
+    return (route?.nodes ?? []).map(({ address }) => address);
   }
+}
 
-  /** Of a node of the metadata group: its leader first, the others in turn. */
-  #address(): string | undefined {
-    const nodes = this.#nodes();
-    const node = nodes[this.#turn % Math.max(1, nodes.length)];
-    this.#turn += 1;
-    return node?.address;
-  }
+/** Less, if it is called off. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const onOver = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onOver);
+      resolve();
+    };
+    const timer = setTimeout(onOver, milliseconds);
+    signal.addEventListener("abort", onOver, { once: true });
+  });
 }

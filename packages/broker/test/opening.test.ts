@@ -1,7 +1,7 @@
 // Goal: a node that cannot be opened says why, leaves alone what is another's, and holds nothing.
 // Method: nodes of groups of one, in directories and at ports that somebody else has.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +56,31 @@ async function takenAddress(): Promise<string> {
   return `127.0.0.1:${address.port}`;
 }
 
+/** Ports that nobody has, as far as anybody can tell. */
+async function freeAddresses(): Promise<[string, string]> {
+  const at = { listen: "127.0.0.1:0", onDefect: () => undefined };
+  const servers = [new RpcServer(at), new RpcServer(at)] as const;
+  await Promise.all(servers.map((server) => server.open()));
+  const [one, other] = servers;
+  const addresses: [string, string] = [`127.0.0.1:${one.port}`, `127.0.0.1:${other.port}`];
+  await Promise.all(servers.map((server) => server.close()));
+  return addresses;
+}
+
+/** Of this process; none where the system does not say. */
+function openFiles(): string[] {
+  const folder = "/proc/self/fd";
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((descriptor) => {
+    try {
+      return [readlinkSync(join(folder, descriptor))];
+    } catch {
+      // It was closed meanwhile.
+      return [];
+    }
+  });
+}
+
 test("a directory that is in use, or another node's or group's, is left as it is", async () => {
   const directory = scratch();
   const broker = await open({ directory });
@@ -94,6 +119,30 @@ test("a port that is taken fails the start, and the others are free again", asyn
   const broker = await open({ directory, more: { listen: address } });
   expect(broker.port).toBe(free.port);
   await broker.close();
+});
+
+test("a start that fails late lets go of every port and file", async () => {
+  const directory = scratch();
+  await (await open({ directory })).close();
+  const taken = await takenAddress();
+  const [listen, metrics] = await freeAddresses();
+  const isOpen = (): string[] => openFiles().filter((path) => path.startsWith(directory));
+  const wishes: Partial<BrokerOptions>[] = [
+    { listen: taken },
+    { listen, metrics: taken },
+    // Looks like one, and is none.
+    { listen, metrics, nameServers: ["127.0.0.1:99999"] },
+  ];
+
+  for (const more of wishes) {
+    await expect(open({ directory, more })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect.poll(isOpen).toEqual([]);
+  }
+
+  const broker = await open({ directory, more: { listen, metrics } });
+  expect(`127.0.0.1:${broker.port}`).toBe(listen);
+  await broker.close();
+  await expect.poll(isOpen).toEqual([]);
 });
 
 test("a NameServer that is not reached is told of", async () => {

@@ -1,13 +1,16 @@
 // Goal: a topic's queues spread over two broker groups, and both know of it; a group that comes
-// later is used for topics that are made after it.
+// later is used for topics that are made after it. A group that is not taken in says so, and one
+// that has been finds the metadata group again without any NameServer.
 // Method: two groups of one node each, and a NameServer, over real sockets.
 
 import { NameServer } from "@quorumlog/nameserver";
+import { NODE_SERVICE } from "@quorumlog/protocol";
 import { expect, onTestFinished, test } from "vitest";
+import type { BrokerEvent } from "../src/index.ts";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
 import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
 
-test("a topic is spread over both groups, and each serves its own queues", async () => {
+async function openNameServer(): Promise<NameServer> {
   const nameServer = await NameServer.open(
     { listen: "127.0.0.1:0" },
     {
@@ -17,7 +20,63 @@ test("a topic is spread over both groups, and each serves its own queues", async
     },
   );
   onTestFinished(() => nameServer.close());
+  return nameServer;
+}
+
+test("a group with a name that another one has says so, until it has its own", async () => {
+  const nameServers = [(await openNameServer()).address];
+  const first = await BrokerNodes.start(1, { nameServers });
+  await first.leaderId();
+  const events: BrokerEvent[] = [];
+  const onEvent = (event: BrokerEvent): void => {
+    events.push(event);
+  };
+  const more = { groupName: "broker-1", onEvent };
+  const second = await BrokerNodes.start(1, { nameServers, groupId: 2, firstNodeId: 2, more });
+
+  const refusals = (): BrokerEvent[] => events.filter(({ type }) => type === "groupRefused");
+  await expect.poll(() => refusals().length, { timeout: 20_000 }).toBe(1);
+  expect(refusals()[0]).toMatchObject({
+    groupId: 2,
+    groupName: "broker-1",
+    error: { code: "INVALID_ARGUMENT", message: expect.stringContaining("another group name") },
+  });
+  const status = await second.channel(2).call(NODE_SERVICE.getStatus, {});
+  expect(status.problem).toContain('broker group 1 is called "broker-1" already');
+
+  await second.kill(2);
+  more.groupName = "broker-2";
+  await second.open(2);
+  const { metadata } = first.broker(1).group.machine;
+  await expect.poll(() => metadata.groups().length, { timeout: 20_000 }).toBe(2);
+  expect((await second.channel(2).call(NODE_SERVICE.getStatus, {})).problem).toBe("");
+  expect(refusals().length).toBe(1);
+});
+
+test("a group that begins without NameServers finds the metadata group where it was", async () => {
+  const nameServer = await openNameServer();
   const nameServers = [nameServer.address];
+  const first = await BrokerNodes.start(1, { nameServers });
+  await first.leaderId();
+  const second = await BrokerNodes.start(1, { nameServers, groupId: 2, firstNodeId: 2 });
+  const { metadata } = first.broker(1).group.machine;
+  await expect.poll(() => metadata.groups().length, { timeout: 20_000 }).toBe(2);
+  await expect
+    .poll(() => second.broker(2).group.machine.metadataNodes.addresses, { timeout: 20_000 })
+    .toEqual([`127.0.0.1:${first.broker(1).port}`]);
+
+  await second.kill(2);
+  await nameServer.close();
+  await second.open(2);
+  await createTopic(first.channel(1), { name: "later" });
+
+  await expect
+    .poll(() => second.broker(2).group.machine.metadata.topic("later"), { timeout: 20_000 })
+    .toBeDefined();
+});
+
+test("a topic is spread over both groups, and each serves its own queues", async () => {
+  const nameServers = [(await openNameServer()).address];
   const first = await BrokerNodes.start(1, { nameServers });
   await first.leaderId();
   const second = await BrokerNodes.start(1, { nameServers, groupId: 2, firstNodeId: 2 });

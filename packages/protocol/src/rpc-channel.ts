@@ -103,13 +103,15 @@ export class RpcChannel {
    */
   async connect(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const channel = this.#client.getChannel();
-    const deadline = Date.now() + timeoutMs;
+    // A clock that is set meanwhile makes it neither shorter nor longer.
+    const endsAt = performance.now() + timeoutMs;
     for (;;) {
       if (signal?.aborted === true) throw notBegun();
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return;
       const isWaiting = state === connectivityState.CONNECTING || state === connectivityState.IDLE;
-      if (!isWaiting || Date.now() >= deadline)
+      const leftMs = endsAt - performance.now();
+      if (!isWaiting || leftMs <= 0)
         throw new OperationError("UNAVAILABLE", `${this.address} is not reached`, {
           outcome: "not-applied",
         });
@@ -120,7 +122,7 @@ export class RpcChannel {
         };
         signal?.addEventListener("abort", onNews, { once: true });
         // Late or not: the loop looks.
-        channel.watchConnectivityState(state, deadline, onNews);
+        channel.watchConnectivityState(state, Date.now() + leftMs, onNews);
       });
     }
   }

@@ -48,6 +48,8 @@ interface ReadyFetch {
 }
 
 export class FetchService {
+  /** @internal */
+  readonly onDefect: (error: unknown) => void;
   readonly #collector: FetchCollector;
   readonly #traffic: BrokerTraffic;
   readonly #parked = new Map<QueueKey, Set<ParkedFetch>>();
@@ -56,7 +58,9 @@ export class FetchService {
   /** By fetches in this turn. */
   #spentMs = 0;
 
-  constructor(group: BrokerGroup, settings: BrokerSettings) {
+  /** @param onDefect - Something threw that should not: the process should end. */
+  constructor(group: BrokerGroup, settings: BrokerSettings, onDefect: (error: unknown) => void) {
+    this.onDefect = onDefect;
     this.#traffic = group.traffic;
     this.#collector = new FetchCollector(group, new FollowerReads(group, settings));
   }
@@ -215,7 +219,7 @@ class FetchStream {
       this.#service.fetch(this, request);
     } catch (error) {
       endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
-      throw error;
+      this.#service.onDefect(error);
     }
   }
 

@@ -131,6 +131,7 @@ function statusOf(group: BrokerGroup, clusterId: string): NodeStatus.$Properties
     leaderChanges: group.leaderChanges,
     residentBytes: process.memoryUsage.rss(),
     flush: status.flush,
+    problem: group.refusal?.message ?? "",
   };
 }
 

@@ -47,6 +47,8 @@ export interface PublishInit {
   readonly group: BrokerGroup;
   readonly producers: ProducerSessions;
   readonly limits: Pick<BrokerLimits, "messageBytesMax">;
+  /** Something threw that should not: the process should end. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 export function publishHandler(
@@ -65,14 +67,16 @@ class PublishStream {
   readonly #call: PublishCall;
   readonly #messageBytesMax: number;
   readonly #producers: ProducerSessions;
+  readonly #onDefect: (error: unknown) => void;
   /** Once it has said who publishes. */
   #session: ProducerSession | undefined;
   #unansweredBytes = 0;
   #isFull = false;
   #isOver = false;
 
-  constructor({ group, producers, limits }: PublishInit, call: PublishCall) {
+  constructor({ group, producers, limits, onDefect }: PublishInit, call: PublishCall) {
     this.#group = group;
+    this.#onDefect = onDefect;
     this.#call = call;
     this.#messageBytesMax = limits.messageBytesMax;
     this.#producers = producers;
@@ -108,18 +112,22 @@ class PublishStream {
     const startedAt = performance.now();
     const { traffic } = this.#group;
     if (this.#session !== undefined) this.#session.lastAt = startedAt;
-    this.#publish(request).then(
-      (reply) => {
-        traffic.publishSeconds.observe((performance.now() - startedAt) / 1_000);
-        this.#answer({ ...reply, requestId }, bytes);
-      },
-      (error: unknown) => {
-        if (error instanceof OperationError) {
+    this.#publish(request)
+      .then(
+        (reply) => {
+          traffic.publishSeconds.observe((performance.now() - startedAt) / 1_000);
+          this.#answer({ ...reply, requestId }, bytes);
+        },
+        (error: unknown) => {
+          if (!(error instanceof OperationError)) throw error;
           traffic.onRefused(error.code);
           this.#answer({ requestId, error: errorDetail(error) }, bytes);
-        } else endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
-      },
-    );
+        },
+      )
+      .catch((error: unknown) => {
+        endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
+        this.#onDefect(error);
+      });
   }
 
   async #publish(request: PublishRequest): Promise<PublishReply.$Properties> {

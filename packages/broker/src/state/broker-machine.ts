@@ -22,8 +22,14 @@ import type { Tables } from "@quorumlog/tables";
 import { type BrokerCommand, commandAnswer, isCommand, parseCommand } from "./command-record.ts";
 import { ConsumerGroups } from "./consumer-groups.ts";
 import { ConsumerOffsets } from "./consumer-offsets.ts";
-import { consumerGroupCodec, progressCodec, reignCodec } from "./message-codec.ts";
+import {
+  consumerGroupCodec,
+  metadataNodesCodec,
+  progressCodec,
+  reignCodec,
+} from "./message-codec.ts";
 import { LeaderAddresses } from "./leader-addresses.ts";
+import { MetadataNodes } from "./metadata-nodes.ts";
 import { MetadataTable } from "./metadata-table.ts";
 import { ProducerGroups } from "./producer-groups.ts";
 import { ProducerSequences, type SequenceVerdict } from "./producer-sequences.ts";
@@ -57,11 +63,18 @@ const OF_EVERY_GROUP: ReadonlySet<BrokerCommand["kind"]> = new Set([
   "resetOffsets",
 ]);
 
+/** Commands about what the metadata group has decided, and where it is. */
+const OF_FOLLOWING_GROUPS: ReadonlySet<BrokerCommand["kind"]> = new Set([
+  "metadata",
+  "noteMetadataNodes",
+]);
+
 export const TABLE_NAMES: readonly string[] = [
   ...MetadataTable.tableNames,
   "consumerGroups",
   "consumerProgress",
   "leaders",
+  "metadataNodes",
   "pastEpochs",
   "producerGroups",
   "producerHorizon",
@@ -104,6 +117,7 @@ export class BrokerMachine implements Machine {
   readonly consumerGroups: ConsumerGroups;
   readonly producerGroups: ProducerGroups;
   readonly leaders: LeaderAddresses;
+  readonly metadataNodes: MetadataNodes;
   readonly applied: AppliedCounts = { messages: 0, bytes: 0, groupsExpired: 0 };
   readonly #init: BrokerMachineInit;
   readonly #producers: ProducerSequences;
@@ -118,6 +132,7 @@ export class BrokerMachine implements Machine {
     this.#init = init;
     this.metadata = new MetadataTable(tables);
     this.queues = new Queues(tables);
+    this.metadataNodes = new MetadataNodes(tables.table("metadataNodes", metadataNodesCodec));
     this.leaders = new LeaderAddresses(tables.table("leaders", reignCodec));
     this.offsets = new ConsumerOffsets({
       table: tables.table("consumerProgress", progressCodec),
@@ -141,6 +156,14 @@ export class BrokerMachine implements Machine {
   get index(): QueueIndex {
     this.#index ??= this.#init.openIndex();
     return this.#index;
+  }
+
+  /** Of the index's files, if they were opened; nothing is applied any more. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#index === undefined) resolve();
+      else this.#index.close(resolve);
+    });
   }
 
   apply({ offset, records, timestamp }: LogBatch): Uint8Array[] {
@@ -325,6 +348,9 @@ export class BrokerMachine implements Machine {
         return this.consumerGroups.expire(command.value, at.timestamp);
       case "expireOffsets":
         return this.#expireOffsets(command.value, at);
+      case "noteMetadataNodes":
+        this.metadataNodes.note(command.value);
+        return {};
       default:
         return unreachable(command);
     }
@@ -381,7 +407,7 @@ function topicOf({ kind, value }: BrokerCommand): string | undefined {
 /** What the metadata group decides, the others are told; how far consumers are is every group's. */
 function isTakenBy(groupId: number, kind: BrokerCommand["kind"]): boolean {
   if (OF_EVERY_GROUP.has(kind)) return true;
-  return (groupId === METADATA_GROUP_ID) === (kind !== "metadata");
+  return (groupId === METADATA_GROUP_ID) !== OF_FOLLOWING_GROUPS.has(kind);
 }
 
 function answerTo(verdict: Exclude<SequenceVerdict, { kind: "next" }>): Uint8Array {

@@ -23,6 +23,7 @@ import {
   type JoinGroupCommand,
   type LeaveGroupCommand,
   type Metadata,
+  type NoteMetadataNodesCommand,
   type NoteProducersCommand,
   type PutConfigurationCommand,
   type RefreshGroupRequest,
@@ -49,7 +50,8 @@ export type BrokerCommand =
   | { readonly kind: "beginReign"; readonly value: BeginReignCommand }
   | { readonly kind: "noteProducers"; readonly value: NoteProducersCommand }
   | { readonly kind: "expireGroups"; readonly value: ExpireGroupsCommand }
-  | { readonly kind: "expireOffsets"; readonly value: ExpireOffsetsCommand };
+  | { readonly kind: "expireOffsets"; readonly value: ExpireOffsetsCommand }
+  | { readonly kind: "noteMetadataNodes"; readonly value: NoteMetadataNodesCommand };
 
 const KINDS: readonly BrokerCommand["kind"][] = [
   "createTopic",
@@ -70,6 +72,7 @@ const KINDS: readonly BrokerCommand["kind"][] = [
   "noteProducers",
   "expireGroups",
   "expireOffsets",
+  "noteMetadataNodes",
 ];
 
 const HEADER_BYTES = 8;

@@ -6,6 +6,7 @@ import {
   ConfigurationValue,
   ConsumerGroup,
   ConsumerProgress,
+  NoteMetadataNodesCommand,
   RegisterGroupCommand,
   Topic,
 } from "@quorumlog/protocol/messages";
@@ -26,5 +27,7 @@ export const topicCodec: Codec<Topic> = codecOf(Topic);
 export const configurationCodec: Codec<ConfigurationValue> = codecOf(ConfigurationValue);
 export const consumerGroupCodec: Codec<ConsumerGroup> = codecOf(ConsumerGroup);
 export const groupCodec: Codec<RegisterGroupCommand> = codecOf(RegisterGroupCommand);
+export const metadataNodesCodec: Codec<NoteMetadataNodesCommand> =
+  codecOf(NoteMetadataNodesCommand);
 export const reignCodec: Codec<BeginReignCommand> = codecOf(BeginReignCommand);
 export const progressCodec: Codec<ConsumerProgress> = codecOf(ConsumerProgress);

@@ -156,8 +156,13 @@ export function registerGroup(table: MetadataTable, command: RegisterGroupComman
   const problem = groupNameProblem(name);
   if (problem !== undefined) return refused("INVALID_ARGUMENT", `name: ${problem}`);
   const groups = table.groups();
-  if (groups.some((group) => group.name === name && group.groupId !== groupId))
-    return refused("INVALID_ARGUMENT", `name: another broker group is called "${name}"`);
+  const namesake = groups.find((group) => group.name === name && group.groupId !== groupId);
+  if (namesake !== undefined)
+    return refused(
+      "INVALID_ARGUMENT",
+      `name: broker group ${namesake.groupId} is called "${name}" already: ` +
+        `start the nodes of group ${groupId} anew with another group name`,
+    );
   const former = groups.find((group) => group.groupId === groupId);
   if (former === undefined && groups.length >= GROUP_COUNT_MAX)
     return refused("TOO_MANY", `there are ${GROUP_COUNT_MAX} broker groups`);

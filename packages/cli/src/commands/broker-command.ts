@@ -26,7 +26,10 @@ const SPECS = {
     min: 1,
     fallback: 1,
   },
-  groupName: { type: "text", about: "of its broker group", fallback: "broker-a" },
+  groupName: {
+    type: "text",
+    about: "of its broker group; default: broker-a of group 1, broker-b of group 2, and so on",
+  },
   clusterId: { type: "text", about: "of the cluster", fallback: "quorumlog" },
   dataDir: { type: "path", about: "of this node alone", isRequired: true, alias: "data" },
   listen: {
@@ -264,7 +267,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     ...(outgoing === undefined ? {} : { channelTls: outgoing }),
     nameServers,
     groupId,
-    groupName,
+    ...(groupName === undefined ? {} : { groupName }),
     retention: {
       milliseconds: settings.retentionHours * HOUR_MS,
       ...(retentionBytes === undefined ? {} : { bytes: retentionBytes }),

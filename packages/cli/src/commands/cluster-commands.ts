@@ -76,6 +76,9 @@ function troublesOf(admin: Admin, looks: readonly NodeLook[]): string[] {
   const silent = looks
     .filter(({ status }) => status === undefined)
     .map(({ group, nodeId }) => `${group}: node ${nodeId} does not answer: its own log says why`);
+  const told = looks
+    .filter(({ status }) => status !== undefined && status.problem !== "")
+    .map(({ group, nodeId, status }) => `${group}: node ${nodeId} says: ${status?.problem}`);
   const led = new Set(
     looks.filter(({ status }) => status?.role === "leader").map(({ groupId }) => groupId),
   );
@@ -83,5 +86,5 @@ function troublesOf(admin: Admin, looks: readonly NodeLook[]): string[] {
     .cluster()
     .groups.filter(({ groupId }) => !led.has(groupId))
     .map(({ name }) => `${name} has no leader: most of its voters have to be up, and to meet`);
-  return [...silent, ...unled];
+  return [...silent, ...told, ...unled];
 }
