@@ -49,6 +49,7 @@ export class Fetcher {
   readonly #resets = new Set<Promise<void>>();
   /** Who is looked at first: each in turn. */
   #turn = 0;
+  #isPaused = false;
 
   constructor(init: FetcherInit) {
     this.#init = init;
@@ -86,6 +87,12 @@ export class Fetcher {
     queue.isPaused = isPaused;
     this.#readerOf(queue).schedule();
     this.#tell();
+  }
+
+  /** Nothing more is asked for; what is asked for already may come. */
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused;
+    if (!isPaused) this.#wakeAll();
   }
 
   /** Something of it was taken: there may be room for more. */
@@ -170,6 +177,7 @@ export class Fetcher {
       link: this.#init.link,
       consumerGroup: this.#init.consumerGroup ?? "",
       room: () => this.#room(),
+      isPaused: () => this.#isPaused,
       ...(follower === undefined ? {} : { follower }),
       onNews: () => {
         this.#tell();

@@ -18,6 +18,8 @@ export interface GroupFetcherInit {
   readonly consumerGroup: string;
   /** @returns how many bytes may be fetched in all. */
   readonly room: () => number;
+  /** Nothing is asked for while it is; whoever ends that schedules. */
+  readonly isPaused: () => boolean;
   /** A follower, as `host:port`; default: whoever leads is asked. */
   readonly follower?: string;
   /** Something can be taken, or will never be. */
@@ -110,7 +112,7 @@ export class GroupFetcher {
   }
 
   #ask(): void {
-    if (this.#isClosed || this.#retry !== undefined) return;
+    if (this.#isClosed || this.#retry !== undefined || this.#init.isPaused()) return;
     const now = Date.now();
     const asked: Asked[] = [];
     const positions: NonNullable<FetchRequest.$Properties["positions"]> = [];

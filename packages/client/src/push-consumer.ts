@@ -122,12 +122,14 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     }
   }
 
-  /** Nothing is handed out until `resume`; what was is finished. */
+  /** Nothing is handed out or fetched until `resume`; what was handed out is finished. */
   pause(): void {
+    this.#fetcher.isPaused = true;
     this.#workers.isPaused = true;
   }
 
   resume(): void {
+    this.#fetcher.isPaused = false;
     this.#workers.isPaused = false;
   }
 

@@ -167,7 +167,7 @@ test("it goes on while leaders die, of the coordinator's group, too", async () =
   expect(seen.length).toBeLessThan(400);
 });
 
-test("paused it hands nothing out, resumed it goes on", async () => {
+test("paused it hands nothing out and fetches nothing, resumed it goes on", async () => {
   const cluster = await SmallCluster.open(2, [ORDERS]);
   let count = 0;
   const consumer = await consumerOf(cluster, {
@@ -175,14 +175,20 @@ test("paused it hands nothing out, resumed it goes on", async () => {
       count += 1;
     },
   });
+  const fetches = (): number => cluster.groups.reduce((n, group) => n + group.fetches.length, 0);
+  await until(() => fetches() >= 2);
   consumer.pause();
+  // The fetches that wait are answered; no other ones follow.
   await publish(cluster, 0, 20);
   await pause(50);
-  const paused = count;
+  const before = fetches();
+  await publish(cluster, 20, 40);
+  await pause(50);
+  const paused = { count, fetches: fetches() - before };
   consumer.resume();
-  await until(() => count === 20);
+  await until(() => count === 40);
 
-  expect(paused).toBe(0);
+  expect(paused).toEqual({ count: 0, fetches: 0 });
 });
 
 test("per-key: paused, it hands out nothing that waits for its key, nor what failed", async () => {

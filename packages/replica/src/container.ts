@@ -164,16 +164,25 @@ export class ContainerReader {
     return command;
   }
 
-  /** The records of a command, as views; without the first `skipCount`. */
-  *records(command: Command, skipCount = 0): Generator<Uint8Array> {
+  /** The records of a command, as views. */
+  *records(command: Command): Generator<Uint8Array> {
     const { start, recordCount } = command;
     // The same class wherever the bytes came from: users see it.
     const bytes = asBuffer(this.#bytes);
     let at = start;
     for (let i = 0; i < recordCount; i++) {
       const length = this.#view.getUint32(at, true);
-      if (i >= skipCount) yield bytes.subarray(at + 4, at + 4 + length);
+      yield bytes.subarray(at + 4, at + 4 + length);
       at += 4 + length;
+    }
+  }
+
+  /** Adds where the bytes of each record of a command begin; their length is in the four before. */
+  addStarts({ start, recordCount }: Command, starts: number[]): void {
+    let at = start;
+    for (let i = 0; i < recordCount; i++) {
+      starts.push(at + 4);
+      at += 4 + this.#view.getUint32(at, true);
     }
   }
 }

@@ -2,7 +2,8 @@
 
 import { type LogEntry, LogError, type LogStore } from "@quorumlog/log";
 import { holdBytes } from "@quorumlog/std";
-import { COMMAND_KIND, type Command, ContainerReader } from "./container.ts";
+import { OpenedEntries } from "./opened-entries.ts";
+import { OpenedEntry } from "./opened-entry.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { StateKeeper } from "./state-keeper.ts";
 
@@ -30,18 +31,31 @@ interface Place {
   readonly offset: number;
 }
 
+interface Collection {
+  readonly bytesMax: number;
+  readonly records: LogRecord[];
+  bytes: number;
+  /** The offset of the next record. */
+  next: number;
+}
+
 /** How much of the log is looked at in one go. */
 const STRETCH_BYTES = 1024 * 1024;
 /** The same on the way to the first record: small entries are not fetched one by one. */
 const SEARCH_BYTES = 128 * 1024;
 
-export class RecordReader {
-  readonly #log: LogStore;
-  readonly #keeper: StateKeeper;
-  /** Where the last read ended: the next one mostly goes on from there. */
-  #last: { readonly from: number; readonly place: Place } | undefined;
+/** What is applied of the log, and which offsets it has. */
+type AppliedState = Pick<StateKeeper, "appliedIndex" | "baseOffset" | "firstOffset"> & {
+  readonly state: Pick<StateKeeper["state"], "nextOffset" | "offsets">;
+};
 
-  constructor(log: LogStore, keeper: StateKeeper) {
+export class RecordReader {
+  readonly #log: Pick<LogStore, "entries" | "firstIndex">;
+  readonly #keeper: AppliedState;
+  /** What is applied stays as it is, so they are good for as long as they are in the log. */
+  readonly #opened = new OpenedEntries();
+
+  constructor(log: Pick<LogStore, "entries" | "firstIndex">, keeper: AppliedState) {
     this.#log = log;
     this.#keeper = keeper;
   }
@@ -59,31 +73,50 @@ export class RecordReader {
       throw new ReplicaError("BEYOND_END", `from: ${from} is beyond ${state.nextOffset}`, {
         nextOffset: state.nextOffset,
       });
-    const records: LogRecord[] = [];
-    if (from === state.nextOffset) return { records, nextOffset: from };
-    const collection = { from, bytesMax, records, bytes: 0 };
-    let place = this.#placeOf(from);
-    while (place.index <= this.#keeper.appliedIndex && collection.bytes < bytesMax) {
-      const bytesLeft = Math.max(Math.min(STRETCH_BYTES, bytesMax), searchBytes(place, from));
+    const into: Collection = { bytesMax, records: [], bytes: 0, next: from };
+    this.#readOpened(into);
+    if (into.bytes < bytesMax && into.next < state.nextOffset) this.#readLog(into);
+    return { records: into.records, nextOffset: into.next };
+  }
+
+  #readOpened(into: Collection): void {
+    while (into.bytes < into.bytesMax) {
+      const entry = this.#opened.with(into.next);
+      if (entry === undefined) return;
+      collect(entry, into);
+    }
+  }
+
+  #readLog(into: Collection): void {
+    const { records, bytesMax } = into;
+    let place = this.#placeOf(into.next);
+    while (place.index <= this.#keeper.appliedIndex && into.bytes < bytesMax) {
+      const bytesLeft = Math.max(
+        Math.min(STRETCH_BYTES, bytesMax - into.bytes),
+        place.offset < into.next ? SEARCH_BYTES : 0,
+      );
       const entries = this.#entriesFrom(place.index, bytesLeft, records.length > 0);
       // What comes before damage is read without it.
-      if (entries === "damaged") break;
-      if (entries === undefined) throw trimmed(from, this.#keeper.firstOffset);
-      for (const { index, kind, data } of entries) {
-        // The last one may have been taken in part: the next read looks at it again.
-        if (collection.bytes >= bytesMax) break;
-        const count = records.length;
-        const offset =
-          kind === "normal" ? this.#collect(index, data, place.offset, collection) : place.offset;
-        // Whoever gets records keeps them as long as it likes.
-        if (records.length > count) holdBytes(data);
-        if (collection.bytes >= bytesMax && offset > nextOffsetOf(collection)) break;
-        place = { index: index + 1, offset };
+      if (entries === "damaged") return;
+      if (entries === undefined) throw trimmed(into.next, this.#keeper.firstOffset);
+      for (const entry of entries) {
+        if (into.bytes >= bytesMax) return;
+        place = this.#open(entry, place, into);
       }
     }
-    const nextOffset = nextOffsetOf(collection);
-    this.#last = { from: nextOffset, place };
-    return { records, nextOffset };
+  }
+
+  /** @returns the place behind the entry. */
+  #open(entry: LogEntry, { index, offset }: Place, into: Collection): Place {
+    const opened = new OpenedEntry(entry, offset, this.#keeper.state.offsets);
+    const { nextOffset } = opened;
+    if (nextOffset > into.next) {
+      // Whoever gets records keeps them as long as it likes.
+      holdBytes(entry.data);
+      this.#opened.add(opened);
+      collect(opened, into);
+    }
+    return { index: index + 1, offset: nextOffset };
   }
 
   #entriesFrom(
@@ -99,68 +132,28 @@ export class RecordReader {
     }
   }
 
+  /** Where to begin to walk: the nearest that is known, of those that are still in the log. */
   #placeOf(offset: number): Place {
-    if (this.#last?.from === offset && this.#last.place.index > this.#log.base().index)
-      return this.#last.place;
-    const start = { index: this.#log.firstIndex(), offset: this.#keeper.baseOffset };
-    const sample = this.#keeper.state.offsets.find(offset);
-    return sample === undefined || sample.index < start.index ? start : sample;
-  }
-
-  /** @returns the next offset behind the entry. */
-  #collect(index: number, data: Uint8Array, offset: number, into: Collection): number {
-    const container = ContainerReader.open(data);
-    if (container === undefined) return offset;
-    let next = offset;
-    let number = 0;
-    for (let command = container.next(); command !== undefined; command = container.next()) {
-      if (this.#isStored(index, number, command, next)) {
-        const first = next;
-        next += command.recordCount;
-        if (next > into.from) collectRecords(container, command, first, into);
-      }
-      number += 1;
-    }
-    return next;
-  }
-
-  #isStored(index: number, number: number, command: Command, next: number): boolean {
-    if (command.kind !== COMMAND_KIND.records) return false;
-    if (command.offset !== -1 && command.offset !== next) return false;
-    return !this.#keeper.state.offsets.isRejected(index, number);
+    const { state, baseOffset } = this.#keeper;
+    const start = { index: this.#log.firstIndex(), offset: baseOffset };
+    const sample = state.offsets.find(offset) ?? start;
+    const opened = this.#opened.before(offset);
+    const near = opened && { index: opened.index + 1, offset: opened.nextOffset };
+    return [sample, near].reduce<Place>(
+      (best, place) => (place !== undefined && place.index > best.index ? place : best),
+      start,
+    );
   }
 }
 
-interface Collection {
-  readonly from: number;
-  readonly bytesMax: number;
-  readonly records: LogRecord[];
-  bytes: number;
-}
-
-function collectRecords(
-  container: ContainerReader,
-  command: Command,
-  first: number,
-  into: Collection,
-): void {
-  const { timestamp } = container;
-  const skipCount = Math.max(0, into.from - first);
-  let offset = first + skipCount;
-  for (const data of container.records(command, skipCount)) {
-    if (into.bytes >= into.bytesMax) return;
-    into.records.push({ offset, data, timestamp });
+function collect(entry: OpenedEntry, into: Collection): void {
+  const { nextOffset, timestamp } = entry;
+  while (into.next < nextOffset && into.bytes < into.bytesMax) {
+    const data = entry.record(into.next);
+    into.records.push({ offset: into.next, data, timestamp });
     into.bytes += Math.max(1, data.byteLength);
-    offset += 1;
+    into.next += 1;
   }
-}
-
-function searchBytes(place: Place, from: number): number {
-  return place.offset < from ? SEARCH_BYTES : 0;
-}
-
-function nextOffsetOf({ from, records }: Collection): number {
-  return (records.at(-1)?.offset ?? from - 1) + 1;
 }
 
 function trimmed(from: number, firstOffset: number): ReplicaError {

@@ -13,8 +13,8 @@ import type { CallOptions } from "./replicated-group.ts";
 export interface ReadOptions {
   /**
    * Bytes of records; at least one record is read, so 1 reads just that. In `[1, 64 MiB]`, default
-   * 1 MiB. A read that does not go on from where the last one ended walks up to 1 MiB of entries to
-   * its first record, and the one with that as a whole.
+   * 1 MiB. Entries that were read of late are kept in memory, up to 32 MiB; a read of another one
+   * walks up to 1 MiB of entries to its first record, and the one with that as a whole.
    */
   readonly maxBytes?: number;
 }

@@ -18,9 +18,7 @@ const FETCH_BYTES = 1024 * 1024;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 /** In milliseconds: a fetch that has found something is answered then, however much it asks for. */
 const LOOK_MS = 5;
-/** Records of other queues between two of a queue that are read along with them. */
-const NEAR_RECORDS = 32;
-const STRETCH_BYTES = 256 * 1024;
+const ONE_RECORD = { maxBytes: 1 };
 
 export interface Collected {
   readonly queues: readonly QueueBatches.$Properties[];
@@ -88,10 +86,11 @@ export class FetchCollector {
       if (token !== undefined && machine.offsets.isStale(consumerGroup, key, token))
         throw staleToken(token);
       const endOffset = machine.queues.end(key);
-      const firstOffset = machine.index.firstOffset(key) ?? endOffset;
       const from = offset ?? 0;
-      if (from < firstOffset || from > endOffset) throw outOfRange(from, firstOffset, endOffset);
+      // Of most queues that a fetch has waited for; the rest is for those that have more.
       if (from === endOffset) return undefined;
+      const firstOffset = machine.index.firstOffset(key) ?? endOffset;
+      if (from < firstOffset || from > endOffset) throw outOfRange(from, firstOffset, endOffset);
       const own = position.bytesMax ?? 0;
       const bytes = own === 0 ? bytesMax : Math.min(own, bytesMax);
       const rows = machine.index.range(key, from, bytes);
@@ -125,21 +124,13 @@ export class FetchCollector {
     return queueKey(topicId, queue);
   }
 
-  /** What is near in the log is read in one go: to find a place in it costs more than to go on. */
   #read(rows: readonly IndexRow[]): StoredBatch.$Properties[] {
     const batches: StoredBatch.$Properties[] = [];
-    for (let i = 0; i < rows.length;) {
-      if (i > 0 && this.#isLate()) return batches;
-      const { logOffset: first } = rows[i] as IndexRow;
-      const records = this.#recordsFrom(first, stretchBytes(rows, i), batches.length > 0);
-      if (records.length === 0) return batches;
-      for (let row = rows[i]; row !== undefined; row = rows[i]) {
-        const record = records[row.logOffset - first];
-        if (record === undefined) break;
-        const { baseOffset, storeTimestamp: storeTimestampMs } = row;
-        batches.push({ baseOffset, storeTimestampMs, batch: record.data });
-        i += 1;
-      }
+    for (const { logOffset, baseOffset, storeTimestamp: storeTimestampMs } of rows) {
+      if (batches.length > 0 && this.#isLate()) break;
+      const record = this.#recordAt(logOffset, batches.length > 0);
+      if (record === undefined) break;
+      batches.push({ baseOffset, storeTimestampMs, batch: record.data });
     }
     return batches;
   }
@@ -148,12 +139,12 @@ export class FetchCollector {
     return performance.now() >= this.#deadline;
   }
 
-  /** @returns none behind batches that can be read, if what follows them is damaged. */
-  #recordsFrom(from: number, maxBytes: number, hasBatches: boolean): readonly LogRecord[] {
+  /** @returns none behind batches that can be read, if it is damaged. */
+  #recordAt(logOffset: number, hasBatches: boolean): LogRecord | undefined {
     try {
-      return this.#group.replica.read(from, { maxBytes }).records;
+      return this.#group.replica.read(logOffset, ONE_RECORD).records[0];
     } catch (error) {
-      if (hasBatches && isDamage(error)) return [];
+      if (hasBatches && isDamage(error)) return undefined;
       throw error;
     }
   }
@@ -168,23 +159,6 @@ export class FetchCollector {
     const endOffset = machine.queues.end(key);
     return outOfRange(offset ?? 0, machine.index.firstOffset(key) ?? endOffset, endOffset);
   }
-}
-
-/** So much of the log is read at a row: it, and those behind it that are near. */
-function stretchBytes(rows: readonly IndexRow[], from: number): number {
-  let { bytes, logOffset } = rows[from] as IndexRow;
-  let hasOthers = false;
-  for (let i = from + 1; i < rows.length; i++) {
-    const row = rows[i] as IndexRow;
-    const gap = row.logOffset - logOffset - 1;
-    if (gap > NEAR_RECORDS) break;
-    hasOthers ||= gap > 0;
-    if (hasOthers && bytes >= STRETCH_BYTES) break;
-    bytes += row.bytes;
-    ({ logOffset } = row);
-  }
-  // How large those of other queues are is not known.
-  return hasOthers ? Math.max(bytes, STRETCH_BYTES) : bytes;
 }
 
 function staleToken(token: number): OperationError {

@@ -3,7 +3,8 @@
  *
  * A turn of the event loop deals with as many as fit a slice of it, the others wait for the next
  * one, in the order in which they came or were woken. So whatever readers ask for, the node goes on
- * to lead, and what is published to be acknowledged.
+ * to lead, and what is published to be acknowledged. Those that wait at the ends of queues get a
+ * share of its time: with hundreds of them, they are woken less often, and get more at once.
  */
 
 import { endWith, errorDetail, type Handler, OperationError } from "@quorumlog/protocol";
@@ -30,6 +31,10 @@ const WAITING_POSITIONS_MAX = 65_536;
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 /** What fetches get of each turn: far less than makes followers elect another leader. */
 const SLICE_MS = 20;
+/** Of the time, what fetches that are woken get at most is one part in so many. */
+const WOKEN_SHARE = 5;
+/** However long the last ones took. */
+const WOKEN_WAIT_MS_MAX = 50;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
 
@@ -39,12 +44,15 @@ interface ParkedFetch {
   readonly request: FetchRequest;
   readonly keys: readonly QueueKey[];
   readonly timer: NodeJS.Timeout;
+  readonly isWoken: true;
 }
 
 /** A fetch that is to be looked at. */
 interface ReadyFetch {
   readonly stream: FetchStream;
   readonly request: FetchRequest;
+  /** It has waited for something to come. */
+  readonly isWoken?: boolean;
 }
 
 export class FetchService {
@@ -57,6 +65,10 @@ export class FetchService {
   #isSliceDue = false;
   /** By fetches in this turn. */
   #spentMs = 0;
+  readonly #woken: Set<ReadyFetch> = new Set();
+  #isWakingDue = false;
+  /** Of those that are woken: when the next ones are looked at. */
+  #wakeAt = 0;
 
   /** @param onDefect - Something threw that should not: the process should end. */
   constructor(group: BrokerGroup, settings: BrokerSettings, onDefect: (error: unknown) => void) {
@@ -78,9 +90,10 @@ export class FetchService {
     for (const key of keys)
       for (const fetch of this.#parked.get(key) ?? []) {
         this.#unpark(fetch);
-        // Other queues that it waits for may have more by the end of the turn.
-        this.#makeReady(fetch);
-        this.#beginSlice();
+        // Other queues that it waits for may have more by then.
+        fetch.stream.ready.add(fetch);
+        this.#woken.add(fetch);
+        this.#beginWaking();
       }
   }
 
@@ -101,6 +114,21 @@ export class FetchService {
     this.#ready.add(fetch);
   }
 
+  /** In the next turn, or when the share of the time that was spent on the last ones is over. */
+  #beginWaking(): void {
+    if (this.#isWakingDue) return;
+    this.#isWakingDue = true;
+    const wake = (): void => {
+      this.#isWakingDue = false;
+      for (const fetch of this.#woken) this.#ready.add(fetch);
+      this.#woken.clear();
+      this.#spend();
+    };
+    const waitMs = Math.min(this.#wakeAt - performance.now(), WOKEN_WAIT_MS_MAX);
+    if (waitMs < 1) setImmediate(wake);
+    else setTimeout(wake, waitMs);
+  }
+
   /** The next turn has time for those that are ready, and for more. */
   #beginSlice(): void {
     if (this.#isSliceDue) return;
@@ -108,24 +136,33 @@ export class FetchService {
     setImmediate(() => {
       this.#isSliceDue = false;
       this.#spentMs = 0;
-      if (this.#ready.size === 0) return;
-      this.#beginSlice();
-      for (const fetch of this.#ready) {
-        this.#unready(fetch);
-        this.#lookAt(fetch);
-        if (this.#spentMs >= SLICE_MS) break;
-      }
+      this.#spend();
     });
   }
 
-  #lookAt({ stream, request }: ReadyFetch): void {
+  /** The rest of this turn's slice, on those that are ready. */
+  #spend(): void {
+    if (this.#ready.size === 0) return;
+    this.#beginSlice();
+    for (const fetch of this.#ready) {
+      if (this.#spentMs >= SLICE_MS) break;
+      this.#unready(fetch);
+      this.#lookAt(fetch);
+    }
+  }
+
+  #lookAt({ stream, request, isWoken = false }: ReadyFetch): void {
     const startedAt = performance.now();
     stream.fetch(request);
-    this.#spentMs += performance.now() - startedAt;
+    const endedAt = performance.now();
+    const spentMs = endedAt - startedAt;
+    this.#spentMs += spentMs;
+    if (isWoken) this.#wakeAt = Math.max(this.#wakeAt, endedAt) + (WOKEN_SHARE - 1) * spentMs;
   }
 
   #unready(fetch: ReadyFetch): void {
     this.#ready.delete(fetch);
+    this.#woken.delete(fetch);
     fetch.stream.ready.delete(fetch);
   }
 
@@ -145,7 +182,7 @@ export class FetchService {
       },
       Math.min(request.waitMs, WAIT_MS_MAX),
     );
-    const fetch: ParkedFetch = { stream, request, keys, timer };
+    const fetch: ParkedFetch = { stream, request, keys, timer, isWoken: true };
     stream.parked.add(fetch);
     this.#traffic.fetchesWaiting += 1;
     for (const key of keys) {
