@@ -43,7 +43,9 @@ function operationFailure(error: OperationError): Failure {
   const { code, message, outcome, advice, problems, cause } = error;
   const said = plainText(message);
   const lines = [`${code}: ${said}`];
-  const because = cause instanceof OperationError ? plainText(cause.message) : undefined;
+  // That the time was over says nothing of why, once more.
+  const says = cause instanceof OperationError && (code !== "TIMEOUT" || cause.code !== code);
+  const because = says ? plainText(cause.message) : undefined;
   if (because !== undefined && !said.includes(because)) lines.push(`because: ${because}`);
   if (outcome === "unknown" && code !== "TIMEOUT" && code !== "UNAVAILABLE")
     lines.push("whether it was done is not known");
@@ -69,8 +71,10 @@ function plainText(message: string): string {
 const HINTS: Readonly<Record<string, string>> = {
   DISK_FULL: "`df` on that node's machine; docs/operations.md, A broker's disk",
   DISK_LOST: "`quorumlog help cluster replace`: a new node, under a new id, takes its place",
+  LISTEN_FAILED: "does another process listen there, or this very one? `ss -ltnp` tells which",
   NOT_LEADER: "`quorumlog cluster status` tells who is up: most nodes of the group have to be",
-  TIMEOUT: "is the cluster running, and are --name-servers (and --tls-...) those of it?",
+  TIMEOUT:
+    "`quorumlog cluster status` tells who is up, if --name-servers (and --tls-...) are right",
   UNAVAILABLE: "is the cluster running, and are --name-servers (and --tls-...) those of it?",
   UNKNOWN_TOPIC: "`quorumlog topic list` tells which there are",
 };

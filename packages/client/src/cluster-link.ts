@@ -183,7 +183,11 @@ export class ClusterLink {
       }
       const waitMs = Math.max(backoffMs, problem.retryAfterMs);
       if (problem.code !== "TIMEOUT") told = problem;
-      if (Date.now() + waitMs >= deadline) throw overdue(problem, told, timeoutMs);
+      if (Date.now() + waitMs >= deadline) {
+        const { groupId } = seeker;
+        const group = this.routes.route.groups.get(groupId)?.name ?? String(groupId);
+        throw overdue(problem, told, { group, address, timeoutMs });
+      }
       // Whoever was told where to go goes there at once, the first time.
       if (problem.leader === undefined || backoffMs > BACKOFF_MS_MIN) await pause(waitMs, signal);
       backoffMs = Math.min(2 * backoffMs, BACKOFF_MS_MAX);
@@ -191,15 +195,29 @@ export class ClusterLink {
   }
 }
 
+interface Asked {
+  readonly group: string;
+  /** Of the node that was asked last. */
+  readonly address: string | undefined;
+  readonly timeoutMs: number;
+}
+
 /** What was wrong when the time was over; of an attempt that was cut short, what was before it. */
 function overdue(
   problem: OperationError,
   told: OperationError | undefined,
-  timeoutMs: number,
+  { group, address, timeoutMs }: Asked,
 ): OperationError {
-  if (told === undefined || told === problem) return problem;
+  if (told === problem) return problem;
+  const { outcome } = problem;
+  if (told === undefined) {
+    // A node that waits for a leader says nothing.
+    const silent = `broker group ${group} has not answered within ${timeoutMs} ms`;
+    const why = `${silent}, ${address} as the last one asked: is there a leader?`;
+    return new OperationError("TIMEOUT", why, { outcome, cause: problem });
+  }
   const why = `${timeoutMs} ms have passed; the last problem: ${told.code}: ${told.message}`;
-  return new OperationError("TIMEOUT", why, { outcome: problem.outcome, cause: told });
+  return new OperationError("TIMEOUT", why, { outcome, cause: told });
 }
 
 /** What is not of ours is a defect, and goes through. */

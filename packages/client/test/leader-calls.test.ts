@@ -49,6 +49,22 @@ test("what may have been done is unknown, whatever is said of later attempts", a
   });
 });
 
+test("a group of which nobody answers is told by its name", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const reader = await readerOf(cluster);
+  cluster.first.offsets.onCommitted = () => new OperationError("TIMEOUT", "nobody leads");
+
+  const commit = { queue: QUEUE, offset: 3, timeoutMs: 300 };
+  const error = await reader.commit(commit).catch((reason: unknown) => reason);
+
+  expect(error).toMatchObject({
+    code: "TIMEOUT",
+    message: expect.stringMatching(
+      /^broker group broker-1 has not answered within 300 ms, 127\.0\.0\.1:\d+ as the last one/,
+    ),
+  });
+});
+
 test("aborted between two attempts, it is unknown what the first one did", async () => {
   const cluster = await SmallCluster.open(1, [ORDERS]);
   const reader = await readerOf(cluster);

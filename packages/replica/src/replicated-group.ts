@@ -22,6 +22,7 @@ import {
   ReplicaError,
   withUnknownOutcome,
 } from "./replica-error.ts";
+import { transferRefusal } from "./transfer-refusal.ts";
 
 /** A look at a replica: what stands where. */
 export interface GroupStatus {
@@ -226,9 +227,11 @@ export class ReplicatedGroup {
    */
   async transferLeadership(nodeId: number, options: CallOptions = {}): Promise<void> {
     const checked = this.#checked(options);
-    const { configuration } = this.replica.status();
-    if (!isVoter(configuration, nodeId) || !this.replica.transferLeadership(nodeId))
-      throw new ReplicaError("MEMBERSHIP_REFUSED", `node ${nodeId} cannot take over now`);
+    const { configuration, leaderId } = this.replica.status();
+    if (!isVoter(configuration, nodeId) || !this.replica.transferLeadership(nodeId)) {
+      const why = transferRefusal(nodeId, configuration, leaderId);
+      throw new ReplicaError("MEMBERSHIP_REFUSED", why);
+    }
     let askedAt = this.environment.now();
     const look = (): true | undefined => {
       if (this.replica.status().leaderId === nodeId) return true;

@@ -143,6 +143,22 @@ describe("a node", () => {
     await leader.transferLeadership(heir.status().nodeId);
 
     expect((await cluster.leader()).status().nodeId).toBe(heir.status().nodeId);
-    expect((await failure(heir.transferLeadership(99))).code).toBe("MEMBERSHIP_REFUSED");
+  });
+
+  test("says why it is not given to a node", async () => {
+    const { cluster, leader } = await tenRecords();
+    const others = cluster.logs.filter((log) => log !== leader);
+
+    const stranger = await failure(leader.transferLeadership(99));
+    expect(stranger.code).toBe("MEMBERSHIP_REFUSED");
+    expect(stranger.message).toBe("node 99 is no member of this group, whose voters are 1, 2, 3");
+
+    await leader.close({ handOver: false });
+    const [left, gone] = others as [ReplicatedLog, ReplicatedLog];
+    await gone.close({ handOver: false });
+    await expect.poll(() => left.status().leaderId).toBeUndefined();
+    const alone = await failure(left.transferLeadership(left.status().nodeId));
+    expect(alone.code).toBe("MEMBERSHIP_REFUSED");
+    expect(alone.message).toContain("nobody leads who could hand over");
   });
 });
