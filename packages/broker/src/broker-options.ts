@@ -49,7 +49,10 @@ export interface BrokerLimits {
   readonly groupRetentionMs: number;
   /** Between words to NameServers when nothing changes. In `[100, 3600000]`, default 30000. */
   readonly heartbeatMs: number;
-  /** Of one message, its properties included. In `[1 KiB, 4 MiB]`, default 4 MiB. */
+  /**
+   * Of one message, its properties included. In `[1 KiB, 4 MiB]`, and 4 KiB less than
+   * `replica.tuning.callBytesMax`, which is up to half of `segmentBytes`; default as much as that.
+   */
   readonly messageBytesMax: number;
   /** Calls of clients, of all connections, at a time. In `[1, 1000000]`, default 20000. */
   readonly streamCountMax: number;
@@ -143,6 +146,8 @@ const GROUP_ID_MAX = 65_535;
 const DAY_MS = 86_400_000;
 /** Sooner, and consumers that are started anew find nothing. */
 const GROUP_RETENTION_MS_MIN = 1_000;
+/** What a batch says of a message, at most: its keys and its tag. */
+const BATCH_HEAD_BYTES = 4 * KIB;
 /** As the replica has it, and the most that it takes. */
 const SEGMENT_BYTES = 64 * MIB;
 const CALL_BYTES_MAX = 8 * MIB;
@@ -199,8 +204,8 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     problems.push({ field, problem: `${said(value)} is not an integer in [${min}, ${max}]` });
     return fallback;
   };
-  const limit = (field: keyof BrokerLimits): number =>
-    integer(field, options[field] ?? BOUNDS[field].fallback, BOUNDS[field]);
+  const limit = (field: keyof BrokerLimits, fallback = BOUNDS[field].fallback): number =>
+    integer(field, options[field] ?? fallback, BOUNDS[field]);
   integer("groupId", groupId, { min: 1, max: GROUP_ID_MAX, fallback: METADATA_GROUP_ID });
   for (const field of ["listen", "advertise", "metrics"] as const)
     if (options[field] !== undefined && !isAddress(options[field]))
@@ -217,19 +222,21 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     tuning: tuningOf(options.replica.tuning),
   };
   problems.push(...replicaProblems(replica));
+  const recordBytesMax = replica.tuning.callBytesMax ?? CALL_BYTES_MAX;
+  const messageRoom = roomOf(recordBytesMax);
   const settings: BrokerSettings = {
     groupId,
     groupName,
     nameServers,
     replica,
-    recordBytesMax: replica.tuning.callBytesMax ?? CALL_BYTES_MAX,
+    recordBytesMax,
     autoCreateTopics: autoCreateTopics === true,
     connectionCountMax: limit("connectionCountMax"),
     defaultQueueCount: limit("defaultQueueCount"),
     followerReadBytes: limit("followerReadBytes"),
     groupRetentionMs: limit("groupRetentionMs"),
     heartbeatMs: limit("heartbeatMs"),
-    messageBytesMax: limit("messageBytesMax"),
+    messageBytesMax: limit("messageBytesMax", messageRoom),
     streamCountMax: limit("streamCountMax"),
     unreadBytesMax: limit("unreadBytesMax"),
   };
@@ -238,6 +245,15 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
     problems.push({
       field: "groupRetentionMs",
       problem: `${groupRetentionMs} is neither 0 nor at least ${GROUP_RETENTION_MS_MIN}`,
+    });
+  const { messageBytesMax } = settings;
+  if (messageBytesMax > messageRoom)
+    problems.push({
+      field: "messageBytesMax",
+      problem:
+        `${messageBytesMax} is more than ${messageRoom}, which is what a call of the log has ` +
+        "room for: raise replica.tuning.segmentBytes, of which, as of pendingBytesMax, that " +
+        "takes up to half",
     });
   if (problems.length === 0) return Object.freeze(settings);
   const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ");
@@ -255,10 +271,19 @@ function retentionOf(given: BrokerRetention = {}): MachineOptions["retention"] &
   return { ...RETENTION, ...given };
 }
 
-/** The largest message fits into a call, with all that its batch says of it. */
+/** Of a call, for a message with all that its batch says of it. */
+function roomOf(callBytesMax: number): number {
+  const { min, max } = BOUNDS.messageBytesMax;
+  // What is no number is told by the replica.
+  if (!Number.isSafeInteger(callBytesMax)) return max;
+  return Math.max(min, Math.min(max, callBytesMax - BATCH_HEAD_BYTES));
+}
+
+/** As much as may be: a segment holds a call twice, and so does what may wait. */
 function tuningOf(given: MachineOptions["tuning"] = {}): MachineOptions["tuning"] & {} {
-  const { segmentBytes = SEGMENT_BYTES } = given;
-  const callBytesMax = Math.floor(Math.min(CALL_BYTES_MAX, segmentBytes / 4));
+  const { segmentBytes = SEGMENT_BYTES, pendingBytesMax = 2 * CALL_BYTES_MAX } = given;
+  const half = Math.min(segmentBytes, pendingBytesMax) / 2;
+  const callBytesMax = Math.floor(Math.min(CALL_BYTES_MAX, half));
   return Number.isInteger(callBytesMax) ? { callBytesMax, ...given } : given;
 }
 

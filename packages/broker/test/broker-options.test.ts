@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { BrokerOptions } from "../src/index.ts";
 import { parseBrokerOptions } from "../src/broker-options.ts";
 
+const MIB = 1024 * 1024;
 const SOUND: BrokerOptions = {
   listen: "127.0.0.1:0",
   replica: {
@@ -42,6 +43,19 @@ test("a limit that is said leaves the others as they are; and all may be kept", 
 
   expect(some.replica.retention).toEqual({ milliseconds: 259_200_000, diskPercent: 75, bytes });
   expect(all.replica.retention).toBe("keep");
+});
+
+test("a message fits into the log, also of small segments; a limit that cannot be is told", () => {
+  const withSegments = (segmentBytes: number): object => ({
+    replica: { ...SOUND.replica, tuning: { segmentBytes } },
+  });
+  const small = parseBrokerOptions({ ...SOUND, ...withSegments(MIB) });
+
+  expect(small).toMatchObject({ recordBytesMax: MIB / 2, messageBytesMax: MIB / 2 - 4_096 });
+  expect(problemsOf({ ...withSegments(16 * MIB), messageBytesMax: 4 * MIB })).toEqual([]);
+  expect(problemsOf({ ...withSegments(8 * MIB), messageBytesMax: 4 * MIB })).toEqual([
+    expect.stringMatching(/^messageBytesMax: 4194304 is more than 4190208.*raise .*segmentBytes/u),
+  ]);
 });
 
 test("everything that does not fit is told, the replica's options, too", () => {

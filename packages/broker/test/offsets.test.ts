@@ -50,6 +50,19 @@ async function progress(channel: RpcChannel): Promise<GroupOffset.$Properties> {
   return offsets[0] ?? {};
 }
 
+async function pagesOf<Reply extends { readonly nextPage: string }>(
+  ask: (page: string) => Promise<Reply>,
+): Promise<Reply[]> {
+  const first = await ask("");
+  const replies = [first];
+  for (let { nextPage } = first; nextPage !== "";) {
+    const reply = await ask(nextPage);
+    replies.push(reply);
+    ({ nextPage } = reply);
+  }
+  return replies;
+}
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   await expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true);
 }
@@ -190,6 +203,65 @@ test("a reset fences whoever has the queue, and moves all of its queues or none"
   );
   // The same member, under the same assignment, goes on from the new place.
   expect(await claim(channel)).toMatchObject({ committedOffset: 1 });
+});
+
+test("a reset that does not say where to is refused, and moves nothing", async () => {
+  const { channel } = await started();
+  const { fencingToken } = await claim(channel);
+  await commit(channel, { offset: 3, fencingToken: fencingToken ?? 0 });
+
+  const reset = channel.call(OFFSETS_SERVICE.resetOffsets, {
+    group: "readers",
+    offsets: [
+      { topicId: 1, queue: 1, offset: 0 },
+      { topicId: 1, queue: 0 },
+    ],
+  });
+
+  await expect(reset).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    problems: [{ field: "offsets[1].offset" }],
+  });
+  expect((await progress(channel)).committedOffset).toBe(3);
+});
+
+test("long lists come page by page, each row once", async () => {
+  const { nodes, channel } = await started();
+  const topics = await Promise.all(
+    ["a", "b", "c"].map((name) => createTopic(channel, { name, queueCount: 1_024 })),
+  );
+  const offsets = topics.flatMap(({ topicId }) =>
+    Array.from({ length: 1_024 }, (_, queue) => ({ topicId, queue, offset: 0 })),
+  );
+  await channel.call(OFFSETS_SERVICE.resetOffsets, { group: "readers", offsets });
+  for (const memberId of ["x", "x/y"])
+    await claim(channel, { memberId, isOwnProgress: true, queues: offsets });
+  const { group } = nodes.broker(1);
+  const names = Array.from({ length: 2_500 }, (_, i) => `group-${i}`);
+  await Promise.all(
+    names.map((name) =>
+      group.execute({ resetOffsets: { group: name, offsets: [{ ...QUEUE, offset: 0 }] } }),
+    ),
+  );
+
+  const offsetPages = await pagesOf((page) =>
+    channel.call(OFFSETS_SERVICE.getOffsets, { group: "readers", page }),
+  );
+  const groupPages = await pagesOf((page) =>
+    channel.call(OFFSETS_SERVICE.listOffsetGroups, { page }),
+  );
+  const places = offsetPages
+    .flatMap((reply) => reply.offsets)
+    .map((one) => `${one.memberId}:${one.topicId}/${one.queue}`);
+  const found = groupPages.flatMap((reply) => reply.groups);
+
+  for (const reply of offsetPages) expect(reply.offsets.length).toBeLessThanOrEqual(2_000);
+  for (const reply of groupPages) expect(reply.groups.length).toBeLessThanOrEqual(2_000);
+  expect(places.length).toBe(3 * offsets.length);
+  expect(new Set(places).size).toBe(places.length);
+  expect(found.toSorted()).toEqual([...names, "readers"].toSorted());
+  const none = channel.call(OFFSETS_SERVICE.getOffsets, { group: "readers", page: "x" });
+  await expect(none).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
 test("broadcasting members have progress of their own; a group is forgotten", async () => {

@@ -74,6 +74,20 @@ test("a batch that is stored is a duplicate, also of a topic that takes no more"
   expect(next.results[0]?.error?.code).toBe("TOPIC_NOT_WRITABLE");
 });
 
+test("a batch that the log has no room for is refused with what is too large", async () => {
+  const { channel, topicId } = await started();
+  const bodies = ["a", "b", "c"].map((letter) => letter.repeat(200_000));
+
+  const reply = await publish(channel, { batches: [batchOf({ topicId, queue: 0 }, bodies)] });
+  const alone = await publish(channel, { batches: [batchOf({ topicId, queue: 0 }, ["a"])] });
+
+  expect(reply.error).toMatchObject({
+    code: "MESSAGE_TOO_LARGE",
+    message: expect.stringContaining("batchBytes is too large for the broker's segmentBytes"),
+  });
+  expect(alone.results[0]).toMatchObject({ baseOffset: 0 });
+});
+
 test("a fetch at the end waits for what comes", async () => {
   const { channel, topicId } = await started();
 

@@ -15,6 +15,7 @@ import { FetchedQueue } from "./fetched-queue.ts";
 import { Fetcher, type QueuePlace } from "./fetcher.ts";
 import { METADATA_GROUP_ID } from "./group-membership.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
+import { allPages } from "./list-pages.ts";
 import type { QueueName } from "./pull-consumer-options.ts";
 import { type AssignmentStrategy, STRATEGIES } from "./push-consumer-options.ts";
 import type { WaitOptions } from "./waiting.ts";
@@ -114,16 +115,22 @@ export class GroupAdmin {
   /** In the order of their names. */
   async list(wait: WaitOptions): Promise<ConsumerGroupSummary[]> {
     const target = this.#leader(METADATA_GROUP_ID, wait);
-    const [{ groups }, ...others] = await Promise.all([
-      this.#link.callLeader(target, COORDINATOR_SERVICE.listGroups, {}),
-      ...this.#groupIds().map((groupId) =>
-        this.#link.callLeader(this.#leader(groupId, wait), OFFSETS_SERVICE.listOffsetGroups, {}),
-      ),
+    const [replies, ...others] = await Promise.all([
+      allPages((page) => {
+        return this.#link.callLeader(target, COORDINATOR_SERVICE.listGroups, { page });
+      }),
+      ...this.#groupIds().map((groupId) => {
+        const leader = this.#leader(groupId, wait);
+        return allPages((page) =>
+          this.#link.callLeader(leader, OFFSETS_SERVICE.listOffsetGroups, { page }),
+        );
+      }),
     ]);
+    const groups = replies.flatMap((reply) => reply.groups);
     const summaries = new Map(
       groups.map((each) => [each.group ?? "", summaryOf(each as GroupSummary)]),
     );
-    for (const name of others.flatMap((reply) => reply.groups))
+    for (const name of others.flat().flatMap((reply) => reply.groups))
       if (!summaries.has(name)) summaries.set(name, withoutMembers(name));
     return [...summaries.values()].toSorted((a, b) => (a.group < b.group ? -1 : 1));
   }
@@ -158,15 +165,18 @@ export class GroupAdmin {
   /** In all queues that the group has ever had. */
   async offsets(group: string, wait: WaitOptions): Promise<GroupQueueOffset[]> {
     const replies = await Promise.all(
-      this.#groupIds().map((groupId) =>
-        this.#link.callLeader(this.#leader(groupId, wait), OFFSETS_SERVICE.getOffsets, {
-          group,
-          queues: [],
-        }),
-      ),
+      this.#groupIds().map((groupId) => {
+        const leader = this.#leader(groupId, wait);
+        return allPages((page) =>
+          this.#link.callLeader(leader, OFFSETS_SERVICE.getOffsets, { group, page }),
+        );
+      }),
     );
     return inOrder(
-      replies.flatMap(({ offsets }) => offsets).map((each) => this.#offset(each as GroupOffset)),
+      replies
+        .flat()
+        .flatMap(({ offsets }) => offsets)
+        .map((each) => this.#offset(each as GroupOffset)),
     );
   }
 

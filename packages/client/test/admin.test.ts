@@ -94,6 +94,21 @@ test("messages are found by key: the key itself decides", async () => {
   expect(isTruncated).toBe(false);
 });
 
+test("a group with more offsets than a page has is shown whole", async () => {
+  const cluster = await RealCluster.open();
+  const admin = await adminOf(cluster.nameServers);
+  for (const topic of ["a", "b"]) {
+    await admin.createTopic({ name: topic, queueCount: 1_024 });
+    await admin.resetOffsets({ group: "billing", topic, place: "earliest" });
+  }
+
+  const offsets = await admin.groupOffsets("billing");
+
+  const places = offsets.map(({ topic, queue }) => `${topic}/${queue}`);
+  expect(new Set(places).size).toBe(2_048);
+  expect(places.length).toBe(2_048);
+});
+
 test("a group's offsets are shown, and moved while it has no members", async () => {
   const cluster = await RealCluster.open();
   const admin = await adminOf(cluster.nameServers);

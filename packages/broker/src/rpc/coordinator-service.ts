@@ -26,6 +26,7 @@ import type {
   GroupDescription,
   GroupSummary,
   JoinRequest,
+  ListGroupsReply,
   MemberMessage,
 } from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
@@ -34,11 +35,14 @@ import { joinProblem, SESSION_TIMEOUT_MS } from "../state/consumer-groups.ts";
 import { EXPIRED_PER_COMMAND_MAX } from "../state/consumer-offsets.ts";
 import { GroupSessions } from "./group-sessions.ts";
 import { demandDone } from "./offsets-service.ts";
+import { pageOfNames } from "./pages.ts";
 
 type JoinCall = ServerDuplexStream<MemberMessage, CoordinatorMessage.$Properties>;
 
 /** How often silent members are looked for. */
 const SCAN_MS = 500;
+/** Of a page: each comes with its subscriptions. */
+const LISTED_GROUPS = 500;
 /** A new leader has to put into the log that it has begun. */
 const BEGIN_MS = 20;
 
@@ -61,11 +65,9 @@ export class CoordinatorService {
         },
       },
       listGroups: {
-        unary: async (_, { signal }) => {
+        unary: async ({ page }, { signal }) => {
           await this.#demandNews(signal);
-          const { consumerGroups } = this.#group.machine;
-          const groups = [...consumerGroups.entries()].map(([name, each]) => summaryOf(name, each));
-          return { groups };
+          return this.#list(page);
         },
       },
       describeGroup: {
@@ -101,6 +103,17 @@ export class CoordinatorService {
         },
       },
     };
+  }
+
+  #list(page: string): ListGroupsReply.$Properties {
+    const { consumerGroups } = this.#group.machine;
+    const names = [...consumerGroups.entries()].map(([name]) => name);
+    const { rows, nextPage } = pageOfNames(names, page, LISTED_GROUPS);
+    const groups = rows.flatMap((name) => {
+      const group = consumerGroups.get(name);
+      return group === undefined ? [] : [summaryOf(name, group)];
+    });
+    return { groups, nextPage };
   }
 
   /** @throws OperationError of whoever does not lead, or was asked for too many */

@@ -14,15 +14,17 @@ import type {
   CommitAnswer,
   CommitRequest,
   ErrorDetail,
+  GetOffsetsReply,
   GetOffsetsRequest,
   GroupOffset,
   QueueRef,
 } from "@quorumlog/protocol/messages";
 import type { BrokerGroup } from "../broker-group.ts";
-import { QUEUES_PER_COMMAND_MAX } from "../state/consumer-offsets.ts";
-import { memberOf, ownerOf } from "../state/progress-table.ts";
+import { QUEUES_PER_COMMAND_MAX, resetProblem } from "../state/consumer-offsets.ts";
+import { memberOf, ownerOf, type ProgressPlace } from "../state/progress-table.ts";
 import { type QueueKey, queueKey, queueOf, topicIdOf } from "../state/queue-key.ts";
 import { CommitDesk } from "./commit-desk.ts";
+import { noPage, pageOf, pageOfNames } from "./pages.ts";
 
 /** A new leader has to put into the log that it has begun. */
 const REIGN_MS = 20;
@@ -76,12 +78,16 @@ export function offsetsHandlers(
       unary: async (request, { signal }) => {
         demandRequest(request.group, request.queues.length);
         await group.readBarrier(signal);
+        if (request.queues.length === 0) return allOffsetsOf(group, request);
         return { offsets: offsetsOf(group, request) };
       },
     },
     resetOffsets: {
       unary: async (request, { signal }) => {
         demandRequest(request.group, request.offsets.length);
+        // It is refused as it is applied, too: here it costs the log nothing.
+        const problem = resetProblem(request);
+        if (problem !== undefined) throw problem;
         demandDone(await group.execute({ resetOffsets: request }, { signal }));
         return {};
       },
@@ -94,9 +100,10 @@ export function offsetsHandlers(
       },
     },
     listOffsetGroups: {
-      unary: async (_, { signal }) => {
+      unary: async ({ page }, { signal }) => {
         await group.readBarrier(signal);
-        return { groups: group.machine.offsets.rows.groups() };
+        const { rows, nextPage } = pageOfNames(group.machine.offsets.rows.groups(), page);
+        return { groups: [...rows], nextPage };
       },
     },
   };
@@ -137,11 +144,6 @@ function offsetsOf(
   group: BrokerGroup,
   { group: name, queues, memberId }: GetOffsetsRequest,
 ): GroupOffset.$Properties[] {
-  const { rows } = group.machine.offsets;
-  if (queues.length === 0)
-    return rows
-      .ownersOf(name)
-      .flatMap((owner) => rows.queuesOf(owner).map((key) => offsetOf(group, owner, key)));
   const owner = ownerOf(name, memberId === "" ? undefined : memberId);
   return queues.map((ref) => {
     const { topicId, queue } = placeOf(ref);
@@ -149,6 +151,28 @@ function offsetsOf(
     if (problem !== undefined) throw problem;
     return offsetOf(group, owner, queueKey(topicId, queue));
   });
+}
+
+/** Of a group and its broadcasting members, in each queue that they have ever been in. */
+function allOffsetsOf(
+  group: BrokerGroup,
+  { group: name, page }: GetOffsetsRequest,
+): GetOffsetsReply.$Properties {
+  const { rows: progress } = group.machine.offsets;
+  const from = page === "" ? undefined : progressPlace(name, page);
+  const { rows, nextPage } = pageOf(progress.placesOf(name, from), ({ owner, key }) => {
+    return `${key}/${memberOf(owner) ?? ""}`;
+  });
+  return { offsets: rows.map(({ owner, key }) => offsetOf(group, owner, key)), nextPage };
+}
+
+/** Where a page has ended. */
+function progressPlace(group: string, page: string): ProgressPlace {
+  const at = page.indexOf("/");
+  const key = Number(page.slice(0, at));
+  if (at < 1 || !Number.isSafeInteger(key) || key < 0) throw noPage(page);
+  const memberId = page.slice(at + 1);
+  return { owner: ownerOf(group, memberId === "" ? undefined : memberId), key: key as QueueKey };
 }
 
 function offsetOf(group: BrokerGroup, owner: string, key: QueueKey): GroupOffset.$Properties {

@@ -21,6 +21,8 @@ const TICK_MS = 500;
 const LOOK_MS = 30_000;
 /** Of one answer. */
 const LISTED_TOPICS_MAX = 100_000;
+/** Of one answer, as the log has them. */
+const LISTED_NOTES_MAX = 10_000;
 
 type Note = NotedProducerGroup.$Properties;
 
@@ -137,6 +139,7 @@ export class ProducerNotes {
         silentMs: Math.round(now - session.lastAt),
       });
     }
-    return { topics, producers, isTruncated: left <= 0 || this.sessions.isTruncated };
+    const isTruncated = left <= 0 || topics.length > LISTED_NOTES_MAX || this.sessions.isTruncated;
+    return { topics: topics.slice(0, LISTED_NOTES_MAX), producers, isTruncated };
   }
 }

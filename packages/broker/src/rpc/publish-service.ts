@@ -19,7 +19,7 @@ import {
 } from "@quorumlog/protocol/messages";
 import type { Durability } from "@quorumlog/replica";
 import type { BrokerGroup, Submitted } from "../broker-group.ts";
-import type { BrokerLimits } from "../broker-options.ts";
+import type { BrokerSettings } from "../broker-options.ts";
 import { parsePublishAnswer, type PublishRefusal } from "../state/publish-answer.ts";
 import type { ProducerSession, ProducerSessions } from "./producer-sessions.ts";
 
@@ -46,7 +46,7 @@ const REACHED: Readonly<Record<Submitted["reached"], Reached>> = {
 export interface PublishInit {
   readonly group: BrokerGroup;
   readonly producers: ProducerSessions;
-  readonly limits: Pick<BrokerLimits, "messageBytesMax">;
+  readonly limits: Pick<BrokerSettings, "messageBytesMax" | "recordBytesMax">;
   /** Something threw that should not: the process should end. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -65,7 +65,7 @@ export function publishHandler(
 class PublishStream {
   readonly #group: BrokerGroup;
   readonly #call: PublishCall;
-  readonly #messageBytesMax: number;
+  readonly #limits: PublishInit["limits"];
   readonly #producers: ProducerSessions;
   readonly #onDefect: (error: unknown) => void;
   /** Once it has said who publishes. */
@@ -78,7 +78,7 @@ class PublishStream {
     this.#group = group;
     this.#onDefect = onDefect;
     this.#call = call;
-    this.#messageBytesMax = limits.messageBytesMax;
+    this.#limits = limits;
     this.#producers = producers;
   }
 
@@ -183,7 +183,9 @@ class PublishStream {
       if (batch.producerId !== 0 && durability !== "quorum")
         throw invalid("durability", `batch ${i} is of an idempotent producer, and needs a quorum`);
       // Most batches are smaller as a whole than one message may be.
-      if (batch.recordsBytes > this.#messageBytesMax) this.#demandSmaller(batch, i);
+      const { messageBytesMax, recordBytesMax } = this.#limits;
+      if (batch.recordsBytes > messageBytesMax || bytes.length > recordBytesMax)
+        this.#demandSmaller(batch, i);
       const refusal = this.#group.machine.refusalOf(batch);
       if (refusal === undefined) accepted.push(bytes);
       else this.#group.traffic.onRefused(refusal);
@@ -194,9 +196,14 @@ class PublishStream {
 
   #demandSmaller(batch: RecordBatch, i: number): void {
     const bytes = batch.largestMessageBytes();
-    const max = this.#messageBytesMax;
-    if (bytes <= max) return;
-    const problem = `a message of ${bytes} bytes, and it may have ${max}`;
+    const { messageBytesMax, recordBytesMax } = this.#limits;
+    const { length } = batch.bytes;
+    if (bytes <= messageBytesMax && length <= recordBytesMax) return;
+    const problem =
+      bytes > messageBytesMax
+        ? `a message of ${bytes} bytes, and it may have ${messageBytesMax}`
+        : `${length} bytes together, of which the log takes ${recordBytesMax} at a time: its ` +
+          "producer's batchBytes is too large for the broker's segmentBytes";
     throw new OperationError("MESSAGE_TOO_LARGE", `batch ${i}: ${problem}`, {
       problems: [{ field: `batches[${i}]`, problem }],
     });

@@ -112,6 +112,8 @@ export class ConsumerOffsets {
   reset({ group, offsets }: ResetOffsetsRequest, at: CommandPlace): Answer {
     const problem = groupNameProblem(group) ?? countProblem(offsets.length);
     if (problem !== undefined) return refused("INVALID_ARGUMENT", problem);
+    const missing = resetProblem({ offsets });
+    if (missing !== undefined) return { error: errorDetail(missing) };
     for (const each of offsets) {
       const error =
         this.#queueProblem(group, each, this.get(ownerOf(group), each)) ??
@@ -288,6 +290,19 @@ export class ConsumerOffsets {
       range: { firstOffset: 0, nextOffset },
     });
   }
+}
+
+/** An offset that was left out is none: taken for 0, it would have everything consumed again. */
+export function resetProblem({
+  offsets,
+}: Pick<ResetOffsetsRequest, "offsets">): OperationError | undefined {
+  const at = offsets.findIndex(({ offset }) => offset === undefined || offset === null);
+  if (at === -1) return undefined;
+  const field = `offsets[${at}].offset`;
+  const problem = "is missing; 0 is the queue's very first message";
+  return new OperationError("INVALID_ARGUMENT", `${field}: ${problem}`, {
+    problems: [{ field, problem }],
+  });
 }
 
 /** Each claim is a record of its own, so its place in the log is larger than any token before. */

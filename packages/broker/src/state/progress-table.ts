@@ -55,6 +55,12 @@ export function memberOf(owner: string): string | undefined {
   return at === -1 ? undefined : owner.slice(at + 1);
 }
 
+/** Of a row. */
+export interface ProgressPlace {
+  readonly owner: string;
+  readonly key: QueueKey;
+}
+
 interface GroupRows {
   readonly owners: Set<string>;
   /** No row of it was committed later, by the log's time; it may be that none was as late. */
@@ -110,6 +116,21 @@ export class ProgressTable {
   /** The group itself, if it has progress, and its members that have their own. */
   ownersOf(group: string): string[] {
     return [...(this.#groups.get(group)?.owners ?? [])];
+  }
+
+  /**
+   * Of all owners of a group, in order.
+   *
+   * @param after - Those behind this one, whether it is still there or not; default all.
+   */
+  *placesOf(group: string, after?: ProgressPlace): Generator<ProgressPlace> {
+    const from = after?.owner ?? "";
+    for (const owner of this.ownersOf(group).toSorted()) {
+      if (owner < from) continue;
+      const keyMin = owner === from ? (after?.key ?? -1) : -1;
+      const keys = this.queuesOf(owner).toSorted((a, b) => a - b);
+      for (const key of keys) if (key > keyMin) yield { owner, key };
+    }
   }
 
   /**

@@ -121,10 +121,9 @@ const SPECS = {
   },
   messageBytesMax: {
     type: "integer",
-    about: "of one message, its properties included",
+    about: "of one message, its properties included; default: 4 MiB, if half a segment holds it",
     min: 1_024,
     max: 4_194_304,
-    fallback: 4_194_304,
   },
   pendingBytesMax: {
     type: "integer",
@@ -256,7 +255,7 @@ function peerProblems(settings: Partial<BrokerSettings>): readonly string[] {
 
 function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions {
   const { advertise, listen, nameServers, groupId, groupName } = settings;
-  const { retentionBytes, retentionDiskPercent, metrics } = settings;
+  const { retentionBytes, retentionDiskPercent, metrics, messageBytesMax } = settings;
   const tls = serverTls(settings);
   const watched = metricsTls(settings);
   const outgoing = channelTls(settings);
@@ -276,7 +275,7 @@ function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOpt
     groupRetentionMs: settings.groupRetentionMs,
     heartbeatMs: settings.heartbeatMs,
     defaultQueueCount: settings.defaultQueueCount,
-    messageBytesMax: settings.messageBytesMax,
+    ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
     autoCreateTopics: settings.autoCreateTopics,
     followerReadBytes: settings.followerReadBytes,
     connectionCountMax: settings.connectionCountMax,
