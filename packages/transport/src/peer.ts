@@ -45,8 +45,6 @@ export class Peer {
   #hurriedAtMs = Number.NEGATIVE_INFINITY;
   /** When a redial was moved up, as the peer had connected. */
   #calledAtMs = Number.NEGATIVE_INFINITY;
-  /** Of all lives of the peer's disk that were seen, the last. */
-  #incarnation = 0;
   /** It was up, and a connection was closed: if nobody listens now, its process is gone. */
   #mayBeGone = false;
   #failure: LaneEnd | undefined;
@@ -146,12 +144,9 @@ export class Peer {
   }
 
   #onLaneUp(lane: Lane, identity: PeerIdentity): void {
+    // Any life of the peer's disk: it may have been started on another one by mistake, and be back.
+    // Which of them counts is said by the configuration of a group, and not by what came last.
     const { incarnation } = identity;
-    if (incarnation < this.#incarnation) {
-      this.#onLaneEnd(refusedLife(`incarnation ${incarnation} after ${this.#incarnation}`));
-      return;
-    }
-    this.#incarnation = incarnation;
     this.#welcomes.set(lane, identity);
     const [one, other] = this.#welcomes.values();
     if (one === undefined || other === undefined) return;
