@@ -1,5 +1,5 @@
-// Goal: a node that was started on a wrong disk is told so, and is back on its own as if nothing had
-// been: nobody else has to be started again.
+// Goal: a node that was started on a wrong disk is told so, and is back on its own as if nothing
+// had been: nobody else has to be started again.
 // Method: three nodes with files and sockets; one is started on an empty directory meanwhile, as
 // where a disk is not mounted.
 
@@ -24,12 +24,12 @@ test("a node that was started on an empty disk goes on with its own", async () =
       token: "a secret of the tests",
       ifMissing: "found",
     });
-  const nodes = await Promise.all([open(1), open(2), open(3)]);
+  const nodes: [ReplicatedLog, ...ReplicatedLog[]] = await Promise.all([open(1), open(2), open(3)]);
   onTestFinished(async () => {
     for (const node of nodes) await node.close({ handOver: false });
     rmSync(folder, { recursive: true, force: true });
   });
-  const leaderId = (await nodes[0]?.leader()) as number;
+  const leaderId = await nodes[0].leader();
   const leader = nodes[leaderId - 1] as ReplicatedLog;
   const strayId = (leaderId % 3) + 1;
   await leader.append(Buffer.from("before"));
