@@ -5,9 +5,11 @@
 
 import { NameServer } from "@quorumlog/nameserver";
 import { NODE_SERVICE } from "@quorumlog/protocol";
+import { MessageType } from "@quorumlog/protocol/messages";
 import { expect, onTestFinished, test } from "vitest";
 import type { BrokerEvent } from "../src/index.ts";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
+import { TestMachine } from "./kit/machines.ts";
 import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
 
 async function openNameServer(): Promise<NameServer> {
@@ -73,6 +75,21 @@ test("a group that begins without NameServers finds the metadata group where it 
   await expect
     .poll(() => second.broker(2).group.machine.metadata.topic("later"), { timeout: 20_000 })
     .toBeDefined();
+});
+
+test("more queues go to all groups in turn, and those that were there stay", () => {
+  const machine = new TestMachine();
+  machine.execute({ registerGroup: { groupId: 1, name: "broker-a" } });
+  const made = machine.execute({
+    createTopic: { name: "orders", messageType: MessageType.MESSAGE_TYPE_NORMAL, queueCount: 3 },
+  });
+  expect(made.topic?.queueGroupIds).toEqual([1, 1, 1]);
+
+  machine.execute({ registerGroup: { groupId: 2, name: "broker-b" } });
+  const { topic } = machine.execute({ alterTopic: { name: "orders", queueCount: 9 } });
+
+  expect(topic?.queueGroupIds?.slice(0, 3)).toEqual([1, 1, 1]);
+  expect(topic?.queueGroupIds?.slice(3).toSorted()).toEqual([1, 1, 1, 2, 2, 2]);
 });
 
 test("a topic is spread over both groups, and each serves its own queues", async () => {

@@ -2,7 +2,6 @@
 // happens is told with its true outcome.
 // Method: a producer against small brokers on real ports, which refuse, lose answers, and stop.
 
-import { RecordBatch } from "@quorumlog/protocol";
 import { expect, test } from "vitest";
 import { OperationError, Producer } from "../src/index.ts";
 import { SmallCluster } from "./kit/small-cluster.ts";
@@ -111,28 +110,6 @@ test("what was not answered is sent again under its number, and stored once", as
   const receipt = await producer.send("orders", { body: "once" });
 
   expect(receipt.isDuplicate).toBe(true);
-  expect(cluster.bodies(7, 0)).toEqual(["once"]);
-});
-
-test("what was not answered says so when it is sent again; what was refused does not", async () => {
-  const cluster = await SmallCluster.open(1, [ORDERS]);
-  const producer = await cluster.producer();
-  const attempts: { isRepeated: boolean; sequence: number }[] = [];
-  cluster.first.onPublish = (nodeId, { batches }) => {
-    if (nodeId !== cluster.first.leaderNodeId) return undefined;
-    const batch = RecordBatch.check(batches[0] as Buffer) as RecordBatch;
-    attempts.push({ isRepeated: batch.isRepeated, sequence: batch.sequence });
-    return attempts.length === 1 ? new OperationError("OVERLOADED", "too much waits") : undefined;
-  };
-  cluster.first.lostAnswers = 1;
-
-  await producer.send("orders", { body: "once" });
-
-  expect(attempts).toEqual([
-    { isRepeated: false, sequence: 1 },
-    { isRepeated: false, sequence: 1 },
-    { isRepeated: true, sequence: 1 },
-  ]);
   expect(cluster.bodies(7, 0)).toEqual(["once"]);
 });
 

@@ -304,6 +304,21 @@ describe("damage", () => {
     });
   });
 
+  test("of the first frame of a sealed segment is for peers to mend, and is left as it is", () => {
+    const directory = copyForTest();
+    const row = rowsOf(directory).find(({ file }) => file === SECOND) as Row;
+    flip(directory, SECOND, row.offset + 40);
+    const before = contentsOf(directory);
+
+    const { code, out } = run("verify", directory);
+
+    expect(code).toBe(1);
+    expect(out).toContain("The node would not start: LOG_CORRUPT: ");
+    expect(out).toContain("Open the node with recoverFromPeers");
+    expect(json("verify", directory)).toMatchObject({ verdict: "corrupt", isRepairable: true });
+    expect(contentsOf(directory)).toEqual(before);
+  });
+
   test("of what was synced in the last segment keeps the node from starting", () => {
     const directory = copyForTest();
     const row = entryRow(directory, ENTRY_COUNT - 5);
@@ -315,6 +330,10 @@ describe("damage", () => {
     expect(code).toBe(1);
     expect(out).toContain("The node would not start: LOG_CORRUPT: ");
     expect(out).toContain(`byte ${row.offset}, 1032 bytes: an entry is damaged (entry 145)`);
+    expect(out).toContain("It cannot be repaired from peers: what was synced last is damaged");
+    expect(out).toContain("quorumlog cluster replace --former ID");
+    expect(out).not.toContain("Open the node with recoverFromPeers");
+    expect(json("verify", directory)).toMatchObject({ verdict: "corrupt", isRepairable: false });
     expect(stat.code).toBe(1);
     expect(stat.err).toMatch(/^LOG_CORRUPT: .*\nWhat to do: /);
   });

@@ -9,8 +9,11 @@ const REPLACE =
 const KEEP = "Keep a copy of the directory, and edit or delete nothing in it.";
 
 const RECOVER =
-  "Open the node with recoverFromPeers: true, and the others give what is lacking, unless it was " +
-  "written last.";
+  "Open the node with recoverFromPeers: true (a broker always is), and the others give what is " +
+  "lacking.";
+
+const CHECK_DISK = "Ask the disk how it is (smartctl, the kernel's log).";
+const COPY = "restore the file from a copy of this node, stopped, of this very state.";
 
 const NOT_HERE = "Looking at a log does not lead to this: please report it.";
 
@@ -27,15 +30,25 @@ const ADVICE: Readonly<Record<LogErrorCode, string>> = {
     `back those that belong here. ${REPLACE}`,
   LOG_VERSION: "Use the quorumlog-log of the version that wrote the log, or a later one.",
   LOG_SEGMENT_MISSING: `Put the file back, if it was moved. ${KEEP} ${RECOVER} ${REPLACE}`,
-  LOG_CORRUPT:
-    `Ask the disk how it is (smartctl, the kernel's log). ${KEEP} ${RECOVER} Or restore the file ` +
-    `from a copy of this node, stopped, of this very state. ${REPLACE}`,
+  LOG_CORRUPT: `${CHECK_DISK} ${KEEP} ${RECOVER} Or ${COPY} ${REPLACE}`,
   LOG_FAILED:
     "The cause is the system's: permissions (use the account of the node), or a disk that fails " +
     "(the kernel's log tells).",
   LOG_CLOSED: NOT_HERE,
   LOG_TOO_LARGE: NOT_HERE,
 };
+
+/** The others cannot give what is lacking: what this node has promised is in no other log. */
+export function adviceWithoutRepair(): string {
+  return (
+    `${CHECK_DISK} ${KEEP} The others cannot mend this: recoverFromPeers does not help. Replace ` +
+    "the member, one at a time, while most of the others are up: remove it from the group, start " +
+    "it on an empty directory with a higher incarnation, and add it again; of a broker, start a " +
+    "node of a new id with --if-missing join, and on the group " +
+    "`quorumlog cluster replace --former ID --node-id NEW --peer-address HOST:PORT`. " +
+    `Or ${COPY}`
+  );
+}
 
 export function adviceFor(code: LogErrorCode): string {
   return ADVICE[code];

@@ -1,12 +1,13 @@
 /** What `verify` prints. */
 
-import { adviceFor } from "./advice.ts";
+import { adviceFor, adviceWithoutRepair } from "./advice.ts";
 import type { JudgedFinding, Verification } from "./verification.ts";
 
 const FINDING_COUNT_MAX = 100;
 
 export function describeVerification(verification: Verification): string[] {
-  const { verdict, findings, error, segmentCount, frameCount, entryCount } = verification;
+  const { verdict, findings, segmentCount, frameCount, entryCount } = verification;
+  const error = verification.refusal ?? verification.error;
   const read = `${segmentCount} segments, ${frameCount} frames, ${entryCount} of them entries`;
   const lines = [`${verdict}: ${read}, ${verification.bytesRead} bytes read`];
   lines.push(...findings.slice(0, FINDING_COUNT_MAX).map((finding) => `  ${lineOf(finding)}`));
@@ -26,15 +27,19 @@ export function describeVerification(verification: Verification): string[] {
 }
 
 export function objectOfVerification(verification: Verification): object {
-  const { error, verdict } = verification;
+  const { refusal, verdict, ...rest } = verification;
+  const error = refusal ?? verification.error;
   return {
-    ...verification,
+    verdict,
+    ...rest,
+    isRepairable: refusal === undefined,
     error: error === undefined ? undefined : { code: error.code, message: error.message },
     advice: verdict === "corrupt" ? adviceOn(verification) : undefined,
   };
 }
 
-function adviceOn({ error }: Verification): string {
+function adviceOn({ error, refusal }: Verification): string {
+  if (refusal !== undefined) return adviceWithoutRepair();
   return adviceFor(error?.code ?? "LOG_CORRUPT");
 }
 

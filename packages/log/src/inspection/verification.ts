@@ -11,6 +11,7 @@ import type { FileSystem } from "../file-system.ts";
 import { LogError } from "../log-error.ts";
 import { isBefore, type StreamPosition } from "../log-mark.ts";
 import { recoverLog, type RecoveredLog } from "../recovery.ts";
+import { repairRefusal } from "../repair/log-survey.ts";
 import type { Segment } from "../segment.ts";
 import { segmentIdOf, segmentName } from "../segment-maker.ts";
 import { readSegmentFile, segmentNamesIn } from "./segment-file.ts";
@@ -31,6 +32,8 @@ export interface Verification {
   readonly findings: readonly JudgedFinding[];
   /** Why the log does not open. */
   readonly error: LogError | undefined;
+  /** That, and why peers cannot repair it; `undefined`: they can, as far as this node knows. */
+  readonly refusal: LogError | undefined;
 }
 
 export interface VerificationInit {
@@ -82,6 +85,7 @@ class Verifier {
       bytesRead: this.#bytesRead,
       findings,
       error,
+      refusal: error === undefined ? undefined : repairRefusal(fileSystem, directory, error),
     };
   }
 

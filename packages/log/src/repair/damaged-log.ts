@@ -76,7 +76,8 @@ export class DamagedLog {
     this.#directory = directory;
     this.#lock = found.lock;
     this.error = found.error;
-    this.#survey = surveyLog(fileSystem, directory, found.error);
+    const access = "readWrite";
+    this.#survey = surveyLog(fileSystem, directory, { damage: found.error, access });
   }
 
   base(): LogBase {

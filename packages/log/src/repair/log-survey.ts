@@ -55,8 +55,34 @@ interface Slot {
   isSound: boolean;
 }
 
-/** @throws LogError `damage`, with the reason why it cannot be repaired. */
-export function surveyLog(fileSystem: FileSystem, directory: string, damage: LogError): LogSurvey {
+/**
+ * Why peers could not repair a log that does not open, as far as can be told without asking them;
+ * `undefined` if nothing speaks against it. Changes nothing.
+ */
+export function repairRefusal(
+  fileSystem: FileSystem,
+  directory: string,
+  damage: LogError,
+): LogError | undefined {
+  if (damage.code !== "LOG_CORRUPT" && damage.code !== "LOG_SEGMENT_MISSING") return undefined;
+  try {
+    surveyLog(fileSystem, directory, { damage, access: "read" }).close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LogError) return error;
+    throw error;
+  }
+}
+
+/**
+ * @param found - `access`: `read` changes nothing, and cuts nothing off.
+ * @throws LogError `damage`, with the reason why it cannot be repaired.
+ */
+export function surveyLog(
+  fileSystem: FileSystem,
+  directory: string,
+  found: { readonly damage: LogError; readonly access: "read" | "readWrite" },
+): LogSurvey {
   const files: OpenFile[] = [];
   const open = (path: string): OpenFile => {
     const file = fileSystem.open(path, "read");
@@ -64,7 +90,7 @@ export function surveyLog(fileSystem: FileSystem, directory: string, damage: Log
     return file;
   };
   try {
-    return new LogSurvey({ fileSystem, directory, damage, files, open });
+    return new LogSurvey({ fileSystem, directory, ...found, files, open });
   } catch (error) {
     for (const file of files) file.close();
     throw error;
@@ -75,6 +101,7 @@ interface SurveyInit {
   readonly fileSystem: FileSystem;
   readonly directory: string;
   readonly damage: LogError;
+  readonly access: "read" | "readWrite";
   readonly files: OpenFile[];
   readonly open: (path: string) => OpenFile;
 }
@@ -104,7 +131,7 @@ export class LogSurvey {
     this.#cut(active.opened, scan);
     this.#maybeAddFirst();
     this.plans = this.#plan(active.opened);
-    this.#settle(active.opened, bytes, scan);
+    if (init.access === "readWrite") this.#settle(active.opened, bytes, scan);
   }
 
   /** Segments whose entries can be read, oldest first. */
