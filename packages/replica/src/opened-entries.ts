@@ -6,11 +6,18 @@
 import type { OpenedEntry } from "./opened-entry.ts";
 
 const BYTES_MAX = 32 * 1024 * 1024;
-const COUNT_MAX = 256;
+const COUNT_MAX = 4_096;
+/** Of them: so many are forgotten at a time. */
+const FORGOTTEN_SHARE = 1 / 8;
+
+interface Kept {
+  readonly opened: OpenedEntry;
+  usedAt: number;
+}
 
 export class OpenedEntries {
   /** By offset; no two of them have the same records. */
-  readonly #entries: { readonly opened: OpenedEntry; usedAt: number }[] = [];
+  #entries: Kept[] = [];
   #bytes = 0;
   /** Counts uses. */
   #now = 0;
@@ -34,10 +41,7 @@ export class OpenedEntries {
     if (this.#entries[at - 1]?.opened.offset === opened.offset) return;
     this.#entries.splice(at, 0, { opened, usedAt: ++this.#now });
     this.#bytes += opened.bytes;
-    while (this.#entries.length > COUNT_MAX || this.#bytes > BYTES_MAX) {
-      if (this.#entries.length === 1) return;
-      this.#forgetOldest();
-    }
+    if (this.#entries.length > COUNT_MAX || this.#bytes > BYTES_MAX) this.#forgetOldest();
   }
 
   /** How many begin at an offset or before. */
@@ -52,11 +56,20 @@ export class OpenedEntries {
     return low;
   }
 
+  /** But not the last one that was used. */
   #forgetOldest(): void {
-    let oldest = 0;
-    for (const [at, { usedAt }] of this.#entries.entries())
-      if (usedAt < (this.#entries[oldest]?.usedAt ?? 0)) oldest = at;
-    const [gone] = this.#entries.splice(oldest, 1);
-    this.#bytes -= gone?.opened.bytes ?? 0;
+    const byUse = this.#entries.toSorted((a, b) => a.usedAt - b.usedAt);
+    const newest = byUse.pop();
+    const countMax = COUNT_MAX * (1 - FORGOTTEN_SHARE);
+    const bytesMax = BYTES_MAX * (1 - FORGOTTEN_SHARE);
+    let left = this.#entries.length;
+    let usedAfter = 0;
+    for (const { opened, usedAt } of byUse) {
+      if (left <= countMax && this.#bytes <= bytesMax) break;
+      left -= 1;
+      this.#bytes -= opened.bytes;
+      usedAfter = usedAt;
+    }
+    this.#entries = this.#entries.filter((kept) => kept === newest || kept.usedAt > usedAfter);
   }
 }

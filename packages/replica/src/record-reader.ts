@@ -29,6 +29,8 @@ export interface ReadResult {
 interface Place {
   readonly index: number;
   readonly offset: number;
+  /** The one before it was read of late. */
+  readonly isBehindOpened: boolean;
 }
 
 interface Collection {
@@ -41,8 +43,11 @@ interface Collection {
 
 /** How much of the log is looked at in one go. */
 const STRETCH_BYTES = 1024 * 1024;
-/** The same on the way to the first record: small entries are not fetched one by one. */
-const SEARCH_BYTES = 128 * 1024;
+/**
+ * At least so much on the way to the first record, and for whoever goes on where somebody stopped:
+ * small entries are not fetched one by one.
+ */
+const AHEAD_BYTES = 128 * 1024;
 
 /** What is applied of the log, and which offsets it has. */
 type AppliedState = Pick<StateKeeper, "appliedIndex" | "baseOffset" | "firstOffset"> & {
@@ -91,18 +96,14 @@ export class RecordReader {
     const { records, bytesMax } = into;
     let place = this.#placeOf(into.next);
     while (place.index <= this.#keeper.appliedIndex && into.bytes < bytesMax) {
-      const bytesLeft = Math.max(
-        Math.min(STRETCH_BYTES, bytesMax - into.bytes),
-        place.offset < into.next ? SEARCH_BYTES : 0,
-      );
-      const entries = this.#entriesFrom(place.index, bytesLeft, records.length > 0);
+      const wanted = Math.min(STRETCH_BYTES, bytesMax - into.bytes);
+      const isOnTheWay = place.isBehindOpened || place.offset < into.next;
+      const bytes = isOnTheWay ? Math.max(wanted, AHEAD_BYTES) : wanted;
+      const entries = this.#entriesFrom(place.index, bytes, records.length > 0);
       // What comes before damage is read without it.
       if (entries === "damaged") return;
       if (entries === undefined) throw trimmed(into.next, this.#keeper.firstOffset);
-      for (const entry of entries) {
-        if (into.bytes >= bytesMax) return;
-        place = this.#open(entry, place, into);
-      }
+      for (const entry of entries) place = this.#open(entry, place, into);
     }
   }
 
@@ -110,13 +111,13 @@ export class RecordReader {
   #open(entry: LogEntry, { index, offset }: Place, into: Collection): Place {
     const opened = new OpenedEntry(entry, offset, this.#keeper.state.offsets);
     const { nextOffset } = opened;
-    if (nextOffset > into.next) {
+    if (nextOffset > into.next && nextOffset > offset) {
       // Whoever gets records keeps them as long as it likes.
       holdBytes(entry.data);
       this.#opened.add(opened);
       collect(opened, into);
     }
-    return { index: index + 1, offset: nextOffset };
+    return { index: index + 1, offset: nextOffset, isBehindOpened: true };
   }
 
   #entriesFrom(
@@ -137,12 +138,11 @@ export class RecordReader {
     const { state, baseOffset } = this.#keeper;
     const start = { index: this.#log.firstIndex(), offset: baseOffset };
     const sample = state.offsets.find(offset) ?? start;
+    const known = sample.index > start.index ? sample : start;
     const opened = this.#opened.before(offset);
-    const near = opened && { index: opened.index + 1, offset: opened.nextOffset };
-    return [sample, near].reduce<Place>(
-      (best, place) => (place !== undefined && place.index > best.index ? place : best),
-      start,
-    );
+    if (opened === undefined || opened.index + 1 < known.index)
+      return { ...known, isBehindOpened: false };
+    return { index: opened.index + 1, offset: opened.nextOffset, isBehindOpened: true };
   }
 }
 

@@ -114,6 +114,18 @@ test("an entry is read once for all who want one of its records", () => {
   expect(log.asked).toHaveLength(1);
 });
 
+test("who goes on from one small entry to the next reads many of them at a time", () => {
+  const log = new AppliedLog();
+  for (let i = 0; i < 10_000; i++) log.add([[Buffer.from(`${i}`)]]);
+  for (let i = 0; i < 10_000; i++) expect(log.read(i, 1).texts).toEqual([`${i}`]);
+  const entryBytes = log.entries.at(-1)?.data.length ?? 0;
+  expect(log.asked.length).toBeLessThan((10_000 * entryBytes) / (100 * 1024) + 10);
+  // Not all of them are kept.
+  log.asked.length = 0;
+  log.read(0, 1);
+  expect(log.asked).toHaveLength(1);
+});
+
 test("what was read is let go of beyond 32 MiB, and the newest use counts", () => {
   const log = new AppliedLog();
   for (let i = 0; i < 41; i++) log.add([[Buffer.alloc(MIB, "x")]]);
