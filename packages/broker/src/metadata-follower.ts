@@ -43,8 +43,9 @@ export class MetadataFollower {
   #watch: ClusterWatch | undefined;
   /** Of the broker group: what it has begun ends with it. */
   #reign: AbortController | undefined;
-  /** All that was begun, in any reign. */
-  #works: Promise<unknown> = Promise.resolve();
+  /** What was begun, in any reign, and is not over. */
+  readonly #works = new Set<Promise<void>>();
+  #isNoting = false;
 
   constructor(init: MetadataFollowerInit) {
     this.#init = init;
@@ -65,10 +66,10 @@ export class MetadataFollower {
       clusterId,
       ...(tls === undefined ? {} : { tls }),
       onCluster: () => {
-        if (this.#reign !== undefined) this.#begin(this.#note(this.#reign.signal));
+        if (this.#reign !== undefined) this.#noteNodes(this.#reign.signal);
       },
     });
-    this.#begin(this.#note(signal));
+    this.#noteNodes(signal);
     this.#begin(this.#register(signal));
     this.#begin(this.#follow(signal));
   }
@@ -101,11 +102,12 @@ export class MetadataFollower {
   async close(): Promise<void> {
     this.onRole(false);
     await this.#watch?.close();
-    await this.#works;
+    await Promise.all(this.#works);
   }
 
   #begin(work: Promise<void>): void {
-    this.#works = Promise.all([this.#works, work.catch(this.#init.onDefect)]);
+    const guarded = work.catch(this.#init.onDefect).finally(() => this.#works.delete(guarded));
+    this.#works.add(guarded);
   }
 
   /** Until the metadata group knows this one; a refusal is told, and may be taken back later. */
@@ -196,6 +198,19 @@ export class MetadataFollower {
     });
   }
 
+  /** Whatever comes while it is at work is noted, too. */
+  #noteNodes(signal: AbortSignal): void {
+    if (this.#isNoting) return;
+    this.#isNoting = true;
+    const noted = this.#note(signal).finally(() => {
+      this.#isNoting = false;
+      // Of the reign that has come meanwhile.
+      const next = this.#reign?.signal;
+      if (signal.aborted && next !== undefined) this.#noteNodes(next);
+    });
+    this.#begin(noted);
+  }
+
   /** What NameServers say of the metadata group, and the log does not have yet. */
   async #note(signal: AbortSignal): Promise<void> {
     const { group } = this.#init;
@@ -204,8 +219,8 @@ export class MetadataFollower {
       const known = group.machine.metadataNodes.addresses;
       if (addresses.every((address) => known.includes(address))) return;
       try {
-        await group.execute({ noteMetadataNodes: { addresses } });
-        return;
+        await group.execute({ noteMetadataNodes: { addresses } }, { signal });
+        continue;
       } catch (error) {
         // There is no quorum, or another one leads: then its signal ends this.
         if (!(error instanceof OperationError)) throw error;

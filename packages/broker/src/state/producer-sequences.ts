@@ -122,8 +122,9 @@ export class ProducerSequences {
       const born = Math.min(batch.bornTimestamp, storeTimestamp + AHEAD_MS_MAX);
       producer.firstBorn = Math.max(producer.firstBorn, born);
     }
-    producer.recent.push(baseOffset, storeTimestamp);
-    if (producer.recent.length > 2 * REMEMBERED) producer.recent.splice(0, 2);
+    const { recent } = producer;
+    if (recent.length === 2 * REMEMBERED) recent.copyWithin(0, 2).length -= 2;
+    recent.push(baseOffset, storeTimestamp);
     this.#late.touch(producer);
     if (this.#producers.size > this.#countMax) this.#forgetQuiet();
   }
