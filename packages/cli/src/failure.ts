@@ -72,6 +72,10 @@ const HINTS: Readonly<Record<string, string>> = {
   DISK_FULL: "`df` on that node's machine; docs/operations.md, A broker's disk",
   DISK_LOST: "`quorumlog help cluster replace`: a new node, under a new id, takes its place",
   LISTEN_FAILED: "does another process listen there, or this very one? `ss -ltnp` tells which",
+  LOG_CORRUPT: "`quorumlog log verify` shows it; docs/operations.md, A damaged log",
+  LOG_FOREIGN: "files of two logs are mixed: `quorumlog log stat` tells whose a log is",
+  LOG_MISSING: "is the disk mounted? If the log is lost: `quorumlog help cluster replace`",
+  LOG_SEGMENT_MISSING: "`quorumlog log verify` shows it; docs/operations.md, A damaged log",
   NOT_LEADER: "`quorumlog cluster status` tells who is up: most nodes of the group have to be",
   TIMEOUT:
     "`quorumlog cluster status` tells who is up, if --name-servers (and --tls-...) are right",

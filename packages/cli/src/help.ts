@@ -49,13 +49,15 @@ function valueOf({ type, oneOf }: SettingSpec): string {
   return { integer: " N", list: " A,B,...", path: " FILE", text: " TEXT" }[type];
 }
 
-function boundsOf({ type, min, max, fallback, isRequired = false }: SettingSpec): string {
-  if (isRequired) return " (required)";
+function boundsOf(spec: SettingSpec): string {
+  const { type, min, max, fallback, alias, isRequired = false } = spec;
+  const also = alias === undefined ? "" : `also --${alias}`;
   const range = type === "integer" && max !== undefined ? `${min ?? 0} to ${max}` : "";
   const otherwise =
     fallback === undefined || fallback === false || String(fallback) === ""
       ? ""
       : `default ${String(fallback)}`;
-  const told = [range, otherwise].filter((part) => part !== "").join("; ");
+  const needs = isRequired ? "required" : "";
+  const told = [needs, range, otherwise, also].filter((part) => part !== "").join("; ");
   return told === "" ? "" : ` (${told})`;
 }

@@ -9,9 +9,12 @@ export interface SettingSpec {
   readonly fallback?: string | number | boolean | readonly string[];
   readonly min?: number;
   readonly max?: number;
+  readonly multipleOf?: number;
   /** Of a text: these and no other. */
   readonly oneOf?: readonly string[];
   readonly isRequired?: boolean;
+  /** Of a text: what is wrong with it is told without it. */
+  readonly isSecret?: boolean;
   /** Another name of the flag. */
   readonly alias?: string;
   /** Only the command line says it: elsewhere its name means something else. */
@@ -94,12 +97,14 @@ export function readValue(spec: SettingSpec, given: unknown): Read {
   }
 }
 
-function readInteger({ min = 0, max }: SettingSpec, given: unknown): Read {
+function readInteger({ min = 0, max, multipleOf = 1 }: SettingSpec, given: unknown): Read {
   const isNumber = typeof given === "string" ? /^-?\d+$/u.test(given) : typeof given === "number";
   const value = isNumber ? Number(given) : Number.NaN;
   const bounds = max === undefined ? `of ${min} or more` : `in [${min}, ${max}]`;
   if (!Number.isSafeInteger(value) || value < min || value > (max ?? Number.MAX_SAFE_INTEGER))
     return { problem: `${said(given)} is not an integer ${bounds}` };
+  if (value % multipleOf !== 0)
+    return { problem: `${said(given)} is not a multiple of ${multipleOf}` };
   return { value };
 }
 
@@ -119,12 +124,14 @@ function readList({ check }: SettingSpec, given: unknown): Read {
   return { value: texts };
 }
 
-function readText({ oneOf, check }: SettingSpec, given: unknown): Read {
+function readText({ oneOf, check, isSecret = false }: SettingSpec, given: unknown): Read {
+  if (isSecret && typeof given !== "string") return { problem: "it is not a text" };
   if (typeof given !== "string" || given === "") return { problem: `${said(given)} is not a text` };
   if (oneOf !== undefined && !oneOf.includes(given))
     return { problem: `${said(given)} is none of ${oneOf.join(", ")}` };
   const problem = check?.(given);
-  return problem === undefined ? { value: given } : { problem: `${said(given)} ${problem}` };
+  if (problem === undefined) return { value: given };
+  return { problem: `${isSecret ? "it" : said(given)} ${problem}` };
 }
 
 /** Of text, or of a value of JSON. */

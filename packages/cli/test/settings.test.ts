@@ -72,6 +72,24 @@ test("everything that does not fit is told at once, with where it came from", ()
   ]);
 });
 
+test("a secret is not told, and a size that is no multiple is", () => {
+  const specs: SettingSpecs = {
+    token: { type: "text", about: "a secret", isSecret: true, check: () => "is too short" },
+    bytes: { type: "integer", about: "of a file", multipleOf: 4_096 },
+  };
+  const problemsOf = (token: string, bytes: string): readonly string[] =>
+    readSettings(specs, {
+      args: ["--token", token, "--bytes", bytes],
+      environment: {},
+      allNames: [],
+    }).problems;
+
+  expect(problemsOf("hunter2", "4097")).toEqual([
+    "--token: it is too short",
+    '--bytes: "4097" is not a multiple of 4096',
+  ]);
+});
+
 test.each([
   ["--node-id=0", '--node-id: "0" is not an integer in [1, 9]'],
   ["--node-id=", '--node-id: "" is not an integer in [1, 9]'],

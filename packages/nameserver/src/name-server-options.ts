@@ -37,7 +37,7 @@ export interface NameServerOptions extends Partial<NameServerLimits> {
   readonly clusterId?: string;
 }
 
-interface Bounds {
+export interface LimitBounds {
   readonly min: number;
   readonly max: number;
   readonly fallback: number;
@@ -46,7 +46,8 @@ interface Bounds {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const BOUNDS: { readonly [K in keyof NameServerLimits]: Bounds } = {
+/** Of each limit, and what it is if nothing is said. */
+export const LIMIT_BOUNDS: { readonly [K in keyof NameServerLimits]: LimitBounds } = {
   expiryMs: { min: 100, max: 3_600_000, fallback: 120_000 },
   scanMs: { min: 10, max: 600_000, fallback: 10_000 },
   messageBytesMax: { min: KIB, max: 256 * MIB, fallback: 4 * MIB },
@@ -61,7 +62,7 @@ const BOUNDS: { readonly [K in keyof NameServerLimits]: Bounds } = {
 export function limitsOf(options: NameServerOptions): NameServerLimits {
   const problems: FieldProblem[] = [];
   const read = (field: keyof NameServerLimits): number => {
-    const { min, max, fallback } = BOUNDS[field];
+    const { min, max, fallback } = LIMIT_BOUNDS[field];
     const value: unknown = options[field] ?? fallback;
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
       return value;

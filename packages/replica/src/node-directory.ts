@@ -56,6 +56,11 @@ export function readNodeIdentity(
   const identity = parseIdentity(text);
   if (identity !== undefined) return identity;
   const path = join(directory, FILE_NAME);
+  const format = formatOf(text);
+  if (format !== undefined && format > FORMAT) {
+    const why = `is of format ${format}, and ${FORMAT} is the latest one known here`;
+    throw new ReplicaError("FAILED", `${path} ${why}: start a later version`);
+  }
   throw new ReplicaError("FAILED", `${path} does not say whose directory this is: restore it`);
 }
 
@@ -100,6 +105,16 @@ export function foundingOf(identity: NodeIdentity, groupId: number): GroupFoundi
 /** The number of a disk's life that no other life of this node has; later ones are higher. */
 export function drawIncarnation(wallTime: number, random: number): number {
   return Math.max(FOUNDER_INCARNATION + 1, Math.floor(wallTime) * 1_024 + (random % 1_024));
+}
+
+function formatOf(text: string): number | undefined {
+  try {
+    const { format } = JSON.parse(text) as { readonly format?: unknown };
+    return typeof format === "number" ? format : undefined;
+  } catch {
+    // Damaged: it says nothing, and that is told.
+    return undefined;
+  }
 }
 
 function parseIdentity(text: string): NodeIdentity | undefined {

@@ -144,4 +144,12 @@ describe("a directory", () => {
 
     expect(() => readNodeIdentity(fileSystem, "/node")).toThrow("restore it");
   });
+
+  test("of a later version is left to that", () => {
+    const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+    const later = { ...IDENTITY, format: 2 };
+    writeNodeIdentity(fileSystem, "/node", later);
+
+    expect(() => readNodeIdentity(fileSystem, "/node")).toThrow("format 2, and 1 is the latest");
+  });
 });

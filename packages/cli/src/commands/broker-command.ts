@@ -16,6 +16,7 @@ import {
 } from "../tls-settings.ts";
 
 const HOUR_MS = 3_600_000;
+const TOKEN_BYTES_MIN = 16;
 const PEER = /^(?<id>[1-9]\d*)=(?<address>.+)$/u;
 
 const SPECS = {
@@ -54,7 +55,12 @@ const SPECS = {
     about: "host:port to listen for peers; default: as in --peers",
     check: addressProblem,
   },
-  token: { type: "text", about: "a secret of the cluster, of 16 bytes or more" },
+  token: {
+    type: "text",
+    about: "a secret of the cluster, of 16 bytes or more",
+    isSecret: true,
+    check: tokenProblem,
+  },
   nameServers: {
     type: "list",
     about: "host:port of each NameServer",
@@ -145,6 +151,7 @@ const SPECS = {
   segmentBytes: {
     type: "integer",
     about: "of a file of the log, which retention frees as a whole; a multiple of 4096",
+    multipleOf: 4_096,
     min: 65_536,
     max: 1_073_741_824,
     fallback: 67_108_864,
@@ -251,6 +258,12 @@ function peerProblems(settings: Partial<BrokerSettings>): readonly string[] {
   if (given === 0 && token === undefined)
     problems.push("--token is required, unless there are certificates for peers");
   return problems;
+}
+
+function tokenProblem(token: string): string | undefined {
+  return Buffer.byteLength(token) < TOKEN_BYTES_MIN
+    ? `is of less than ${TOKEN_BYTES_MIN} bytes`
+    : undefined;
 }
 
 function brokerOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOptions {

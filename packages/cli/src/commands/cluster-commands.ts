@@ -19,7 +19,10 @@ export const CLUSTER_STATUS: Command = command(
   {
     name: "cluster status",
     about: "shows each node: its role, and how far it is",
-    notes: ["Exit code 1 if a node does not answer, or a group has no leader."],
+    notes: [
+      "Exit code 1 if a node does not answer, or a group has no leader.",
+      "Messages are what a node has applied since it was started: 0 after a start is no loss.",
+    ],
     relations: clusterProblems,
     async run({ settings, signal }) {
       const { json, watch } = settings;

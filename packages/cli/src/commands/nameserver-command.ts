@@ -1,22 +1,18 @@
 /** `quorumlog nameserver`: says where things are, and keeps nothing on a disk. */
 
-import { NameServer, type NameServerEvent, type NameServerLimits } from "@quorumlog/nameserver";
+import {
+  LIMIT_BOUNDS,
+  NameServer,
+  type NameServerEvent,
+  type NameServerLimits,
+} from "@quorumlog/nameserver";
 import { type Command, command } from "../command.ts";
 import { tellEvent } from "../event-log.ts";
 import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
 import { addressProblem } from "../setting-spec.ts";
 import { METRICS_TLS, metricsTls, SERVER_TLS, serverTls, tlsProblems } from "../tls-settings.ts";
 
-const LIMITS: readonly (keyof NameServerLimits)[] = [
-  "expiryMs",
-  "scanMs",
-  "messageBytesMax",
-  "clusterCountMax",
-  "registrationCountMax",
-  "watcherCountMax",
-  "topicCountMax",
-  "configurationCountMax",
-];
+const LIMITS = Object.keys(LIMIT_BOUNDS) as (keyof NameServerLimits)[];
 
 export const NAMESERVER: Command = command(
   {
@@ -31,14 +27,46 @@ export const NAMESERVER: Command = command(
       about: "host:port for /metrics, /health and /ready; default: none",
       check: addressProblem,
     },
-    expiryMs: { type: "integer", about: "without a word for so long, a node leaves the routes" },
-    scanMs: { type: "integer", about: "between looks for such nodes" },
-    messageBytesMax: { type: "integer", about: "of a message that is received" },
-    clusterCountMax: { type: "integer", about: "clusters that are served" },
-    registrationCountMax: { type: "integer", about: "nodes that are connected" },
-    watcherCountMax: { type: "integer", about: "clients that are connected" },
-    topicCountMax: { type: "integer", about: "topics of a cluster" },
-    configurationCountMax: { type: "integer", about: "values of a cluster's configuration" },
+    expiryMs: {
+      type: "integer",
+      about: "without a word for so long, a node leaves the routes",
+      ...LIMIT_BOUNDS.expiryMs,
+    },
+    scanMs: {
+      type: "integer",
+      about: "between looks for such nodes",
+      ...LIMIT_BOUNDS.scanMs,
+    },
+    messageBytesMax: {
+      type: "integer",
+      about: "of a message that is received",
+      ...LIMIT_BOUNDS.messageBytesMax,
+    },
+    clusterCountMax: {
+      type: "integer",
+      about: "clusters that are served",
+      ...LIMIT_BOUNDS.clusterCountMax,
+    },
+    registrationCountMax: {
+      type: "integer",
+      about: "nodes that are connected",
+      ...LIMIT_BOUNDS.registrationCountMax,
+    },
+    watcherCountMax: {
+      type: "integer",
+      about: "clients that are connected",
+      ...LIMIT_BOUNDS.watcherCountMax,
+    },
+    topicCountMax: {
+      type: "integer",
+      about: "topics of a cluster",
+      ...LIMIT_BOUNDS.topicCountMax,
+    },
+    configurationCountMax: {
+      type: "integer",
+      about: "values of a cluster's configuration",
+      ...LIMIT_BOUNDS.configurationCountMax,
+    },
     clusterId: { type: "text", about: "serves this cluster alone; default: any" },
     ...SERVER_TLS,
     ...METRICS_TLS,
@@ -77,10 +105,7 @@ function tellNodes(event: NameServerEvent): void {
   if (event.type === "registered" || event.type === "left") tellEvent(event);
 }
 
-/** Those that were said: bounds and defaults are the NameServer's own. */
-function limitsOf(
-  settings: Readonly<Record<keyof NameServerLimits, number | undefined>>,
-): Partial<NameServerLimits> {
-  const given = LIMITS.filter((name) => settings[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, settings[name]]));
+function limitsOf(settings: NameServerLimits): NameServerLimits {
+  const entries = LIMITS.map((name) => [name, settings[name]]);
+  return Object.fromEntries(entries) as NameServerLimits;
 }
