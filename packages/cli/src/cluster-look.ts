@@ -9,7 +9,7 @@ export interface NodeLook {
   readonly group: string;
   readonly groupId: number;
   readonly nodeId: number;
-  /** Empty: it is a member, and no NameServer knows where. */
+  /** Of one that is down, where it was; empty: no NameServer has ever heard of it. */
   readonly address: string;
   /** As the group's leader says: `?` if there is none. */
   readonly membership: "voter" | "learner" | "?";
@@ -23,14 +23,14 @@ const ANSWER_MS = 2_000;
 export async function lookAtCluster(admin: Admin, signal: AbortSignal): Promise<NodeLook[]> {
   const { groups } = admin.cluster();
   const looks = await Promise.all(
-    groups.map(async ({ groupId, name, addresses }) => {
+    groups.map(async ({ groupId, name, addresses, absentAddresses }) => {
       const asked = await Promise.all(
         [...addresses].map(async ([nodeId, address]) => {
           const status = await statusOf(admin, { groupId, nodeId }, signal);
           return { nodeId, address, status };
         }),
       );
-      return groupLook({ groupId, group: name }, asked);
+      return groupLook({ groupId, group: name, absentAddresses }, asked);
     }),
   );
   return looks.flat();
@@ -42,8 +42,14 @@ interface Asked {
   readonly status: NodeStatus | undefined;
 }
 
+interface LookedAtGroup {
+  readonly groupId: number;
+  readonly group: string;
+  readonly absentAddresses: ReadonlyMap<number, string>;
+}
+
 function groupLook(
-  { groupId, group }: { readonly groupId: number; readonly group: string },
+  { groupId, group, absentAddresses }: LookedAtGroup,
   asked: readonly Asked[],
 ): NodeLook[] {
   const statuses = asked.flatMap(({ status }) => (status === undefined ? [] : [status]));
@@ -53,11 +59,11 @@ function groupLook(
   const learners = new Set(view?.learnerNodeIds);
   const committed = Math.max(0, ...statuses.map(({ commitIndex }) => commitIndex));
   const known = new Map(asked.map((each) => [each.nodeId, each]));
-  // A member that is down is on no route.
-  return [...new Set([...voters, ...learners, ...known.keys()])]
+  // A member that is down is on no route; of one that nobody speaks for any more, less is known.
+  return [...new Set([...voters, ...learners, ...known.keys(), ...absentAddresses.keys()])]
     .toSorted((a, b) => a - b)
     .map((nodeId) => {
-      const { address = "", status } = known.get(nodeId) ?? {};
+      const { address = absentAddresses.get(nodeId) ?? "", status } = known.get(nodeId) ?? {};
       const lag = status === undefined ? 0 : Math.max(0, committed - status.appliedIndex);
       const membership = voters.has(nodeId) ? "voter" : learners.has(nodeId) ? "learner" : "?";
       return { group, groupId, nodeId, address, membership, status, lag };

@@ -30,6 +30,11 @@ export interface CommandSpec<Values> {
   readonly settings: SettingSpecs;
   /** Of settings that are right by themselves. @returns what does not fit together */
   readonly relations?: (settings: Partial<Values>) => readonly string[];
+  /**
+   * Runs until it is stopped, which is how it ends well. Of any other command a signal that ends it
+   * is its exit code.
+   */
+  readonly isServer?: (settings: Values) => boolean;
   /** @returns the exit code; 0 if it says nothing. */
   readonly run: (run: CommandRun<Values>) => Promise<number | void>;
 }

@@ -3,7 +3,17 @@
 import { OperationError } from "@quorumlog/protocol";
 import { UsageError } from "./settings.ts";
 
-export const EXIT = { done: 0, failed: 1, usage: 2, defect: 70, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, defect: 70 } as const;
+
+/** Signals by which a command is told to end. */
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+export type EndSignal = keyof typeof SIGNAL_NUMBERS;
+
+/** As a shell says of whatever such a signal has ended. */
+export function exitCodeOf(signal: EndSignal): number {
+  return 128 + SIGNAL_NUMBERS[signal];
+}
 
 export interface Failure {
   readonly exitCode: number;

@@ -4,11 +4,11 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
-import { EXIT, failureOf } from "./failure.ts";
+import { EXIT, exitCodeOf, failureOf } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
 import { nearestName } from "./nearest-name.ts";
 import { endWithReader, warnOfLess } from "./output.ts";
-import { lifeSignal } from "./process-life.ts";
+import { endSignalOf, lifeSignal } from "./process-life.ts";
 import { flagName } from "./setting-spec.ts";
 import { readSettings, type Settings, UsageError } from "./settings.ts";
 
@@ -33,14 +33,17 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { command, settings, operand } = callOf(words);
   const signal = lifeSignal();
+  let exitCode: number = EXIT.done;
   try {
-    return (await command.run({ settings, operand, signal })) ?? EXIT.done;
+    exitCode = (await command.run({ settings, operand, signal })) ?? EXIT.done;
   } catch (error) {
     // What was given up on request has not failed; what was lost by it is not known here.
     if (!signal.aborted || (error as { code?: unknown }).code !== "ABORTED") throw error;
     console.error("quorumlog: interrupted");
-    return EXIT.interrupted;
   }
+  if (!signal.aborted) return exitCode;
+  // A server is meant to run until somebody stops it.
+  return command.isServer?.(settings) === true ? exitCode : exitCodeOf(endSignalOf(signal));
 }
 
 /** Of a command, of all that begin with a word, or of all. */

@@ -1,7 +1,7 @@
 /** How a long-running command ends, and speaks to the process that has started it. */
 
 import { setMaxListeners } from "node:events";
-import { EXIT } from "./failure.ts";
+import { type EndSignal, EXIT, exitCodeOf } from "./failure.ts";
 
 /** To let go of everything after the parent has gone, before it ends in any case. */
 const ORPHAN_MS = 5_000;
@@ -33,9 +33,14 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** By what a process was told to end: the reason of its signal. */
+export function endSignalOf({ reason }: AbortSignal): EndSignal {
+  return reason === "SIGTERM" ? "SIGTERM" : "SIGINT";
+}
+
 /**
- * The first interrupt aborts the signal, a second one ends the process. Whoever was started by
- * `quorumlog up` ends with it, however that came to its end.
+ * The first SIGINT or SIGTERM aborts the signal, a second one ends the process at once. Whoever was
+ * started by `quorumlog up` ends with it, however that came to its end.
  *
  * SIGHUP is left alone: whoever listens to it undoes `nohup`.
  */
@@ -43,15 +48,15 @@ export function lifeSignal(): AbortSignal {
   const controller = new AbortController();
   // As many as there are calls under way: each takes its listener away when it is over.
   setMaxListeners(0, controller.signal);
-  const onInterrupt = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    controller.abort();
+  const onSignal = (name: EndSignal): void => {
+    if (controller.signal.aborted) process.exit(exitCodeOf(name));
+    controller.abort(name);
   };
-  process.on("SIGINT", onInterrupt);
-  process.on("SIGTERM", onInterrupt);
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
   process.once("disconnect", () => {
-    controller.abort();
-    setTimeout(() => process.exit(EXIT.interrupted), ORPHAN_MS).unref();
+    controller.abort("SIGTERM");
+    setTimeout(() => process.exit(exitCodeOf("SIGTERM")), ORPHAN_MS).unref();
   });
   // To hear of it is no reason to live on.
   process.channel?.unref();

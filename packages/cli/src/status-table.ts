@@ -1,5 +1,6 @@
 /** How nodes are, a row each, for people. */
 
+import type { NodeStatus } from "@quorumlog/protocol/messages";
 import type { NodeLook } from "./cluster-look.ts";
 import { tableOf } from "./table.ts";
 
@@ -13,6 +14,7 @@ const HEADS: readonly string[] = [
   "committed",
   "applied",
   "lag",
+  "disk",
 ];
 
 /** What is known of nodes from watching them, by their ids. */
@@ -39,9 +41,16 @@ export function statusTable(looks: readonly NodeLook[], watched?: Watched): stri
       watched === undefined
         ? [messagesApplied]
         : [Math.round(watched.rates.get(nodeId) ?? 0), watched.pids.get(nodeId) ?? "-"];
-    return [group, nodeId, roleOf(look), ...indexes, ...counts, address];
+    return [group, nodeId, roleOf(look), ...indexes, diskText(status), ...counts, address];
   });
   return tableOf(heads, rows);
+}
+
+/** How much of it is used, as `df` says; `FULL`: publishes are refused. */
+export function diskText({ diskFreeBytes, diskTotalBytes, isDiskFull }: NodeStatus): string {
+  if (diskTotalBytes === 0) return isDiskFull ? "FULL" : "-";
+  const percent = Math.round(100 * (1 - diskFreeBytes / diskTotalBytes));
+  return isDiskFull ? `${percent}% FULL` : `${percent}%`;
 }
 
 /** As Raft calls it; a learner follows, and does not count. */
@@ -59,5 +68,7 @@ export function statusObject({ status, ...look }: NodeLook): object {
   const indexes = { lastIndex, syncedIndex, commitIndex, appliedIndex, firstIndex };
   const { messagesApplied, bytesApplied, logBytes, diskLagMs, metadataVersion } = status;
   const counts = { messagesApplied, bytesApplied, logBytes, diskLagMs, metadataVersion };
-  return { ...place, role, term, ...indexes, lag, ...counts };
+  const { diskFreeBytes, diskTotalBytes, isDiskFull } = status;
+  const disk = { diskFreeBytes, diskTotalBytes, isDiskFull };
+  return { ...place, role, term, ...indexes, lag, ...counts, ...disk };
 }

@@ -1,7 +1,10 @@
 // Goal: every command does what its help says, for people and for programs, and says by its exit
 // code how it went.
 // Method: one cluster of two groups, of one node each; real processes for each command.
+import { statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freeAddresses } from "./kit/free-addresses.ts";
 import {
   type Ended,
   jsonOf,
@@ -9,6 +12,7 @@ import {
   type RunOptions,
   Running,
   scratch,
+  until,
 } from "./kit/quorumlog.ts";
 import { startUp, type Up } from "./kit/up.ts";
 
@@ -183,6 +187,94 @@ test("who publishes to a topic is listed, and shown when they are gone", async (
   expect(unknown.stderr).toContain("UNKNOWN_GROUP");
 }, 180_000);
 
+test.each([
+  { signal: "SIGINT", code: 130 },
+  { signal: "SIGTERM", code: 143 },
+] as const)(
+  "what waits for ever ends by $signal with $code",
+  async ({ signal, code }) => {
+    const at = ["--name-servers", up.nameServer];
+    await run(["topic", "create", "waits", "--if-missing"]);
+    await run(["produce", "waits"], { input: "one\n" });
+    const waiting = [
+      new Running(["consume", "waits", "--follow", ...at]),
+      new Running(["consume", "waits", "--follow", "--group", `by-${signal}`, ...at]),
+      new Running(["cluster", "status", "--watch", "--json", ...at]),
+    ];
+    await Promise.all(waiting.map((each) => each.line(/^one$|"role":"leader"/u)));
+
+    const codes = await Promise.all(waiting.map(async (each) => (await each.stop(signal)).code));
+
+    expect(codes).toEqual([code, code, code]);
+  },
+  180_000,
+);
+
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "a server that %s stops has not failed",
+  async (signal) => {
+    const server = new Running(["nameserver", "--listen", "127.0.0.1:0"]);
+    await server.line(/NameServer on/u);
+    expect((await server.stop(signal)).code).toBe(0);
+  },
+  180_000,
+);
+
+test("a port that is taken is a failure, whichever it is", async () => {
+  const dataDir = `${folder}/taken`;
+  const [free] = await freeAddresses(1);
+  const node = ["--node-id", "1", "--token", "0123456789abcdef", "--data", dataDir];
+  const ended = await Promise.all([
+    run(["nameserver", "--listen", up.nameServer]),
+    run(["nameserver", "--listen", "127.0.0.1:0", "--metrics", up.nameServer]),
+    run(["broker", ...node, "--listen", up.nameServer, "--peers", `1=${free}`]),
+    run(["up", "--data", `${dataDir}-up`, "--port", up.nameServer.split(":")[1] ?? ""]),
+  ]);
+  // One process at a time has the data.
+  ended.push(
+    await run(["broker", ...node, "--listen", `${free}`, "--peers", `1=${up.nameServer}`]),
+  );
+
+  for (const { code, stderr } of ended) {
+    expect(stderr).toMatch(/LISTEN_FAILED: .*EADDRINUSE/u);
+    expect(code).toBe(1);
+  }
+}, 180_000);
+
+const RESERVE_BYTES = 2 ** 40;
+const { bavail, bsize } = statfsSync(tmpdir());
+const hasRoom = bavail * bsize > RESERVE_BYTES;
+
+test.skipIf(hasRoom)(
+  "a disk that is full, and a group that is gone, are told and are failures",
+  async () => {
+    const [server = "", client = "", peer = ""] = await freeAddresses(3);
+    const cluster = ["--name-servers", server];
+    const node = ["--node-id", "9", "--token", "0123456789abcdef", "--data", `${folder}/full`];
+    const nameServer = new Running(["nameserver", "--listen", server]);
+    await nameServer.line(/NameServer on/u);
+    // Few disks have so much room, and this one has not.
+    const room = ["--disk-reserve-bytes", String(RESERVE_BYTES)];
+    const place = ["--listen", client, "--peers", `9=${peer}`, "--group-id", "2"];
+    const broker = new Running(["broker", ...node, ...place, ...room, ...cluster]);
+    await broker.line(/clients on port/u);
+    let status: Ended | undefined;
+    await until("it leads, and has looked at its disk", async () => {
+      status = await quorumlog(["cluster", "status", ...cluster]);
+      return status.stdout.includes("leader") && status.stdout.includes("FULL");
+    });
+
+    expect(status?.code).toBe(1);
+    expect(status?.stderr).toContain(`node 9 (${client}): disk`);
+    expect(status?.stderr).toContain("group 1 has no leader: none of its nodes is up");
+    const [told] = await jsonOf<object>(["cluster", "status", ...cluster], 1);
+    expect(told).toMatchObject({ isDiskFull: true, diskTotalBytes: expect.any(Number) });
+    await broker.stop();
+    await nameServer.stop();
+  },
+  180_000,
+);
+
 test("what is followed is printed as it comes, until an interrupt", async () => {
   await run(["topic", "create", "news"]);
   const following = new Running(["consume", "news", "--follow", "--name-servers", up.nameServer]);
@@ -191,7 +283,7 @@ test("what is followed is printed as it comes, until an interrupt", async () => 
 
   const { code, stdout } = await following.stop();
 
-  expect({ code, stdout }).toEqual({ code: 0, stdout: "one\n" });
+  expect({ code, stdout }).toEqual({ code: 130, stdout: "one\n" });
 }, 180_000);
 
 test("the state of the cluster is told for people and for programs", async () => {

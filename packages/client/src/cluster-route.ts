@@ -31,6 +31,8 @@ export interface GroupRoute {
   readonly leaderNodeId: number;
   /** Those that are alive, and the leader, by their ids. */
   readonly addresses: ReadonlyMap<number, string>;
+  /** Members that are down, where they were last, as far as NameServers have heard. */
+  readonly absentAddresses: ReadonlyMap<number, string>;
 }
 
 interface RouteParts {
@@ -112,6 +114,7 @@ export class ClusterRoute {
       term,
       leaderNodeId: nodeId,
       addresses,
+      absentAddresses: known?.absentAddresses ?? new Map(),
     });
     return new ClusterRoute({ clusterId, configuration, metadataVersion, topics, groups });
   }
@@ -125,9 +128,11 @@ function newerGroup(known: GroupRoute | undefined, told: GroupRoute): GroupRoute
   return known;
 }
 
-function groupOf({ groupId, name, term, leaderNodeId, nodes }: ToldGroup): GroupRoute {
+function groupOf({ groupId, name, term, leaderNodeId, ...told }: ToldGroup): GroupRoute {
+  const { nodes, absentNodes = [] } = told;
   const addresses = new Map(nodes.map((node) => [node.nodeId, node.address]));
-  return { groupId, name, term, leaderNodeId, addresses };
+  const absentAddresses = new Map(absentNodes.map((node) => [node.nodeId, node.address]));
+  return { groupId, name, term, leaderNodeId, addresses, absentAddresses };
 }
 
 /** Of what a NameServer tells, or the metadata group itself. */

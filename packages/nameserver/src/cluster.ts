@@ -21,6 +21,8 @@ export interface GroupRoute {
   readonly leaderNodeId: number;
   /** Those that are alive, leader first, then in the order of their ids. */
   readonly nodes: readonly NodeRoute[];
+  /** Members that are not alive, where they were last; none, left out, if nobody has told. */
+  readonly absentNodes?: readonly NodeRoute[];
 }
 
 export interface NodeRoute {

@@ -1,11 +1,12 @@
 // To run one.
-export { NameServer, type NameServerSurroundings } from "./name-server.ts";
+export { NameServer } from "./name-server.ts";
 export type { LeaveReason, NameServerEvent, NameServerListener } from "./name-server-event.ts";
 export {
   LIMIT_BOUNDS,
   type LimitBounds,
   type NameServerLimits,
   type NameServerOptions,
+  type NameServerSurroundings,
 } from "./name-server-options.ts";
 
 // For brokers, who tell it, and for clients, who are told.

@@ -12,6 +12,7 @@ import type {
   GroupRoute as GroupRouteMessage,
   GroupView as GroupViewMessage,
   Metadata,
+  NodeRoute as NodeRouteMessage,
   Registration as RegistrationMessage,
   Topic,
 } from "@quorumlog/protocol/messages";
@@ -22,6 +23,7 @@ import type {
   ConfigurationEntry,
   GroupRoute,
   GroupView,
+  NodeRoute,
   Registration,
   TopicRoute,
 } from "./cluster.ts";
@@ -81,12 +83,15 @@ export function clusterIdProblem(id: string): string | undefined {
   return textProblem(id, 1, CLUSTER_ID_BYTES_MAX);
 }
 
-/** @returns what is wrong with it. */
-export function addressProblem(address: string): string | undefined {
+/** @returns what is wrong with it, where `parse` is to read it. */
+export function addressProblem(
+  address: string,
+  parse: (text: string) => unknown = parseAddress,
+): string | undefined {
   if (address.length > ADDRESS_LENGTH_MAX)
     return `${address.length} characters are more than ${ADDRESS_LENGTH_MAX}`;
   try {
-    parseAddress(address);
+    parse(address);
     return undefined;
   } catch (error) {
     if (error instanceof AddressError) return error.message;
@@ -115,18 +120,27 @@ function groupRoute(
   field: string,
   check: FieldCheck,
 ): GroupRoute {
-  const nodes = check.list(message.nodes, `${field}.nodes`, MEMBER_COUNT_MAX);
+  const absentNodes = nodeRoutes(message.absentNodes, `${field}.absent_nodes`, check);
   return {
     groupId: check.uint32(message.groupId, `${field}.group_id`),
     name: check.text(message.name, `${field}.name`, groupNameProblem),
     term: check.count(message.term, `${field}.term`),
     leaderNodeId: check.uint32(message.leaderNodeId, `${field}.leader_node_id`),
-    nodes: nodes.map(({ nodeId, address, isVoter }, i) => ({
-      nodeId: check.uint32(nodeId, `${field}.nodes[${i}].node_id`, 1),
-      address: check.text(address, `${field}.nodes[${i}].address`, addressProblem),
-      isVoter: isVoter ?? false,
-    })),
+    nodes: nodeRoutes(message.nodes, `${field}.nodes`, check),
+    ...(absentNodes.length === 0 ? {} : { absentNodes }),
   };
+}
+
+function nodeRoutes(
+  nodes: readonly NodeRouteMessage.$Properties[] | null | undefined,
+  field: string,
+  check: FieldCheck,
+): NodeRoute[] {
+  return check.list(nodes, field, MEMBER_COUNT_MAX).map(({ nodeId, address, isVoter }, i) => ({
+    nodeId: check.uint32(nodeId, `${field}[${i}].node_id`, 1),
+    address: check.text(address, `${field}[${i}].address`, addressProblem),
+    isVoter: isVoter ?? false,
+  }));
 }
 
 function metadataOf(

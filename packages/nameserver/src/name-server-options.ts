@@ -1,7 +1,9 @@
 /** What a NameServer is given: checked once, every problem in one error. */
 
 import { type FieldProblem, OperationError, type RpcTls } from "@quorumlog/protocol";
-import { clusterIdProblem } from "./message-check.ts";
+import { parseListenAddress, type Scheduler } from "@quorumlog/transport";
+import { addressProblem, clusterIdProblem } from "./message-check.ts";
+import type { NameServerListener } from "./name-server-event.ts";
 
 export interface NameServerLimits {
   /** Without a word for so long, a node leaves the routes. In `[100, 3600000]`, default 120000. */
@@ -37,6 +39,15 @@ export interface NameServerOptions extends Partial<NameServerLimits> {
   readonly clusterId?: string;
 }
 
+/** What is around it. */
+export interface NameServerSurroundings {
+  readonly onEvent?: NameServerListener;
+  /** A bug was met: the process should end. Default: thrown where nobody catches it. */
+  readonly onDefect?: (error: unknown) => void;
+  /** Default: the process's own time. */
+  readonly scheduler?: Scheduler;
+}
+
 export interface LimitBounds {
   readonly min: number;
   readonly max: number;
@@ -58,19 +69,67 @@ export const LIMIT_BOUNDS: { readonly [K in keyof NameServerLimits]: LimitBounds
   configurationCountMax: { min: 1, max: 1_000_000, fallback: 10_000 },
 };
 
-/** @throws OperationError `INVALID_ARGUMENT`, with all that does not fit */
-export function limitsOf(options: NameServerOptions): NameServerLimits {
-  const problems: FieldProblem[] = [];
-  const read = (field: keyof NameServerLimits): number => {
-    const { min, max, fallback } = LIMIT_BOUNDS[field];
-    const value: unknown = options[field] ?? fallback;
-    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
-      return value;
-    const problem = `${JSON.stringify(value)} is not an integer in [${min}, ${max}]`;
-    problems.push({ field, problem });
-    return fallback;
-  };
-  const limits: NameServerLimits = {
+/** @returns what is wrong with a value, without its name. */
+type Check = (value: unknown) => string | undefined;
+
+const isText = (value: unknown): value is string => typeof value === "string";
+
+const isPem = (value: unknown): boolean => isText(value) || Buffer.isBuffer(value);
+
+const address: Check = (value) =>
+  isText(value) ? addressProblem(value, parseListenAddress) : `${said(value)} is not host:port`;
+const callback: Check = (value) => (typeof value === "function" ? undefined : "not a function");
+const tls: Check = (value) => {
+  if (!isObject(value)) return `${said(value)} is not an object`;
+  const { certificate, key, clientAuthority, ...strange } = value;
+  const [stranger] = Object.keys(strange);
+  if (stranger !== undefined) return `${stranger} is an unknown option`;
+  if (!isPem(certificate) || !isPem(key)) return "certificate and key, as PEM, are required";
+  return clientAuthority === undefined || isPem(clientAuthority)
+    ? undefined
+    : "clientAuthority is not PEM";
+};
+
+const CHECKS: {
+  readonly [K in keyof Required<Omit<NameServerOptions, keyof NameServerLimits>>]: Check;
+} = {
+  listen: address,
+  tls,
+  metrics: address,
+  metricsTls: tls,
+  clusterId: (value) => (isText(value) ? clusterIdProblem(value) : `${said(value)} is not text`),
+};
+
+const SURROUNDINGS_CHECKS: {
+  readonly [K in keyof Required<NameServerSurroundings>]: Check;
+} = {
+  onEvent: callback,
+  onDefect: callback,
+  scheduler: (value) => (isObject(value) ? undefined : "not an object"),
+};
+
+/**
+ * Programs without types come here, too: nothing is taken for granted.
+ *
+ * @throws OperationError `INVALID_ARGUMENT`, with all that does not fit
+ */
+export function limitsOf(
+  options: NameServerOptions,
+  surroundings: NameServerSurroundings = {},
+): NameServerLimits {
+  const problems = [
+    ...problemsOf("options", options, { ...CHECKS, ...limitChecks() }),
+    ...problemsOf("surroundings", surroundings, SURROUNDINGS_CHECKS),
+  ];
+  if (isObject(options) && (options.listen as unknown) === undefined)
+    problems.push({ field: "listen", problem: "missing" });
+  if (problems.length > 0) {
+    const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ");
+    throw new OperationError("INVALID_ARGUMENT", text, { problems });
+  }
+  const read = (field: keyof NameServerLimits): number =>
+    options[field] ?? LIMIT_BOUNDS[field].fallback;
+  return {
     expiryMs: read("expiryMs"),
     scanMs: read("scanMs"),
     messageBytesMax: read("messageBytesMax"),
@@ -80,10 +139,41 @@ export function limitsOf(options: NameServerOptions): NameServerLimits {
     topicCountMax: read("topicCountMax"),
     configurationCountMax: read("configurationCountMax"),
   };
-  const { clusterId } = options;
-  const problem = clusterId === undefined ? undefined : clusterIdProblem(clusterId);
-  if (problem !== undefined) problems.push({ field: "clusterId", problem });
-  if (problems.length === 0) return limits;
-  const text = problems.map(({ field, problem: what }) => `${field}: ${what}`).join("; ");
-  throw new OperationError("INVALID_ARGUMENT", text, { problems });
+}
+
+function limitChecks(): Record<string, Check> {
+  const checks = Object.entries(LIMIT_BOUNDS).map(([field, { min, max }]): [string, Check] => [
+    field,
+    (value) =>
+      Number.isInteger(value) && Number(value) >= min && Number(value) <= max
+        ? undefined
+        : `${said(value)} is not an integer in [${min}, ${max}]`,
+  ]);
+  return Object.fromEntries(checks);
+}
+
+/** @param what - What it is as a whole, if it is no object. */
+function problemsOf(
+  what: string,
+  given: unknown,
+  checks: Readonly<Record<string, Check>>,
+): FieldProblem[] {
+  if (!isObject(given)) return [{ field: what, problem: `${said(given)} is not an object` }];
+  return Object.entries(given).flatMap(([field, value]) => {
+    const check = Object.hasOwn(checks, field) ? checks[field] : undefined;
+    if (check === undefined) return [{ field, problem: "unknown option" }];
+    const problem = value === undefined ? undefined : check(value);
+    return problem === undefined ? [] : [{ field, problem }];
+  });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+/** As a person would recognize it; bounded. */
+function said(value: unknown): string {
+  if (isText(value)) return JSON.stringify(value.slice(0, 60));
+  if (typeof value === "object" || typeof value === "function") return `a ${typeof value}`;
+  return typeof value === "symbol" ? "a symbol" : `${value as number}`;
 }

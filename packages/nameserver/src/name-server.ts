@@ -20,19 +20,15 @@ import { clusterMessage, encodingOnce, ofTopics } from "./cluster-message.ts";
 import { ClusterWatcher, type WatchCall } from "./cluster-watcher.ts";
 import type { NameServerEvent, NameServerListener } from "./name-server-event.ts";
 import { nameServerMetrics } from "./name-server-metrics.ts";
-import { limitsOf, type NameServerLimits, type NameServerOptions } from "./name-server-options.ts";
+import {
+  limitsOf,
+  type NameServerLimits,
+  type NameServerOptions,
+  type NameServerSurroundings,
+} from "./name-server-options.ts";
 import { processScheduler } from "./process-scheduler.ts";
 import type { ServedCluster } from "./served-cluster.ts";
 import { type RegisterCall, RegistrarStream } from "./registrar-stream.ts";
-
-/** What is around it. */
-export interface NameServerSurroundings {
-  readonly onEvent?: NameServerListener;
-  /** A bug was met: the process should end. Default: thrown where nobody catches it. */
-  readonly onDefect?: (error: unknown) => void;
-  /** Default: the process's own time. */
-  readonly scheduler?: Scheduler;
-}
 
 const WATCHED_TOPICS_MAX = 1_000;
 /** For the first word of a stream. */
@@ -56,8 +52,8 @@ export class NameServer implements AsyncDisposable {
   #isClosing = false;
 
   private constructor(options: NameServerOptions, surroundings: NameServerSurroundings) {
+    this.#limits = limitsOf(options, surroundings);
     this.#listen = options.listen;
-    this.#limits = limitsOf(options);
     this.#scheduler = surroundings.scheduler ?? processScheduler;
     this.#onDefect = surroundings.onDefect ?? throwLater;
     const tell = guarded(surroundings.onEvent, this.#onDefect);
@@ -91,7 +87,7 @@ export class NameServer implements AsyncDisposable {
     });
   }
 
-  /** @throws OperationError `INVALID_ARGUMENT` if an option does not fit, or it cannot listen */
+  /** @throws OperationError `INVALID_ARGUMENT` with all that does not fit, `LISTEN_FAILED` */
   static async open(
     options: NameServerOptions,
     surroundings: NameServerSurroundings = {},

@@ -5,7 +5,8 @@
  * Pure: it is told of registrations, heartbeats, ends of streams and the time, and gives the
  * cluster. Of two views of a group the one of the higher term is newer; within a term, the leader's
  * own; among others, the later one that knows a leader. What a node has said outlives it as long as
- * its group has a node, so that a late registration does not take a route back.
+ * its group has a node, so that a late registration does not take a route back. So does where it
+ * was, as long as it is a member: whoever looks for a node that is down is told its address.
  *
  * Invariants: a group is there if and only if a node of it is; the term of a group never goes back
  * while it is there, nor does the version of the metadata.
@@ -40,6 +41,8 @@ interface KnownGroup {
 export class RouteTable {
   readonly clusterId: string;
   readonly #nodes = new Map<number, KnownNode>();
+  /** Nodes that have left; a group has no more of them than members. */
+  readonly #absent = new Map<number, KnownNode>();
   readonly #groups = new Map<number, KnownGroup>();
   #metadata: ClusterMetadata | undefined;
   #cluster: Cluster;
@@ -88,6 +91,7 @@ export class RouteTable {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return;
     this.#nodes.delete(nodeId);
+    this.#absent.set(nodeId, node);
     this.#forgetIfEmpty(node.groupId);
     this.#isStale = true;
   }
@@ -118,6 +122,7 @@ export class RouteTable {
   ): void {
     const former = this.#nodes.get(nodeId);
     const { groupId } = group;
+    this.#absent.delete(nodeId);
     this.#nodes.set(nodeId, { nodeId, address, groupId, heardAtMs: nowMs });
     if (former !== undefined && former.groupId !== groupId) this.#forgetIfEmpty(former.groupId);
     const known = this.#groups.get(groupId);
@@ -130,6 +135,21 @@ export class RouteTable {
   #forgetIfEmpty(groupId: number): void {
     for (const node of this.#nodes.values()) if (node.groupId === groupId) return;
     this.#groups.delete(groupId);
+    for (const node of this.#absent.values())
+      if (node.groupId === groupId) this.#absent.delete(node.nodeId);
+  }
+
+  /** Those of whom the group has taken leave are forgotten. */
+  #absentRoutes(groupId: number, view: GroupView): NodeRoute[] {
+    const routes: NodeRoute[] = [];
+    for (const node of this.#absent.values()) {
+      if (node.groupId !== groupId) continue;
+      const { voterNodeIds, learnerNodeIds } = view;
+      if ([...voterNodeIds, ...learnerNodeIds].includes(node.nodeId))
+        routes.push(nodeRoute(node, view));
+      else this.#absent.delete(node.nodeId);
+    }
+    return routes.sort((one, other) => one.nodeId - other.nodeId);
   }
 
   #groupRoutes(): readonly GroupRoute[] {
@@ -146,6 +166,7 @@ export class RouteTable {
       .map(([groupId, nodes]) => {
         const { view } = this.#groups.get(groupId) as KnownGroup;
         const leader = nodes.find(({ nodeId }) => nodeId === view.leaderNodeId);
+        const absentNodes = this.#absentRoutes(groupId, view);
         const rank = ({ nodeId }: NodeRoute) => (nodeId === leader?.nodeId ? 0 : nodeId);
         return {
           groupId,
@@ -153,6 +174,7 @@ export class RouteTable {
           term: view.term,
           leaderNodeId: leader?.nodeId ?? 0,
           nodes: nodes.sort((one, other) => rank(one) - rank(other)),
+          ...(absentNodes.length === 0 ? {} : { absentNodes }),
         };
       });
   }

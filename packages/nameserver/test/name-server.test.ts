@@ -335,3 +335,26 @@ test("what does not fit is said before anything listens", async () => {
   const nowhere = NameServer.open({ listen: "nowhere" });
   await expect(nowhere).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
+
+test("programs without types are told of every option that does not fit", async () => {
+  const given = {
+    expiry: 5,
+    tls: { certificate: "x" },
+    metrics: 9_876,
+    clusterId: 7,
+    watcherCountMax: "9",
+  };
+  const surroundings = { onEvents: () => undefined, onDefect: "throw" };
+  const open = NameServer.open(given as never, surroundings as never);
+
+  await expect(open).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  const problems = await open.then(
+    () => [],
+    (error: OperationError) => error.problems,
+  );
+  const fields = ["expiry", "tls", "metrics", "clusterId", "watcherCountMax"];
+  fields.push("onEvents", "onDefect", "listen");
+  expect(problems.map(({ field }) => field)).toEqual(fields);
+  for (const nothing of [undefined, null, "127.0.0.1:0"])
+    await expect(NameServer.open(nothing as never)).rejects.toThrow("options: ");
+});

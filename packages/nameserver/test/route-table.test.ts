@@ -165,3 +165,20 @@ test("whatever happens: live nodes only, no term goes back, a term has its leade
     { numRuns: 500 },
   );
 });
+
+test("where a member was is told while it is down, and forgotten with its membership", () => {
+  const routes = table();
+  for (const nodeId of [1, 2, 3]) routes.register(registration(nodeId), 0);
+  const { address } = routeOf(routes)?.nodes.find(({ nodeId }) => nodeId === 2) ?? {};
+  expect(routeOf(routes)?.absentNodes).toBeUndefined();
+
+  routes.leave(2);
+  expect(routeOf(routes)?.absentNodes).toEqual([{ nodeId: 2, address, isVoter: true }]);
+
+  routes.register(registration(2), 1);
+  expect(routeOf(routes)?.absentNodes).toBeUndefined();
+
+  routes.leave(2);
+  routes.register(registration(1, { group: view({ term: 2, voterNodeIds: [1, 3] }) }), 2);
+  expect(routeOf(routes)?.absentNodes).toBeUndefined();
+});

@@ -53,7 +53,7 @@ export class MetricsPort {
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
-  /** @throws OperationError `INVALID_ARGUMENT` if it cannot listen there */
+  /** @throws OperationError `LISTEN_FAILED` if it cannot listen there */
   static async open(init: MetricsPortInit): Promise<MetricsPort> {
     const port = new MetricsPort(init);
     const { listen } = init;
@@ -64,7 +64,7 @@ export class MetricsPort {
         port.#process.close();
         const problems = [{ field: "metrics", problem: error.message }];
         const message = `metrics: cannot listen on ${listen}: ${error.message}`;
-        reject(new OperationError("INVALID_ARGUMENT", message, { cause: error, problems }));
+        reject(new OperationError("LISTEN_FAILED", message, { cause: error, problems }));
       });
       port.#server.listen(Number(listen.slice(at + 1)), host, resolve);
     });

@@ -28,6 +28,8 @@ const refused: Traits = {
 export const ERROR_TRAITS = {
   // What was asked for cannot be.
   INVALID_ARGUMENT: refused,
+  // What was asked for fits: the port is taken, or its address is none of this machine.
+  LISTEN_FAILED: { ...refused, grpcStatus: status.UNAVAILABLE },
   INVALID_BATCH: refused,
   UNDECODABLE: { ...refused, grpcStatus: status.DATA_LOSS },
   MESSAGE_TOO_LARGE: refused,

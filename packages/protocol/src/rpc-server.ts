@@ -145,7 +145,7 @@ export class RpcServer {
     this.#server.addService(service as unknown as ServiceDefinition, implementation as never);
   }
 
-  /** @throws OperationError `INVALID_ARGUMENT` if it cannot listen there */
+  /** @throws OperationError `LISTEN_FAILED` if it cannot listen there */
   async open(): Promise<void> {
     const { listen, tls, connectionCountMax = CONNECTION_COUNT_MAX } = this.#options;
     this.#description.serve(this.#server);
@@ -273,7 +273,7 @@ function contextOf(call: ServerUnaryCall<unknown, unknown>): CallContext {
 }
 
 function cannotListen(listen: string, cause: Error): OperationError {
-  return new OperationError("INVALID_ARGUMENT", `cannot listen on ${listen}: ${cause.message}`, {
+  return new OperationError("LISTEN_FAILED", `cannot listen on ${listen}: ${cause.message}`, {
     cause,
     problems: [{ field: "listen", problem: cause.message }],
   });

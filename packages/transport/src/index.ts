@@ -1,5 +1,11 @@
 // What a user of the transport needs.
-export { type Address, AddressError, formatAddress, parseAddress } from "./address.ts";
+export {
+  type Address,
+  AddressError,
+  formatAddress,
+  parseAddress,
+  parseListenAddress,
+} from "./address.ts";
 export { openTcpTransport, TcpTransport, type TcpTransportInit } from "./tcp-transport.ts";
 export type {
   GroupLink,

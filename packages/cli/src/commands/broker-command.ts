@@ -228,6 +228,7 @@ export const BROKER: Command = command(SPECS, {
       "1=10.0.0.1:7101,2=10.0.0.2:7101,3=10.0.0.3:7101 --name-servers 10.0.0.1:9876",
   ],
   relations: (settings) => [...tlsProblems(settings), ...peerProblems(settings)],
+  isServer: () => true,
   async run({ settings, signal }) {
     // Here, as no other command needs it, and it takes as long to load as all the rest.
     const { Broker, giveHeapHeadroom } = await import("@quorumlog/broker");

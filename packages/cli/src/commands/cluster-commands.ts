@@ -6,10 +6,12 @@ import { lookAtCluster, type NodeLook } from "../cluster-look.ts";
 import { type Command, command } from "../command.ts";
 import { EXIT } from "../failure.ts";
 import { pause } from "../process-life.ts";
-import { roleOf, statusObject, statusTable } from "../status-table.ts";
+import { diskText, roleOf, statusObject, statusTable } from "../status-table.ts";
 import { tableOf } from "../table.ts";
 
 const WATCH_MS = 1_000;
+/** The group with the metadata, which every cluster has. */
+const METADATA_GROUP_ID = 1;
 
 export const CLUSTER_STATUS: Command = command(
   {
@@ -20,7 +22,8 @@ export const CLUSTER_STATUS: Command = command(
     name: "cluster status",
     about: "shows each node: its role, and how far it is",
     notes: [
-      "Exit code 1 if a node does not answer, or a group has no leader.",
+      "Exit code 1 if a node does not answer, a group has no leader, or a disk is full; each is",
+      "told on stderr.",
       "Messages are what a node has applied since it was started: 0 after a start is no loss.",
     ],
     relations: clusterProblems,
@@ -82,12 +85,22 @@ function troublesOf(admin: Admin, looks: readonly NodeLook[]): string[] {
   const told = looks
     .filter(({ status }) => status !== undefined && status.problem !== "")
     .map(({ group, nodeId, status }) => `${group}: node ${nodeId} says: ${status?.problem}`);
+  const full = looks.flatMap(({ group, nodeId, address, status }) =>
+    status?.isDiskFull === true
+      ? [`${group}: node ${nodeId} (${address}): disk ${diskText(status)}: publishes are refused`]
+      : [],
+  );
   const led = new Set(
     looks.filter(({ status }) => status?.role === "leader").map(({ groupId }) => groupId),
   );
-  const unled = admin
-    .cluster()
-    .groups.filter(({ groupId }) => !led.has(groupId))
+  const { groups, topics } = admin.cluster();
+  const unled = groups
+    .filter(({ groupId }) => !led.has(groupId))
     .map(({ name }) => `${name} has no leader: most of its voters have to be up, and to meet`);
-  return [...silent, ...told, ...unled];
+  const known = new Set(groups.map(({ groupId }) => groupId));
+  // Of a group without any node NameServers say nothing: topics do, and the first one is always.
+  const gone = [METADATA_GROUP_ID, ...topics.flatMap(({ groupIds }) => groupIds)]
+    .filter((groupId, i, all) => !known.has(groupId) && all.indexOf(groupId) === i)
+    .map((groupId) => `group ${groupId} has no leader: none of its nodes is up`);
+  return [...silent, ...told, ...full, ...unled, ...gone];
 }

@@ -76,6 +76,7 @@ export const NAMESERVER: Command = command(
     about: "runs a NameServer",
     examples: ["quorumlog nameserver --listen 10.0.0.1:9876"],
     relations: tlsProblems,
+    isServer: () => true,
     async run({ settings, signal }) {
       const { listen, clusterId, metrics } = settings;
       const tls = serverTls(settings);

@@ -9,7 +9,6 @@ import {
   whileConnecting,
 } from "../cluster-settings.ts";
 import { type Command, command } from "../command.ts";
-import { EXIT } from "../failure.ts";
 import { InputError, inputLines } from "../input-lines.ts";
 import { LineFieldReader } from "../line-fields.ts";
 import { tellResult } from "../output.ts";
@@ -82,7 +81,6 @@ export const PRODUCE: Command = command(
       if (lost > 0) console.error(`quorumlog: ${publisher.lossText()}`);
       for (const text of fields.missingTexts()) console.error(`quorumlog: ${text}`);
       if (failure !== undefined) throw failure;
-      return signal.aborted ? EXIT.interrupted : EXIT.done;
     },
   },
 );

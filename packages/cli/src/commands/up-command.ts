@@ -72,6 +72,7 @@ export const UP: Command = command(
         ? ["--tls-authority wants --tls-certificate: nothing speaks TLS without"]
         : []),
     ],
+    isServer: ({ demo }) => !demo,
     async run({ settings, signal }) {
       const { demo, json: isJson } = settings;
       // What is wrong with a certificate is told once, and not by each process.

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
+import { OperationError } from "@quorumlog/protocol";
 import { UsageError } from "../settings.ts";
 
 export interface PlanWish {
@@ -57,7 +58,8 @@ const TOKEN_BYTES = 24;
  * What was planned the first time, or a new plan, at ports that are free now. Certificates are
  * those of this time, if there are any: they do not last as long as data.
  *
- * @throws UsageError if another shape is wanted than that of the data
+ * @throws UsageError if another shape is wanted than that of the data; OperationError
+ *   `LISTEN_FAILED` if a port that was asked for is taken
  */
 export async function planOf(wish: PlanWish): Promise<ClusterPlan> {
   const path = join(wish.dataDir, FILE);
@@ -133,8 +135,10 @@ async function newPlan({ groups, nodes, nameServers, port }: PlanWish): Promise<
   const token = randomBytes(TOKEN_BYTES).toString("hex");
   const names: string[] = [];
   const first = port ?? NAME_SERVER_PORT;
-  while (names.length < (nameServers ?? DEFAULTS.nameServers))
-    names.push(await freeAddress(first === 0 ? 0 : first + names.length));
+  while (names.length < (nameServers ?? DEFAULTS.nameServers)) {
+    const wanted = first === 0 ? 0 : first + names.length;
+    names.push(await (port === undefined ? nearAddress(wanted) : freeAddress(wanted)));
+  }
   const planned: NodePlan[] = [];
   for (let groupId = 1; groupId <= count.groups; groupId++)
     for (let i = 0; i < count.nodes; i++) {
@@ -145,12 +149,18 @@ async function newPlan({ groups, nodes, nameServers, port }: PlanWish): Promise<
 }
 
 /** @returns with the wanted port if nobody has it, else any. */
+function nearAddress(wanted: number): Promise<string> {
+  return freeAddress(wanted).catch(() => freeAddress(0));
+}
+
+/** @throws OperationError `LISTEN_FAILED` if somebody has the port; 0 is any. */
 function freeAddress(wanted: number): Promise<string> {
   return new Promise((done, reject) => {
     const server = createServer();
-    server.once("error", (error) => {
-      if (wanted === 0) reject(error);
-      else freeAddress(0).then(done, reject);
+    server.once("error", (cause) => {
+      const problems = [{ field: "port", problem: cause.message }];
+      const message = `cannot listen on 127.0.0.1:${wanted}: ${cause.message}`;
+      reject(new OperationError("LISTEN_FAILED", message, { cause, problems }));
     });
     server.listen(wanted, "127.0.0.1", () => {
       const address = server.address();

@@ -34,9 +34,10 @@ export async function quorumlog(args: readonly string[], options: RunOptions = {
 }
 
 /** What a command has printed as lines of JSON. @throws Error with all it said, if it has failed */
-export async function jsonOf<Value>(args: readonly string[]): Promise<Value[]> {
+export async function jsonOf<Value>(args: readonly string[], exitCode = 0): Promise<Value[]> {
   const { code, stdout, stderr } = await quorumlog([...args, "--json"]);
-  if (code !== 0) throw new Error(`${args.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
+  if (code !== exitCode)
+    throw new Error(`${args.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
   const lines = stdout.split("\n").filter((line) => line !== "");
   return lines.map((line) => JSON.parse(line) as Value);
 }

@@ -8,8 +8,8 @@ import {
   type NodeRegistration,
 } from "../../src/broker-registration.ts";
 import { ClusterWatch, type ClusterWatchOptions } from "../../src/cluster-watch.ts";
-import { NameServer, type NameServerSurroundings } from "../../src/name-server.ts";
-import type { NameServerOptions } from "../../src/name-server-options.ts";
+import { NameServer } from "../../src/name-server.ts";
+import type { NameServerOptions, NameServerSurroundings } from "../../src/name-server-options.ts";
 
 export function view(fields: Partial<GroupView> = {}): GroupView {
   return {
