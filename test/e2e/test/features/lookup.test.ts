@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { producerOf, pullConsumerOf, queueOfKey, take, textsOf } from "../kit/clients.ts";
 import { sendToEachQueue } from "../kit/clients.ts";
 import { clusterOfFile } from "../kit/cluster-of-file.ts";
+import { storedBatches } from "../kit/stored-batches.ts";
 
 const clusterOf = clusterOfFile();
 
@@ -95,4 +96,9 @@ test("a consumer gets the tags it asks for, and none of the same hash", async ()
   expect(await read("Aa", 2)).toEqual(["Aa", "Aa"]);
   expect(await read("red || BB", 4)).toEqual(["BB", "BB", "red", "red"]);
   expect(await read("*", 10)).toHaveLength(10);
+  // What nobody has asked for is not sent, either.
+  for (const queue of [0, 1]) {
+    expect(await storedBatches(cluster, "tagged", queue, ["Aa"])).toHaveLength(1);
+    expect(await storedBatches(cluster, "tagged", queue, ["red", "BB"])).toHaveLength(2);
+  }
 });

@@ -18,27 +18,42 @@ const FLAGS_NONE_HAS = 0x90;
 const ANSWER_MS = 20_000;
 const BYTES_MAX = 8 * 1024 * 1024;
 
-/** @returns all batches of a queue, if they are less than 8 MiB. */
+/**
+ * @param tags - What a leader is asked for; default: everything.
+ * @returns the batches of a queue, if they are less than 8 MiB.
+ */
 export async function storedBatches(
   cluster: ProcessCluster,
   topic: string,
   queue: number,
+  tags: readonly string[] = [],
 ): Promise<readonly StoredBatch.$Properties[]> {
   const admin = await cluster.admin();
   const route = admin.cluster().topics.find(({ name }) => name === topic);
   const { topicId = 0, groupIds = [] } = route ?? {};
-  const reply = await withLeader(cluster, groupIds[queue] ?? 0, (channel) => {
+  return withLeader(cluster, groupIds[queue] ?? 0, (channel) => {
     const stream = channel.duplex(BROKER_SERVICE.fetch);
-    stream.write({ positions: [{ topicId, queue, offset: 0 }], bytesMax: BYTES_MAX });
-    return new Promise<FetchReply>((resolve, reject) => {
-      stream.on("data", (answer: FetchReply) => {
+    const batches: StoredBatch.$Properties[] = [];
+    // An answer is as long as there was time for.
+    const ask = (offset: number): void => {
+      const position = { topicId, queue, offset, tags: [...tags] };
+      stream.write({ positions: [position], bytesMax: BYTES_MAX });
+    };
+    ask(0);
+    return new Promise<readonly StoredBatch.$Properties[]>((resolve, reject) => {
+      stream.on("data", ({ queues: [found] }: FetchReply) => {
+        batches.push(...(found?.batches ?? []));
+        const nextOffset = found?.nextOffset ?? 0;
+        if (nextOffset > 0 && nextOffset < (found?.endOffset ?? 0)) {
+          ask(nextOffset);
+          return;
+        }
         stream.end();
-        resolve(answer);
+        resolve(batches);
       });
       stream.on("error", reject);
     });
   });
-  return reply.queues[0]?.batches ?? [];
 }
 
 /** Of one message, and of no idempotent producer. */
