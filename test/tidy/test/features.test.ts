@@ -6,8 +6,8 @@ import { filesEndingIn } from "./repository.ts";
 
 const TESTS = "test/e2e/test/";
 const FEATURES = `${TESTS}features/`;
-/** Of the command line: named in full. */
-const COMMANDS = "packages/cli/test/";
+/** Named in full. */
+const OTHERS = ["packages/cli/test/", "packages/broker/test/", "test/fuzz/test/"];
 
 /** As in "`features/topics.test.ts` a topic is made", behind the last bar but one. */
 const REFERENCE = /^`(?<file>[^`]+)` (?<title>.+)$/u;
@@ -35,7 +35,7 @@ function rowsOf(text: string): Row[] {
 
 function titlesByFile(): Map<string, readonly string[]> {
   const files = filesEndingIn(".test.ts").filter(({ path }) =>
-    [TESTS, COMMANDS].some((folder) => path.startsWith(folder)),
+    [TESTS, ...OTHERS].some((folder) => path.startsWith(folder)),
   );
   return new Map(
     files.map(({ path, text }) => [
