@@ -346,6 +346,9 @@ test("mistakes are usage, and failures are not; programs get both as JSON", asyn
   expect(JSON.parse(failed.stderr)).toMatchObject({
     error: { code: "UNKNOWN_TOPIC", outcome: "not-applied", advice: "do-not-retry" },
   });
+  const missing = await run(["query", "--id", "1-0-999999", "--json"]);
+  expect(missing.code).toBe(1);
+  expect(JSON.parse(missing.stderr)).toMatchObject({ error: { code: "NOT_FOUND" } });
   const nobody = await quorumlog(["topic", "list", "--name-servers", "127.0.0.1:1"]);
   expect(nobody.code).toBe(1);
   expect(nobody.stderr).toContain("waiting for a NameServer of 127.0.0.1:1");

@@ -49,7 +49,8 @@ export const QUERY: Command = command(
       if (json) await writeLines(messages.map((message) => messageLine(message, true)));
       else console.log(messageTable(messages));
       if (messages.length > 0) return EXIT.done;
-      console.error("quorumlog: no message was found");
+      const none = { code: "NOT_FOUND", message: "no message was found" };
+      console.error(json ? JSON.stringify({ error: none }) : `quorumlog: ${none.message}`);
       return EXIT.failed;
     },
   },
