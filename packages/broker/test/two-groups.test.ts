@@ -55,6 +55,35 @@ test("a group with a name that another one has says so, until it has its own", a
   expect(refusals().length).toBe(1);
 });
 
+test("the metadata group itself says that it has another one's name, and goes on", async () => {
+  const nameServers = [(await openNameServer()).address];
+  const events: BrokerEvent[] = [];
+  const onEvent = (event: BrokerEvent): void => {
+    events.push(event);
+  };
+  const more = { groupName: "broker-a", onEvent };
+  const first = await BrokerNodes.start(1, { nameServers, more });
+  await first.leaderId();
+  const second = await BrokerNodes.start(1, { nameServers, groupId: 2, firstNodeId: 2 });
+  const names = (): string[] =>
+    first
+      .broker(1)
+      .group.machine.metadata.groups()
+      .map(({ name }) => name);
+  await expect.poll(names, { timeout: 20_000 }).toEqual(["broker-a", "broker-2"]);
+  await second.kill(2);
+
+  await first.kill(1);
+  more.groupName = "broker-2";
+  await first.open(1);
+
+  await expect
+    .poll(() => events.find(({ type }) => type === "groupRefused"), { timeout: 20_000 })
+    .toMatchObject({ groupId: 1, error: { code: "INVALID_ARGUMENT" } });
+  expect(names()).toEqual(["broker-a", "broker-2"]);
+  await createTopic(first.channel(1), { name: "orders" });
+});
+
 test("a group that begins without NameServers finds the metadata group where it was", async () => {
   const nameServer = await openNameServer();
   const nameServers = [nameServer.address];
