@@ -6,6 +6,7 @@ import {
   PullConsumer,
   type PullConsumerEvent,
   PushConsumer,
+  type PushConsumerEvent,
   type UndecodablePolicy,
 } from "@quorumlog/client";
 import { OperationError } from "@quorumlog/protocol";
@@ -38,7 +39,10 @@ export async function consumeAlone(wish: Wish): Promise<void> {
     ...cluster,
     startFrom: from === "latest" ? "latest" : "earliest",
     onUndecodable,
-    onEvent: tellSkipped,
+    onEvent: (event) => {
+      tellSkipped(event);
+      tellRetry(event);
+    },
     signal,
   });
   const queues = consumer.queuesOf(topic);
@@ -69,6 +73,18 @@ function tellSkipped(event: PullConsumerEvent): void {
     console.error(`quorumlog: skipped: ${event.error.message}`);
 }
 
+/** Of what is tried again until it succeeds. @returns whether it is such an event */
+function tellRetry(event: PullConsumerEvent | PushConsumerEvent): boolean {
+  if (event.type !== "retrying" && event.type !== "recovered") return false;
+  const { work, groupId } = event;
+  const what = groupId === undefined ? work : `${work}, broker group ${groupId}`;
+  if (event.type === "recovered")
+    console.error(`quorumlog: ${what}: goes on after ${event.afterMs} ms`);
+  else
+    console.error(`quorumlog: ${what}: tried again: ${event.error.code}: ${event.error.message}`);
+  return true;
+}
+
 /** @returns nothing if it is interrupted */
 async function pollUntil(
   consumer: PullConsumer,
@@ -92,6 +108,7 @@ export async function consumeInGroup(wish: Wish, consumerGroup: string): Promise
     startFrom: from === "latest" ? "latest" : "earliest",
     onUndecodable,
     onEvent: (event) => {
+      if (tellRetry(event)) return;
       if ("error" in event && event.error instanceof Error)
         console.error(`quorumlog: ${event.type}: ${event.error.message}`);
     },

@@ -19,6 +19,7 @@ import type { PushConsumerEvent, PushConsumerSettings } from "./push-consumer-op
 import { type Claimed, QueueProgress } from "./queue-progress.ts";
 import type { UndecodableHandling } from "./undecodable-messages.ts";
 import { asUnknown } from "./unknown-outcome.ts";
+import type { RetryNotices } from "./retry-notices.ts";
 import { Bell, pause, type WaitOptions } from "./waiting.ts";
 
 export interface AssignedQueuesInit {
@@ -31,6 +32,7 @@ export interface AssignedQueuesInit {
   /** 0: queues are not leased. */
   readonly leaseMs: number;
   readonly onEvent: (event: PushConsumerEvent) => void;
+  readonly notices: RetryNotices;
   /** What was assigned before is given up here. */
   readonly onAdopted: (epoch: number) => void;
 }
@@ -65,13 +67,13 @@ export class AssignedQueues {
 
   constructor(init: AssignedQueuesInit) {
     this.#init = init;
-    const { offsets, leaseMs, onEvent } = init;
+    const { offsets, leaseMs, notices } = init;
     if (offsets === undefined) return;
     this.#commits = new ProgressCommits({
       offsets,
       leaseMs,
-      onFailed: (error) => {
-        onEvent({ type: "commit-failed", error });
+      onSaid: (groupId, error) => {
+        notices.note("commit", groupId, error);
       },
       onFenced: () => {
         this.#claimAnew();
@@ -115,15 +117,15 @@ export class AssignedQueues {
    */
   async commit(wait: WaitOptions = {}): Promise<OperationError | undefined> {
     const { timeoutMs = COMMIT_MS, signal } = wait;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       while (this.#committing !== undefined)
-        if (!(await this.#noted.wait(Math.max(0, deadline - Date.now()), signal)))
+        if (!(await this.#noted.wait(Math.max(0, deadline - performance.now()), signal)))
           return new OperationError("TIMEOUT", "the commit before this one is under way");
-      const left = Math.max(1, deadline - Date.now());
+      const left = Math.max(1, deadline - performance.now());
       const failure = await this.#commitNow({ ...wait, timeoutMs: left });
       if (failure === undefined || failure.advice === "do-not-retry") return failure;
-      if (Date.now() + RETRY_MS >= deadline || this.#isStopped()) return failure;
+      if (performance.now() + RETRY_MS >= deadline || this.#isStopped()) return failure;
       await pause(RETRY_MS, signal).catch((error: OperationError) => {
         throw failure.outcome === "unknown" ? asUnknown(error) : error;
       });
@@ -148,10 +150,14 @@ export class AssignedQueues {
       this.#wanted = undefined;
       try {
         await this.#adopt(assignment);
+        this.#init.notices.note("claim", undefined, undefined);
       } catch (error) {
         if (this.#isStopped()) break;
-        if (!isWait(error)) this.#init.onEvent({ type: "refused", error: error as Error });
-        if (!(error instanceof OperationError)) break;
+        if (!(error instanceof OperationError)) {
+          this.#init.onEvent({ type: "refused", error: error as Error });
+          break;
+        }
+        if (!isWait(error)) this.#init.notices.note("claim", undefined, error);
         // Unless there is a newer one by then.
         this.#wanted ??= assignment;
         await this.#pause(Math.min(Math.max(RETRY_MS, error.retryAfterMs), RETRY_MS_MAX));

@@ -149,13 +149,13 @@ export class ClusterLink {
     request: Request,
   ): Promise<Answer> {
     const { seeker, isRepeatable, isLong = false, signal, timeoutMs = CALL_TIMEOUT_MS } = call;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     let backoffMs = BACKOFF_MS_MIN;
     /** The last answer: that the time was over says nothing of why. */
     let told: OperationError | undefined;
     for (;;) {
       demandNotAborted(signal);
-      const left = Math.max(1, deadline - Date.now());
+      const left = Math.max(1, deadline - performance.now());
       const address = seeker.address();
       let problem: OperationError;
       if (address === undefined) {
@@ -183,7 +183,7 @@ export class ClusterLink {
       }
       const waitMs = Math.max(backoffMs, problem.retryAfterMs);
       if (problem.code !== "TIMEOUT") told = problem;
-      if (Date.now() + waitMs >= deadline) {
+      if (performance.now() + waitMs >= deadline) {
         const { groupId } = seeker;
         const group = this.routes.route.groups.get(groupId)?.name ?? String(groupId);
         throw overdue(problem, told, { group, address, timeoutMs });

@@ -24,7 +24,7 @@ export class DeadlineList {
   }
 
   add(call: SendCall): void {
-    const list = this.#listFor(call.deadline - call.bornTimestamp);
+    const list = this.#listFor(call.timeoutMs);
     call.previous = list.tail;
     if (list.tail === undefined) list.head = call;
     else list.tail.next = call;
@@ -33,7 +33,7 @@ export class DeadlineList {
   }
 
   remove(call: SendCall): void {
-    const list = this.#listFor(call.deadline - call.bornTimestamp);
+    const list = this.#listFor(call.timeoutMs);
     const { previous, next } = call;
     if (previous === undefined) list.head = next;
     else previous.next = next;
@@ -67,14 +67,17 @@ export class DeadlineList {
   #wakeAtTime(at: number): void {
     clearTimeout(this.#timer);
     this.#wakeAt = at;
-    this.#timer = setTimeout(() => {
-      this.#onTimer();
-    }, at - Date.now());
+    this.#timer = setTimeout(
+      () => {
+        this.#onTimer();
+      },
+      Math.ceil(at - performance.now()),
+    );
   }
 
   #onTimer(): void {
     this.#wakeAt = Number.POSITIVE_INFINITY;
-    const now = Date.now();
+    const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [patience, list] of this.#lists) {
       // Whoever is due takes himself off the list.

@@ -33,7 +33,7 @@ export class FetchedQueue {
   version = 0;
   /** It is in a fetch that is not answered, of this version. */
   isAsked = false;
-  /** Not before that time it is asked for again: milliseconds since 1970. */
+  /** Not before that time it is asked for again, by `performance.now()`. */
   askAgainAt = 0;
   /** As it was claimed, or found; `undefined`: it may be read by anybody. */
   fencingToken: number | undefined;

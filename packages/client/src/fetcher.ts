@@ -25,6 +25,8 @@ export interface FetcherInit {
   readonly onOutOfRange: ResetPolicy;
   /** A newer token was given out: see `GroupFetcher`. */
   readonly onFenced?: (queue: FetchedQueue) => void;
+  /** Of a broker group: it cannot be read, and is asked again; `undefined`: it can. */
+  readonly onTrouble?: (groupId: number, error: OperationError | undefined) => void;
   /** There may be something to take. */
   readonly onNews?: () => void;
 }
@@ -179,6 +181,9 @@ export class Fetcher {
       room: () => this.#room(),
       isPaused: () => this.#isPaused,
       ...(follower === undefined ? {} : { follower }),
+      onTrouble: (error) => {
+        this.#init.onTrouble?.(groupId, error);
+      },
       onNews: () => {
         this.#tell();
       },
@@ -209,7 +214,7 @@ export class Fetcher {
   #follow(queue: FetchedQueue, nodeId: number, untilOffset: number): void {
     const { groupId } = queue;
     if (queue.fetchOffset >= untilOffset) return;
-    if (Date.now() - (this.#failedAt.get(groupId) ?? 0) < FOLLOWER_RETRY_MS) return;
+    if (performance.now() - (this.#failedAt.get(groupId) ?? -Infinity) < FOLLOWER_RETRY_MS) return;
     const address = this.#init.link.routes.route.groups.get(groupId)?.addresses.get(nodeId);
     if (address === undefined) return;
     let follower = this.#followers.get(nodeId);
@@ -225,7 +230,7 @@ export class Fetcher {
 
   #leaveFollower(queue: FetchedQueue, isFailed: boolean): void {
     const { groupId, followedNodeId } = queue;
-    if (isFailed) this.#failedAt.set(groupId, Date.now());
+    if (isFailed) this.#failedAt.set(groupId, performance.now());
     const follower = this.#followers.get(followedNodeId);
     queue.followedNodeId = 0;
     follower?.remove(queue);
@@ -252,7 +257,7 @@ export class Fetcher {
       const { firstOffset, endOffset } = range;
       queue.isAsked = false;
       if (fetchOffset >= firstOffset && fetchOffset <= endOffset)
-        queue.askAgainAt = Date.now() + RANGE_RETRY_MS;
+        queue.askAgainAt = performance.now() + RANGE_RETRY_MS;
       else if (onOutOfRange === "fail")
         queue.problem = new OperationError("OFFSET_OUT_OF_RANGE", error.message, {
           range: { firstOffset, nextOffset: endOffset },
@@ -260,12 +265,12 @@ export class Fetcher {
         });
       // What was fetched before is taken first.
       else if (!queue.hasBatches) queue.seek(onOutOfRange === "earliest" ? firstOffset : endOffset);
-      else queue.askAgainAt = Date.now() + RANGE_RETRY_MS;
+      else queue.askAgainAt = performance.now() + RANGE_RETRY_MS;
     } catch (failure) {
       if (!(failure instanceof OperationError)) throw failure;
       if (queue.version !== version) return;
       queue.isAsked = false;
-      queue.askAgainAt = Date.now() + RANGE_RETRY_MS;
+      queue.askAgainAt = performance.now() + RANGE_RETRY_MS;
     }
     this.#wakeAll();
   }

@@ -22,6 +22,8 @@ export interface GroupFetcherInit {
   readonly isPaused: () => boolean;
   /** A follower, as `host:port`; default: whoever leads is asked. */
   readonly follower?: string;
+  /** It failed, and is tried again; `undefined`: not any more. */
+  readonly onTrouble: (error: OperationError | undefined) => void;
   /** Something can be taken, or will never be. */
   readonly onNews: () => void;
   /** The leader says who has less to do, and has the queue up to an offset at least. */
@@ -53,6 +55,7 @@ const BACKOFF_MS_MAX = 200;
 const QUEUE_RETRY_MS = 100;
 /** Not only for a moment. */
 const STANDING: ReadonlySet<string> = new Set(["TOPIC_NOT_READABLE", "STALE_FENCING_TOKEN"]);
+const TOLD: ReadonlySet<string> = new Set([...STANDING, "OFFSET_OUT_OF_RANGE"]);
 /** Somebody may let the topic be read again. */
 const UNREADABLE_MS = 1_000;
 
@@ -113,7 +116,7 @@ export class GroupFetcher {
 
   #ask(): void {
     if (this.#isClosed || this.#retry !== undefined || this.#init.isPaused()) return;
-    const now = Date.now();
+    const now = performance.now();
     const asked: Asked[] = [];
     const positions: NonNullable<FetchRequest.$Properties["positions"]> = [];
     const room = this.#init.room();
@@ -149,7 +152,9 @@ export class GroupFetcher {
     for (const { queue } of asked) queue.isAsked = true;
     const bytesMax = Math.max(1, Math.min(room, BYTES_MAX));
     const { consumerGroup } = this.#init;
-    const waitMs = this.#init.follower === undefined ? WAIT_MS : 0;
+    // After a failure an answer is wanted at once, also without anything new: it is over, then.
+    const mayWait = this.#init.follower === undefined && this.#backoffMs === 0;
+    const waitMs = mayWait ? WAIT_MS : 0;
     stream.send({ requestId, positions, bytesMax, waitMs, consumerGroup });
   }
 
@@ -165,6 +170,8 @@ export class GroupFetcher {
     if (this.#stream !== undefined) return this.#stream;
     const address = this.#init.follower ?? this.#seeker.address();
     if (address === undefined) {
+      const message = `broker group ${this.#init.groupId} is not known`;
+      this.#init.onTrouble(new OperationError("UNAVAILABLE", message));
       this.#backOff();
       return undefined;
     }
@@ -193,6 +200,7 @@ export class GroupFetcher {
       return;
     }
     this.#backoffMs = 0;
+    this.#init.onTrouble(refusalIn(reply));
     if (this.#init.follower === undefined) this.#onLeaderReply(asked, reply);
     else this.#onFollowerReply(asked, reply);
     this.#init.onNews();
@@ -239,7 +247,7 @@ export class GroupFetcher {
       if (STANDING.has(error.code) || this.#isGone(queue)) queue.problem = error;
       // A new topic, or a leader that has just begun: not everybody knows everything at once.
       const waitMs = queue.problem === undefined ? QUEUE_RETRY_MS : UNREADABLE_MS;
-      queue.askAgainAt = Date.now() + Math.max(waitMs, error.retryAfterMs);
+      queue.askAgainAt = performance.now() + Math.max(waitMs, error.retryAfterMs);
       return;
     }
     queue.problem = undefined;
@@ -256,6 +264,8 @@ export class GroupFetcher {
   #onFailed(address: string, error: OperationError): void {
     if (this.#init.follower === undefined) {
       this.#seeker.failed(address, error);
+      // Whoever was told where to go is on the way.
+      if (error.leader === undefined) this.#init.onTrouble(error);
       this.#backOff();
     } else for (const queue of this.#queues) this.#init.onLeave(queue, true);
   }
@@ -295,6 +305,15 @@ function isAbout({ queue, version }: Asked, told: QueueBatches.$Properties): boo
   const { topicId, queue: number } = queue.source;
   if (version !== queue.version) return false;
   return topicId === (told.topicId ?? 0) && number === (told.queue ?? 0);
+}
+
+/** Of what is asked again in silence: all else is somebody's problem, who tells of it. */
+function refusalIn({ queues }: FetchReply): OperationError | undefined {
+  for (const { error } of queues) {
+    const refusal = error ? operationError(error) : undefined;
+    if (refusal !== undefined && !TOLD.has(refusal.code)) return refusal;
+  }
+  return undefined;
 }
 
 /** What may pass by itself is tried again. */

@@ -16,6 +16,8 @@ export interface GroupMembershipInit {
   readonly link: ClusterLink;
   readonly join: JoinRequest.$Properties & { readonly sessionTimeoutMs: number };
   readonly onAssignment: (assignment: CoordinatorMessage) => void;
+  /** It is not joined, and tries again; `undefined`: it is. */
+  readonly onTrouble: (error: OperationError | undefined) => void;
   /** The coordinator was out of reach for so long that others may have this member's queues. */
   readonly onLapsed: () => void;
   /** It is not let in, and asking again does not help. */
@@ -82,6 +84,8 @@ export class GroupMembership {
   #connect(): void {
     const address = this.#seeker.address();
     if (address === undefined) {
+      const message = "the group with the metadata, which coordinates, is not known";
+      this.#init.onTrouble(new OperationError("UNAVAILABLE", message));
       this.#connectLater();
       return;
     }
@@ -109,6 +113,7 @@ export class GroupMembership {
 
   #onHeard(): void {
     this.#backoffMs = 0;
+    this.#init.onTrouble(undefined);
     clearTimeout(this.#lapse);
     this.#lapse = undefined;
   }
@@ -122,6 +127,8 @@ export class GroupMembership {
       return;
     }
     this.#seeker.failed(address, error);
+    // Whoever was told where to go is on the way.
+    if (error.leader === undefined) this.#init.onTrouble(error);
     this.#lapse ??= setTimeout(() => {
       this.#init.onLapsed();
     }, this.#init.join.sessionTimeoutMs);

@@ -36,7 +36,7 @@ type PublishStream = RpcStream<PublishRequest.$Properties, PublishReply>;
 interface Container {
   readonly batches: readonly OutgoingBatch[];
   readonly durability: Durability;
-  /** Milliseconds since 1970. */
+  /** By `performance.now()`. */
   readonly sentAt: number;
 }
 
@@ -82,7 +82,7 @@ export class GroupSender {
   #retry: NodeJS.Timeout | undefined;
   #backoffMs = 0;
   #latencyMs = 0;
-  #answeredAt = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #lastProblem: { readonly error: OperationError; readonly by: string } | undefined;
   #isClosed = false;
 
@@ -99,7 +99,12 @@ export class GroupSender {
     return this.#lastProblem;
   }
 
-  /** @param now - Milliseconds since 1970. */
+  /** Of all batches that wait to be sent, the first time or again. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** @param now - By `performance.now()`. */
   isSlow(now: number): boolean {
     if (this.#retry !== undefined) return true;
     for (const { sentAt } of this.#underWay.values()) {
@@ -121,14 +126,12 @@ export class GroupSender {
   /** A call is settled before its batch was answered: it, or with the last one its batch, goes. */
   leave(call: SendCall, batch: OutgoingBatch): void {
     const { outbox } = batch;
-    if (batch.encoded === undefined) {
-      outbox.drop(batch, call);
-      this.#waitingBytes -= call.bytes;
-    }
+    const before = waitingBytesOf(batch);
+    if (batch.encoded === undefined) outbox.drop(batch, call);
     batch.liveCount -= 1;
+    if (batch.liveCount === 0) outbox.giveUp(batch);
+    this.#waitingBytes += waitingBytesOf(batch) - before;
     if (batch.liveCount > 0) return;
-    if (batch.state === "waiting" && batch.encoded !== undefined) this.#waitingBytes -= batch.bytes;
-    outbox.giveUp(batch);
     this.#list(outbox);
     this.#schedule();
   }
@@ -208,14 +211,14 @@ export class GroupSender {
 
   #send(stream: PublishStream, batches: readonly OutgoingBatch[]): void {
     const { durability } = batches[0] as OutgoingBatch;
-    const now = Date.now();
+    const now = performance.now();
     const deadline = Math.max(...batches.map((batch) => batch.deadline));
     this.#requestId += 1;
     this.#underWay.set(this.#requestId, { batches, durability, sentAt: now });
     const request: PublishRequest.$Properties = {
       requestId: this.#requestId,
       durability: WIRE_DURABILITY[durability],
-      timeoutMs: Math.max(1, deadline - now),
+      timeoutMs: Math.max(1, Math.ceil(deadline - now)),
       batches: batches.map(({ encoded }) => encoded as Buffer),
     };
     const notice = this.#init.identity.noticeFor(this.#told);
@@ -340,9 +343,9 @@ export class GroupSender {
     if (isBelieved) return false;
     const { topic, queue, groupId } = batch.outbox;
     const known = route.topicOfId(topic.topicId);
-    const since = batch.calls[0]?.bornTimestamp ?? 0;
+    const since = batch.calls[0]?.startedAt ?? Number.NEGATIVE_INFINITY;
     const isSo = known?.groupIds[queue] === groupId && known.isWritable;
-    return isSo && Date.now() - since < patienceMs;
+    return isSo && performance.now() - since < patienceMs;
   }
 
   #fail(batch: OutgoingBatch, error: OperationError): void {
@@ -415,10 +418,15 @@ export class GroupSender {
   }
 
   #measure({ sentAt }: Container): void {
-    this.#answeredAt = Date.now();
+    this.#answeredAt = performance.now();
     const tookMs = this.#answeredAt - sentAt;
     this.#latencyMs += LATENCY_SHARE * (tookMs - this.#latencyMs);
   }
+}
+
+/** What it counts for among those that wait to be sent. */
+function waitingBytesOf({ state, bytes }: OutgoingBatch): number {
+  return state === "waiting" ? bytes : 0;
 }
 
 /** It is not about the batch, but about those before it. */

@@ -45,6 +45,7 @@ export type {
   PushConsumerOptions,
 } from "./push-consumer-options.ts";
 export type { Durability, Reached, SendReceipt } from "./send-receipt.ts";
+export type { RetriedWork, RetryEvent } from "./retry-notices.ts";
 export type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messages.ts";
 export type { QueueSelector } from "./topic-queues.ts";
 export type { WaitOptions } from "./waiting.ts";

@@ -15,7 +15,7 @@ export class LeaderSeeker {
   /** Of the leader that has failed. */
   #failedTerm = -1;
   #failedNodeId = 0;
-  #failedAt = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
   #turn = 0;
 
   constructor(groupId: number, routes: RouteSource) {
@@ -31,7 +31,7 @@ export class LeaderSeeker {
     const hasFailed =
       term === this.#failedTerm &&
       leaderNodeId === this.#failedNodeId &&
-      Date.now() - this.#failedAt < FAILED_MS;
+      performance.now() - this.#failedAt < FAILED_MS;
     const leader = hasFailed ? undefined : addresses.get(leaderNodeId);
     if (leader !== undefined) return leader;
     const all = [...addresses.values()];
@@ -47,7 +47,7 @@ export class LeaderSeeker {
     if (group.addresses.get(group.leaderNodeId) !== address) return;
     this.#failedTerm = group.term;
     this.#failedNodeId = group.leaderNodeId;
-    this.#failedAt = Date.now();
+    this.#failedAt = performance.now();
   }
 
   /**

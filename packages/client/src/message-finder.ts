@@ -97,7 +97,7 @@ export class MessageFinder {
     wait: WaitOptions,
   ): Promise<ConsumedMessage[]> {
     const { signal, timeoutMs = TIMEOUT_MS } = wait;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     const fetcher = new Fetcher({ link: this.#link, bytesMax: BYTES_MAX, onOutOfRange: "fail" });
     try {
       const [first, end, from, to] = await Promise.all([
@@ -115,7 +115,7 @@ export class MessageFinder {
       while (queue.position < last && messages.length < range.maxMessages) {
         const taken = fetcher.take(range.maxMessages - messages.length);
         messages.push(...taken.filter(({ offset }) => offset < last));
-        const left = deadline - Date.now();
+        const left = deadline - performance.now();
         if (left <= 0) throw new OperationError("TIMEOUT", "not everything was read in time");
         if (taken.length === 0) await fetcher.news.wait(left, signal);
       }

@@ -14,7 +14,7 @@ export class OutgoingBatch {
   calls: SendCall[] = [];
   /** Of its calls, before they are encoded. */
   bytes = 0;
-  /** Of whichever of its calls waits for longest: milliseconds since 1970. */
+  /** Of whichever of its calls waits for longest, by `performance.now()`. */
   deadline = 0;
   /** Calls that are not settled. */
   liveCount = 0;

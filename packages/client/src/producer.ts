@@ -191,7 +191,6 @@ export class Producer implements AsyncDisposable {
         others: rest.others?.map(ownMessage),
         bytes,
         durability,
-        now: Date.now(),
         timeoutMs,
         resolve: rest.resolve,
         reject: rest.reject,
@@ -249,7 +248,7 @@ export class Producer implements AsyncDisposable {
   #isSlow(groupId: number): boolean {
     const group = this.#link.routes.route.groups.get(groupId);
     if (group === undefined || !group.addresses.has(group.leaderNodeId)) return true;
-    return this.#senders.get(groupId)?.isSlow(Date.now()) ?? false;
+    return this.#senders.get(groupId)?.isSlow(performance.now()) ?? false;
   }
 
   #senderOf(groupId: number): GroupSender {
@@ -345,7 +344,7 @@ export class Producer implements AsyncDisposable {
     return (outcome) => {
       const groupId = call.batch?.outbox.groupId;
       const problem = groupId === undefined ? undefined : this.#senders.get(groupId)?.lastProblem;
-      const passed = `${call.deadline - call.bornTimestamp} ms have passed`;
+      const passed = `${call.timeoutMs} ms have passed`;
       if (problem === undefined) return new OperationError("TIMEOUT", passed, { outcome });
       const { error: cause, by } = problem;
       const why = `${passed}; the last problem${by}: ${cause.code}: ${cause.message}`;

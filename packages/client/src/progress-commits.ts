@@ -13,8 +13,8 @@ export interface ProgressCommitsInit {
   readonly offsets: GroupOffsets;
   /** Of an orderly consumer; 0: there are no leases. */
   readonly leaseMs: number;
-  /** It was not noted, and is tried again; unless whoever asked for it is told. */
-  readonly onFailed: (error: OperationError) => void;
+  /** By a broker group: it was not noted, and is tried again; `undefined`: it was. */
+  readonly onSaid: (groupId: number, error: OperationError | undefined) => void;
   /** Others have these, or they were reset: whatever they are finished by now counts no more. */
   readonly onFenced: () => void;
 }
@@ -70,18 +70,20 @@ export class ProgressCommits {
     options: Parameters<GroupOffsets["commit"]>[1],
     leasedUntil: number,
   ): Promise<OperationError | undefined> {
-    const { leaseMs, onFailed } = this.#init;
+    const { leaseMs, onSaid } = this.#init;
     const due: Due[] = [];
     for (const [progress, offset] of finished)
       if (!progress.isFenced && (leaseMs > 0 || offset !== progress.committed))
         due.push({ groupId: progress.queue.groupId, progress, offset });
     const failures = await Promise.all(
-      byOwner(due).map(([, own]) => this.#sayTo(own, options, leasedUntil)),
+      byOwner(due).map(async ([groupId, own]) => {
+        const failure = await this.#sayTo(own, options, leasedUntil);
+        // It is tried again; and whoever takes a queue over begins a little earlier.
+        onSaid(groupId, failure);
+        return failure;
+      }),
     );
-    const failure = failures.find((each) => each !== undefined);
-    // It is tried again; and whoever takes a queue over begins a little earlier.
-    if (failure !== undefined) onFailed(failure);
-    return failure;
+    return failures.find((each) => each !== undefined);
   }
 
   /** To one owner. */

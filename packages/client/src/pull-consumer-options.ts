@@ -16,6 +16,7 @@ import {
   said,
   textThat,
 } from "./option-problems.ts";
+import type { RetryEvent } from "./retry-notices.ts";
 import type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messages.ts";
 
 /** What a consumer tells while it works. */
@@ -23,7 +24,8 @@ export type PullConsumerEvent =
   /** Nobody can decode these messages: the queue has stopped in front of them, or skipped them. */
   | ({ readonly type: "undecodable" } & UndecodableMessages)
   /** The group's offset was reset: this queue goes on from there. */
-  | { readonly type: "reset"; readonly queue: QueueName; readonly offset: number };
+  | { readonly type: "reset"; readonly queue: QueueName; readonly offset: number }
+  | RetryEvent;
 
 export interface PullConsumerOptions extends ClusterOptions {
   /** Whose offsets are committed; default: none, and nothing is committed. */

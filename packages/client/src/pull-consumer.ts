@@ -18,6 +18,7 @@ import {
   type QueueName,
 } from "./pull-consumer-options.ts";
 import { PullProgress } from "./pull-progress.ts";
+import { RetryNotices } from "./retry-notices.ts";
 import { demandNotAborted, type WaitOptions } from "./waiting.ts";
 
 export interface PollOptions extends WaitOptions {
@@ -49,11 +50,20 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     const { prefetchBytes: bytesMax, onOutOfRange, consumerGroup: group } = settings;
     this.#settings = settings;
     this.#link = link;
+    const notices = new RetryNotices((event) => {
+      this.#tell(event);
+    });
+    link.routes.onTrouble = (error) => {
+      notices.note("routes", undefined, error);
+    };
     const fetcher = new Fetcher({
       link,
       bytesMax,
       onOutOfRange,
       ...(group === undefined ? {} : { consumerGroup: group }),
+      onTrouble: (groupId, error) => {
+        notices.note("fetch", groupId, error);
+      },
       onFenced: (queue) => {
         void this.#onFenced(queue);
       },
@@ -140,7 +150,7 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   async poll(options: PollOptions = {}): Promise<ConsumedMessage[]> {
     demandOptions<PollOptions>(options, POLL_CHECKS);
     const { maxMessages = MESSAGES, timeoutMs: patience = POLL_MS, signal } = options;
-    const deadline = Date.now() + patience;
+    const deadline = performance.now() + patience;
     for (;;) {
       this.#demandOpen();
       demandNotAborted(signal);
@@ -152,7 +162,7 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
         if (await this.#hasMoved(wait)) continue;
         throw error;
       }
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (messages.length > 0 || left <= 0) return messages;
       await this.#fetcher.news.wait(left, signal);
     }

@@ -25,6 +25,7 @@ import {
   UNDECODABLE_CHECK,
 } from "./pull-consumer-options.ts";
 import type { QueueName } from "./pull-consumer-options.ts";
+import type { RetryEvent } from "./retry-notices.ts";
 import type { UndecodableMessages, UndecodablePolicy } from "./undecodable-messages.ts";
 
 /** What a consumer tells while it works. */
@@ -44,7 +45,7 @@ export type PushConsumerEvent =
   /** Nobody can decode these messages: the queue has stopped in front of them, or skipped them. */
   | ({ readonly type: "undecodable" } & UndecodableMessages)
   | { readonly type: "queue-problem"; readonly queue: QueueName; readonly error: Error }
-  | { readonly type: "commit-failed"; readonly error: Error }
+  | RetryEvent
   | { readonly type: "refused"; readonly error: Error };
 
 export type AssignmentStrategy = "average" | "circle" | "consistent-hash" | "sticky";

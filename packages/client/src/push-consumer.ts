@@ -13,7 +13,7 @@ import { AssignedQueues } from "./assigned-queues.ts";
 import { ClusterLink } from "./cluster-link.ts";
 import type { ConsumedMessage } from "./consumed-message.ts";
 import { Fetcher } from "./fetcher.ts";
-import { GroupMembership } from "./group-membership.ts";
+import { GroupMembership, METADATA_GROUP_ID } from "./group-membership.ts";
 import { GroupOffsets } from "./group-offsets.ts";
 import { MessageMailbox } from "./message-mailbox.ts";
 import { type MessageListener, MessageWorkers } from "./message-workers.ts";
@@ -26,6 +26,7 @@ import {
 } from "./push-consumer-options.ts";
 import type { QueueProgress } from "./queue-progress.ts";
 import { abortSignal, demandOptions, integerIn } from "./option-problems.ts";
+import { RetryNotices } from "./retry-notices.ts";
 import { Bell, demandNotAborted, type WaitOptions } from "./waiting.ts";
 
 const RETRY_MS_MAX = 30_000;
@@ -52,11 +53,20 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     this.#link = link;
     const { consumerGroup: group, instanceId } = settings;
     const memberId = instanceId ?? randomUUID();
+    const notices = new RetryNotices((event) => {
+      this.#tell(event);
+    });
+    link.routes.onTrouble = (error) => {
+      notices.note("routes", undefined, error);
+    };
     const fetcher = new Fetcher({
       link,
       consumerGroup: group,
       bytesMax: settings.prefetchBytes,
       onOutOfRange: settings.onOutOfRange,
+      onTrouble: (groupId, error) => {
+        notices.note("fetch", groupId, error);
+      },
       onNews: () => {
         this.#workers.pump();
       },
@@ -71,6 +81,9 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
         this.#hasJoined = true;
         this.#joined.ring();
         this.#queues.assign(assignment);
+      },
+      onTrouble: (error) => {
+        notices.note("membership", METADATA_GROUP_ID, error);
       },
       onLapsed: () => {
         // Whoever is given a queue meanwhile claims it: then commits of this member are refused,
@@ -94,6 +107,7 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
         ? new GroupOffsets({ link, group, memberId, isOwnProgress: isShared(settings), seeker })
         : undefined,
       leaseMs: leaseMsOf(settings),
+      notices,
       onEvent: (event) => {
         this.#tell(event);
       },
@@ -182,11 +196,11 @@ export class PushConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
 
   async #join(signal: AbortSignal | undefined): Promise<void> {
     this.#membership.start();
-    const deadline = Date.now() + JOIN_MS;
+    const deadline = performance.now() + JOIN_MS;
     while (!this.#hasJoined) {
       demandNotAborted(signal);
       if (this.#failure !== undefined) throw this.#failure;
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       const why = `consumer group ${this.#settings.consumerGroup} was not joined in time`;
       if (left <= 0) throw new OperationError("TIMEOUT", why);
       await this.#joined.wait(left, signal);

@@ -25,6 +25,7 @@ export class RouteSource {
   #route = ClusterRoute.empty;
   #lastProblem: OperationError | undefined;
   #isAnswered = false;
+  #onTrouble: (error: OperationError | undefined) => void = () => undefined;
   #watch: ClusterWatch | undefined;
   #isClosed = false;
 
@@ -55,8 +56,14 @@ export class RouteSource {
       onEvent: (event) => {
         this.#isAnswered = event.type === "nameServerUp";
         this.#lastProblem = event.type === "nameServerDown" ? event.error : undefined;
+        this.#onTrouble(this.#lastProblem);
       },
     });
+  }
+
+  /** Told that no NameServer is heard of, and, by `undefined`, that one is. One at a time. */
+  set onTrouble(listener: (error: OperationError | undefined) => void) {
+    this.#onTrouble = listener;
   }
 
   /** What a broker has said of its group's leader. */
@@ -81,13 +88,13 @@ export class RouteSource {
     options: Required<Pick<WaitOptions, "timeoutMs">> & WaitOptions & { readonly why: string },
   ): Promise<T> {
     const { signal, timeoutMs, why } = options;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       demandNotAborted(signal);
       if (this.#isClosed) throw new OperationError("CLOSED", "the client is closed");
       const found = look(this.#route);
       if (found !== undefined) return found;
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0)
         throw new OperationError("TIMEOUT", why, {
           outcome: "not-applied",

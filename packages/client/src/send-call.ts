@@ -12,8 +12,11 @@ export class SendCall {
   readonly others: readonly OutgoingMessage[] | undefined;
   readonly bytes: number;
   readonly durability: Durability;
+  /** Milliseconds since 1970, for whoever reads the message. */
   readonly bornTimestamp: number;
-  /** Milliseconds since 1970. */
+  /** By `performance.now()`, as is the deadline: the other clock may be set meanwhile. */
+  readonly startedAt: number;
+  readonly timeoutMs: number;
   readonly deadline: number;
   readonly resolve: (receipts: never) => void;
   readonly reject: (error: Error) => void;
@@ -34,8 +37,10 @@ export class SendCall {
     this.others = init.others;
     this.bytes = init.bytes;
     this.durability = init.durability;
-    this.bornTimestamp = init.now;
-    this.deadline = init.now + init.timeoutMs;
+    this.bornTimestamp = Date.now();
+    this.startedAt = performance.now();
+    this.timeoutMs = init.timeoutMs;
+    this.deadline = this.startedAt + init.timeoutMs;
     this.resolve = init.resolve;
     this.reject = init.reject;
   }
@@ -84,7 +89,6 @@ interface SendCallInit {
   readonly others: readonly OutgoingMessage[] | undefined;
   readonly bytes: number;
   readonly durability: Durability;
-  readonly now: number;
   readonly timeoutMs: number;
   readonly resolve: (receipts: never) => void;
   readonly reject: (error: Error) => void;

@@ -32,7 +32,6 @@ test("messages that go round the queues fill one batch after the other", () => {
       others: undefined,
       bytes: MESSAGE_BYTES + 9,
       durability: "quorum",
-      now: 0,
       timeoutMs: 1_000,
       resolve: () => undefined,
       reject: () => undefined,
