@@ -2,7 +2,7 @@
 // told all that is wrong, by name, before anything is written or listened to.
 import { MemoryFileSystem } from "@quorumlog/log/testing";
 import { Prng } from "@quorumlog/std";
-import { type AddressInfo, createServer } from "node:net";
+import { freePort } from "@quorumlog/transport/testing";
 import { expect, test } from "vitest";
 import {
   type LogOptions,
@@ -171,13 +171,3 @@ test("a wrong token is told on both sides, and where nobody listens", async () =
     { reason: { code: "ABORTED" } },
   ]);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

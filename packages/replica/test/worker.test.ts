@@ -3,8 +3,8 @@
 // Method: three workers of this process, with sockets and files of their own; built code, as a user
 // would run it.
 
+import { freePort } from "@quorumlog/transport/testing";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -92,20 +92,9 @@ class Node {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    ports.push((server.address() as { port: number }).port);
-  }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
-}
-
 async function openThree(kind: "log" | "machine"): Promise<Node[]> {
   const directory = mkdtempSync(join(tmpdir(), "quorumlog-worker-"));
-  const ports = await freePorts(3);
+  const ports = [await freePort(), await freePort(), await freePort()];
   const peers = Object.fromEntries(ports.map((port, i) => [i + 1, `127.0.0.1:${port}`]));
   const nodes = [1, 2, 3].map((nodeId) => {
     const common = { clusterId: "c", peers, token: "a secret of the tests", ifMissing: "found" };
