@@ -51,6 +51,8 @@ interface Task {
 
 /** Taken and not finished, for each that runs: in order of keys, some wait for others. */
 const TAKEN_PER_WORKER = 16;
+/** Of messages that wait to be handed out again, and leave their places to others meanwhile. */
+const WAITING_MAX = 1_024;
 /** While a lease is over: how often that is looked at. */
 const LOOK_MS = 100;
 
@@ -65,6 +67,10 @@ export class MessageWorkers {
   /** Rings when it is resumed, and when it is stopped. */
   readonly #changed = new Bell();
   #takenCount = 0;
+  /** Of those that run: they wait to be handed out again, and no listener is at work with them. */
+  #waitingCount = 0;
+  /** Of those that wait: their time has come, and there was no place. */
+  readonly #due = new Set<() => void>();
   #turn = 0;
   #isPaused = false;
   #isStopped = false;
@@ -93,6 +99,7 @@ export class MessageWorkers {
   /** Nothing is handed out any more, nor once more. */
   stop(): void {
     this.#isStopped = true;
+    for (const goOn of this.#due) goOn();
     this.#changed.ring();
     this.#runReady();
   }
@@ -134,7 +141,8 @@ export class MessageWorkers {
     if (this.#isPaused || this.#isStopped || this.#ready.length > 0) return false;
     const { order, concurrency } = this.#init;
     const takenMax = order === "per-key" ? concurrency * TAKEN_PER_WORKER : concurrency;
-    return this.#takenCount < takenMax;
+    const atWork = this.#takenCount - this.#waitingCount;
+    return atWork < takenMax && this.#waitingCount < WAITING_MAX;
   }
 
   #begin(task: Task): void {
@@ -172,13 +180,17 @@ export class MessageWorkers {
   }
 
   #runReady(): void {
+    for (const goOn of this.#due) {
+      if (!this.#mayRun()) break;
+      goOn();
+    }
     while (this.#ready.length > 0 && this.#mayRun()) this.#run(this.#ready.shift() as Task);
   }
 
   /** Once it is stopped whatever is left only comes to its end. */
   #mayRun(): boolean {
     if (this.#isPaused && !this.#isStopped) return false;
-    return this.#running.size < this.#init.concurrency;
+    return this.#running.size - this.#waitingCount < this.#init.concurrency;
   }
 
   async #work({ progress, message, delivery }: Task): Promise<void> {
@@ -199,15 +211,40 @@ export class MessageWorkers {
           return;
         }
       }
-      try {
-        await this.#untilNext(progress, backoffMs);
-      } catch {
-        // The queue is lost: the top of the loop sees it, too.
-      }
+      await this.#leavePlace(progress, backoffMs);
       backoffMs = Math.min(2 * backoffMs, retryMs.max);
     }
     // Whoever has the queue now is given it again.
     progress.end(delivery, false);
+  }
+
+  /** One that waits leaves its place to others, and has one again when this is over. */
+  async #leavePlace(progress: QueueProgress, waitMs: number): Promise<void> {
+    // A listener may throw at once, within the call that hands out the next ones.
+    await Promise.resolve();
+    this.#waitingCount += 1;
+    this.#runReady();
+    this.pump();
+    try {
+      await this.#untilNext(progress, waitMs);
+    } catch {
+      // The queue is lost: the loop that hands it out sees it, too.
+    }
+    if (isLost(progress) || this.#isStopped || this.#mayRun()) {
+      this.#waitingCount -= 1;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const { signal } = progress.lost;
+      const goOn = (): void => {
+        signal.removeEventListener("abort", goOn);
+        this.#due.delete(goOn);
+        this.#waitingCount -= 1;
+        resolve();
+      };
+      this.#due.add(goOn);
+      signal.addEventListener("abort", goOn, { once: true });
+    });
   }
 
   /** Until a message may be handed out once more, or it is stopped. Rejects when it is lost. */

@@ -118,3 +118,32 @@ test("a clock that is set back while somebody waits makes nobody wait for longer
 
   expect(await polled).toEqual([]);
 }, 60_000);
+
+test("messages that fail for ever leave their places to the others, and come again", async () => {
+  const cluster = await SmallCluster.open(1, [{ ...ORDERS, groupIds: [1] }]);
+  const finished = new Set<number>();
+  const attempts = new Map<number, number>();
+  let atWork = 0;
+  let atWorkMax = 0;
+  await consumerOf(cluster, {
+    concurrency: 2,
+    listener: async (message) => {
+      atWork += 1;
+      atWorkMax = Math.max(atWorkMax, atWork);
+      await new Promise((resolve) => setImmediate(resolve));
+      atWork -= 1;
+      const number = Number(message.text());
+      attempts.set(number, (attempts.get(number) ?? 0) + 1);
+      if (number < 6) throw new Error("poison");
+      finished.add(number);
+    },
+  });
+  await publish(cluster, 0, 100);
+
+  await until(() => finished.size === 94);
+  await until(() => [0, 1, 2, 3, 4, 5].every((number) => (attempts.get(number) ?? 0) >= 5));
+
+  expect(atWorkMax).toBe(2);
+  expect([...finished].every((number) => attempts.get(number) === 1)).toBe(true);
+  expect(cluster.first.offsets.committed("billing", 7, 0)).toBeLessThanOrEqual(0);
+}, 60_000);
