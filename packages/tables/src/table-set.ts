@@ -1,7 +1,8 @@
 /**
  * The rows of all tables of a state machine, in memory, and the bytes of their snapshot.
  *
- *     of each table, in the order of names:  f64 count of rows, and they, ordered by key
+ *     f64 bytes of the names of all tables, and they as JSON, in order
+ *     of each table, in that order:  f64 count of rows, and they, ordered by key
  *     a row:  u32 bytes of the key, u32 bytes of the value, both
  *
  * Nothing in it tells of how the tables came to be: equal rows give equal bytes.
@@ -103,17 +104,26 @@ export class TableSet {
 
   snapshot(): Iterable<Uint8Array> {
     this.saveLate();
-    return images(this.#tables.map((table) => ({ count: table.size, rows: table.snapshot() })));
+    const tables = this.#tables.map((table) => ({ count: table.size, rows: table.snapshot() }));
+    return images(this.names, tables);
   }
 
+  /** @throws RangeError if it is of another version, which has other tables. */
   restore(chunks: Iterable<Uint8Array>): void {
     const source = new PieceSource(chunks);
     const tables = this.emptyTables();
-    for (const [number, table] of tables.entries()) {
-      const count = source.take(COUNT_BYTES);
-      if (count === undefined && number === 0) break;
-      assert(count !== undefined, "a snapshot of tables is whole");
-      readRows(source, count.readDoubleLE(0), table);
+    const namesBytes = source.take(COUNT_BYTES)?.readDoubleLE(0);
+    // Of a machine that has applied nothing, there is none.
+    if (namesBytes !== undefined) {
+      const names = source.take(namesBytes)?.toString("utf8");
+      const own = JSON.stringify(this.names);
+      if (names !== own)
+        throw new RangeError(`the state has tables ${names}: this version has ${own}`);
+      for (const table of tables) {
+        const count = source.take(COUNT_BYTES);
+        assert(count !== undefined, "a snapshot of tables is whole");
+        readRows(source, count.readDoubleLE(0), table);
+      }
     }
     assert(source.take(1) === undefined, "a snapshot has no tables but those of its machine");
     assert(source.isAtEnd, "a snapshot of tables is whole");
@@ -138,13 +148,20 @@ interface TableImage {
   readonly rows: Iterable<Uint8Array>;
 }
 
-function* images(tables: readonly TableImage[]): Generator<Uint8Array> {
+function* images(names: readonly string[], tables: readonly TableImage[]): Generator<Uint8Array> {
+  const text = Buffer.from(JSON.stringify(names));
+  yield numberBytes(text.length);
+  yield text;
   for (const { count, rows } of tables) {
-    const head = Buffer.alloc(COUNT_BYTES);
-    head.writeDoubleLE(count, 0);
-    yield head;
+    yield numberBytes(count);
     yield* rows;
   }
+}
+
+function numberBytes(value: number): Buffer {
+  const bytes = Buffer.alloc(COUNT_BYTES);
+  bytes.writeDoubleLE(value, 0);
+  return bytes;
 }
 
 function readRows(source: PieceSource, count: number, table: MemoryTable): void {

@@ -42,7 +42,7 @@ const FOLDERS = [
   "test/mutants",
 ];
 /** What tests compare the sources with. */
-const SPECIFICATIONS = "proto";
+const SPECIFICATIONS = ["proto", "docs/errors.md"];
 const FILES = ["package.json", "tsconfig.base.json", "tsconfig.test.json", "vitest.config.ts"];
 
 const SCOPE = "@quorumlog";
@@ -73,7 +73,8 @@ export class Workspace {
     for (const file of FILES) cpSync(join(PROJECT, file), join(folder, file));
     for (const path of FOLDERS)
       cpSync(join(PROJECT, path), join(folder, path), { recursive: true, filter: isSource });
-    cpSync(join(PROJECT, SPECIFICATIONS), join(folder, SPECIFICATIONS), { recursive: true });
+    for (const path of SPECIFICATIONS)
+      cpSync(join(PROJECT, path), join(folder, path), { recursive: true });
     linkModules(folder);
     const { problems } = await workspace.build(FOLDERS);
     if (problems !== undefined)
