@@ -222,14 +222,24 @@ export class MessageWorkers {
   async #leavePlace(progress: QueueProgress, waitMs: number): Promise<void> {
     // A listener may throw at once, within the call that hands out the next ones.
     await Promise.resolve();
-    this.#waitingCount += 1;
-    this.#runReady();
-    this.pump();
-    try {
-      await this.#untilNext(progress, waitMs);
-    } catch {
-      // The queue is lost: the loop that hands it out sees it, too.
-    }
+    let leftMs = waitMs;
+    do {
+      this.#waitingCount += 1;
+      this.#runReady();
+      this.pump();
+      try {
+        await this.#untilNext(progress, leftMs);
+      } catch {
+        // The queue is lost: the loop that hands it out sees it, too.
+      }
+      await this.#takePlace(progress);
+      leftMs = 0;
+      // The lease may have ended while there was no place.
+    } while (progress.isLeaseOver && !isLost(progress) && !this.#isStopped);
+  }
+
+  /** As soon as there is one, or nothing is to be handed out any more. */
+  async #takePlace(progress: QueueProgress): Promise<void> {
     if (isLost(progress) || this.#isStopped || this.#mayRun()) {
       this.#waitingCount -= 1;
       return;

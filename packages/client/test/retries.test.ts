@@ -147,3 +147,37 @@ test("messages that fail for ever leave their places to the others, and come aga
   expect([...finished].every((number) => attempts.get(number) === 1)).toBe(true);
   expect(cluster.first.offsets.committed("billing", 7, 0)).toBeLessThanOrEqual(0);
 }, 60_000);
+
+test("orderly: what waits for a place is not handed out once its lease has ended", async () => {
+  const cluster = await SmallCluster.open(2, [{ ...ORDERS, groupIds: [2, 2] }]);
+  const handedOut: number[] = [];
+  let hasPlace = false;
+  let isLetGo = false;
+  await consumerOf(cluster, {
+    order: "orderly",
+    concurrency: 1,
+    sessionTimeoutMs: 6_000,
+    listener: async ({ queue }) => {
+      handedOut.push(queue);
+      // The first one fails until the other one has its place.
+      if (new Set(handedOut).size === 1) throw new Error("not now");
+      if (hasPlace) return;
+      hasPlace = true;
+      await expect.poll(() => isLetGo, { timeout: 60_000 }).toBe(true);
+    },
+  });
+  const producer = await cluster.producer({ queueSelector: ({ body }) => Number(body) });
+  await Promise.all(["0", "1"].map((body) => producer.send("orders", { body })));
+  await until(() => hasPlace);
+  const count = handedOut.length;
+
+  await losing(cluster, async () => {
+    // Longer than a lease is.
+    await new Promise((resolve) => setTimeout(resolve, 7_000));
+    isLetGo = true;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(handedOut.length).toBe(count);
+  });
+  await until(() => handedOut.length === count + 1);
+  expect(handedOut.at(-1)).toBe(handedOut[0]);
+}, 60_000);
