@@ -15,6 +15,7 @@ import type { BrokerTraffic } from "../broker-traffic.ts";
 import type { QueueKey } from "../state/queue-key.ts";
 import { FetchCollector } from "./fetch-collector.ts";
 import { FollowerReads } from "./follower-reads.ts";
+import { WakingPace } from "./waking-pace.ts";
 
 type FetchCall = Parameters<
   Extract<Handler<FetchRequest, FetchReply.$Properties>, { duplex: unknown }>["duplex"]
@@ -31,10 +32,6 @@ const WAITING_POSITIONS_MAX = 65_536;
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 /** What fetches get of each turn: far less than makes followers elect another leader. */
 const SLICE_MS = 20;
-/** Of the time, what fetches that are woken get at most is one part in so many. */
-const WOKEN_SHARE = 5;
-/** However long the last ones took. */
-const WOKEN_WAIT_MS_MAX = 50;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
 
@@ -66,9 +63,8 @@ export class FetchService {
   /** By fetches in this turn. */
   #spentMs = 0;
   readonly #woken: Set<ReadyFetch> = new Set();
+  readonly #wakingPace = new WakingPace();
   #isWakingDue = false;
-  /** Of those that are woken: when the next ones are looked at. */
-  #wakeAt = 0;
 
   /** @param onDefect - Something threw that should not: the process should end. */
   constructor(group: BrokerGroup, settings: BrokerSettings, onDefect: (error: unknown) => void) {
@@ -124,7 +120,7 @@ export class FetchService {
       this.#woken.clear();
       this.#spend();
     };
-    const waitMs = Math.min(this.#wakeAt - performance.now(), WOKEN_WAIT_MS_MAX);
+    const waitMs = this.#wakingPace.waitMs(performance.now());
     if (waitMs < 1) setImmediate(wake);
     else setTimeout(wake, waitMs);
   }
@@ -155,9 +151,8 @@ export class FetchService {
     const startedAt = performance.now();
     stream.fetch(request);
     const endedAt = performance.now();
-    const spentMs = endedAt - startedAt;
-    this.#spentMs += spentMs;
-    if (isWoken) this.#wakeAt = Math.max(this.#wakeAt, endedAt) + (WOKEN_SHARE - 1) * spentMs;
+    this.#spentMs += endedAt - startedAt;
+    if (isWoken) this.#wakingPace.onSpent(startedAt, endedAt);
   }
 
   #unready(fetch: ReadyFetch): void {
