@@ -216,11 +216,9 @@ export class MetadataFollower {
     const { group } = this.#init;
     while (!signal.aborted) {
       const addresses = this.#routed();
-      const known = group.machine.metadataNodes.addresses;
-      if (addresses.every((address) => known.includes(address))) return;
+      if (!group.machine.metadataNodes.lacks(addresses)) return;
       try {
         await group.execute({ noteMetadataNodes: { addresses } }, { signal });
-        continue;
       } catch (error) {
         // There is no quorum, or another one leads: then its signal ends this.
         if (!(error instanceof OperationError)) throw error;

@@ -24,15 +24,28 @@ export class MetadataNodes {
     return this.#table.get(ROW)?.addresses ?? [];
   }
 
+  /** Whether there is one that is not known: of those that {@link note} would take. */
+  lacks(addresses: readonly string[]): boolean {
+    const known = this.addresses;
+    return wellFormed(addresses)
+      .slice(0, ADDRESSES_MAX)
+      .some((address) => !known.includes(address));
+  }
+
   /** What is none is left out, and so are those from long ago that there is no room for. */
   note(command: NoteMetadataNodesCommand): void {
-    const given = command.addresses.filter((address) => {
-      const bytes = Buffer.byteLength(address);
-      return bytes > 0 && bytes <= ADDRESS_BYTES_MAX;
-    });
+    const given = wellFormed(command.addresses);
     const addresses = [...new Set([...given, ...this.addresses])].slice(0, ADDRESSES_MAX);
     if (addresses.length === 0) return;
     command.addresses = addresses;
     this.#table.set(ROW, command);
   }
+}
+
+function wellFormed(addresses: readonly string[]): string[] {
+  const different = new Set(addresses);
+  return [...different].filter((address) => {
+    const bytes = Buffer.byteLength(address);
+    return bytes > 0 && bytes <= ADDRESS_BYTES_MAX;
+  });
 }
