@@ -46,6 +46,10 @@ test.each<[string, Line[]]>([
   ["aborted", [...ended("fail", 10), ...consume(2, [10, 0])]],
   ["stored-twice", [...publish(1, 10, 0), ...consume(2, [10, 0], [10, 1])]],
   ["stored-twice", [...publish(1, 10, 0), ...consume(2, [10, 1])]],
+  [
+    "inconsistent-place",
+    [...publish(1, 10, 0), ...ended("info", 20), ...consume(2, [10, 0]), ...consume(3, [20, 0])],
+  ],
 ])("%s", (kind, lines) => {
   expect(kindsOf(lines)).toEqual([kind]);
 });

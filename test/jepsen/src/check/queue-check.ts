@@ -6,7 +6,8 @@
  *     consume  null    ok: [[id, queue, offset], ...]
  *
  * A message that is consumed twice from one place was delivered again, which is counted; one that
- * is at two places was stored twice, which no idempotent producer does.
+ * is at two places was stored twice, which no idempotent producer does. Two at one place are of two
+ * logs: replicas that differ, or one that was written over.
  */
 
 import {
@@ -27,7 +28,9 @@ export type QueueAnomalyKind =
   /** Consumed, though its publisher was told that it is not stored. */
   | "aborted"
   /** At two places. */
-  | "stored-twice";
+  | "stored-twice"
+  /** One place was seen with two messages. */
+  | "inconsistent-place";
 
 export interface QueueResult {
   readonly anomalies: readonly Anomaly<QueueAnomalyKind>[];
@@ -62,14 +65,19 @@ class QueueCheck {
   readonly #anomalies: Anomaly<QueueAnomalyKind>[] = [];
   /** Where each was consumed first. */
   readonly #first = new Map<Value, Delivery>();
+  /** By place, whoever was seen there first. */
+  readonly #places = new Map<string, Delivery>();
 
   constructor(publishes: ReadonlyMap<Value, Publish>) {
     this.#publishes = publishes;
+    for (const [id, { place, event }] of publishes)
+      if (place !== undefined) this.#notePlace({ id, place, event });
   }
 
   run(deliveries: Iterable<Delivery>): QueueResult {
     let redelivered = 0;
     for (const delivery of deliveries) {
+      this.#notePlace(delivery);
       const known = this.#first.get(delivery.id);
       if (known === undefined) this.#onFirst(delivery);
       else {
@@ -89,6 +97,15 @@ class QueueCheck {
     }
     const consumed = this.#first.size;
     return { anomalies: this.#anomalies, acknowledged, consumed, redelivered, recovered };
+  }
+
+  #notePlace(seen: Delivery): void {
+    const known = this.#places.get(seen.place) ?? seen;
+    this.#places.set(seen.place, known);
+    if (known.id === seen.id) return;
+    const message = `${seen.place} is ${text(known.id)}, and ${text(seen.id)}`;
+    const events = [known.event, seen.event];
+    this.#anomalies.push({ kind: "inconsistent-place", message, events });
   }
 
   #onFirst(delivery: Delivery): void {
