@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Durability } from "@quorumlog/client";
 import { TestAuthority } from "@quorumlog/transport/testing";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
-import type { BenchTls } from "./broker/broker-node.ts";
+import type { BenchTls } from "./broker/server-tls.ts";
 import { answered } from "./broker/client-answer.ts";
 import type { ConsumeFigures, PublishFigures, PublishLoad } from "./broker/client-process.ts";
 import { bareMessagesPerSecond } from "./spike/spike-bench.ts";

@@ -6,7 +6,8 @@ import { Admin } from "@quorumlog/client";
 import { NameServer } from "@quorumlog/nameserver";
 import { ForkedNode } from "../forked-node.ts";
 import { freePorts } from "../free-ports.ts";
-import type { BenchTls, BrokerNodeConfig, NodeUsage } from "./broker-node.ts";
+import type { BrokerNodeConfig, NodeUsage } from "./broker-node.ts";
+import { type BenchTls, serverTlsOf } from "./server-tls.ts";
 import type { ClientAnswer, ClientConfig, ClientRequest } from "./client-process.ts";
 
 type NodeProcess = ForkedNode<{ readonly type: "usage" }, NodeUsage>;
@@ -41,7 +42,7 @@ export class BrokerCluster {
 
   static async start(folder: string, tls?: BenchTls): Promise<BrokerCluster> {
     const directory = mkdtempSync(join(folder, "broker-"));
-    const serverTls = tls && { tls: { ...tls, clientAuthority: tls.authority } };
+    const serverTls = tls && { tls: serverTlsOf(tls) };
     const nameServer = await NameServer.open({ listen: "127.0.0.1:0", ...serverTls }, { onDefect });
     const address = `127.0.0.1:${nameServer.port}`;
     const ports = await freePorts(NODE_COUNT);

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Broker, giveHeapHeadroom } from "@quorumlog/broker";
+import { type BenchTls, serverTlsOf } from "./server-tls.ts";
 
 export interface BrokerNodeConfig {
   readonly nodeId: number;
@@ -11,13 +12,6 @@ export interface BrokerNodeConfig {
   readonly peers: Readonly<Record<number, string>>;
   /** On every port. */
   readonly tls: BenchTls | undefined;
-}
-
-/** In PEM: one certificate for all processes, and who has signed it. */
-export interface BenchTls {
-  readonly authority: string;
-  readonly certificate: string;
-  readonly key: string;
 }
 
 export interface NodeUsage {
@@ -36,9 +30,7 @@ const broker = await Broker.open({
   listen: "127.0.0.1:0",
   nameServers: [nameServer],
   retention: { bytes: RETENTION_BYTES },
-  ...(tls === undefined
-    ? {}
-    : { tls: { ...tls, clientAuthority: tls.authority }, channelTls: tls }),
+  ...(tls === undefined ? {} : { tls: serverTlsOf(tls), channelTls: tls }),
   replica: {
     directory,
     clusterId: "bench",

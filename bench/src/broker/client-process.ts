@@ -4,7 +4,7 @@
  */
 
 import { type Durability, Producer, PullConsumer } from "@quorumlog/client";
-import type { BenchTls } from "./broker-node.ts";
+import type { BenchTls } from "./server-tls.ts";
 import { type Audit, Ledger, QUEUE_COUNT, SERIAL_BYTES } from "./ledger.ts";
 
 export interface ClientConfig {

@@ -82,7 +82,7 @@ function countFailures(index: QueueIndex, rows: readonly JournalRow[]): number {
     const plain = own.map(({ key: _key, keyHashes: _hashes, ...row }) => row);
     return [
       isSound(() => index.firstOffset(key), own[0]?.baseOffset),
-      isSound(() => index.range(key, 0, 1_000_000), plain),
+      isSound(() => index.range(key, 0, { bytes: 1_000_000 }), plain),
       isSound(() => index.findTime(key, 5), plain[0]),
     ];
   });

@@ -58,10 +58,10 @@ function replay(index: QueueIndex, model: Model): void {
 function expectEqual(index: QueueIndex, model: Model): void {
   for (const key of KEYS) {
     const rows = model.of(key);
-    expect(index.range(key, 0, Number.POSITIVE_INFINITY)).toEqual(rows.map(rowOf));
+    expect(index.range(key, 0, { bytes: Infinity })).toEqual(rows.map(rowOf));
     expect(index.firstOffset(key)).toBe(rows[0]?.baseOffset);
     for (const { baseOffset, endOffset, storeTimestamp } of rows.slice(0, 20)) {
-      expect(index.range(key, endOffset - 1, 1)[0]?.baseOffset).toBe(baseOffset);
+      expect(index.range(key, endOffset - 1, { bytes: 1 })[0]?.baseOffset).toBe(baseOffset);
       const first = rows.find((row) => row.storeTimestamp >= storeTimestamp);
       expect(index.findTime(key, storeTimestamp)?.logOffset).toBe(first?.logOffset);
     }

@@ -138,9 +138,15 @@ export class IndexSpan {
     const { head, entries } = this.#sealed as Sealed;
     const entry = entries.get(key);
     if (entry === undefined) return undefined;
-    return this.#ground.cache.get(`${head.path}#${key}`, () =>
-      this.#read((file) => readRows(file, entry)),
-    );
+    const { cache } = this.#ground;
+    const cached = cache.of(head.path);
+    const known = cached.get(key);
+    if (known !== undefined) return known;
+    const { rows, neighbours } = this.#read((file) => readRows(file, head, entry));
+    cached.add(key, rows);
+    for (const [other, found] of neighbours) cached.add(other, found);
+    cache.trim();
+    return rows;
   }
 
   /** Whatever it has of records before one, in the order of the log. */

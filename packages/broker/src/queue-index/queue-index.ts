@@ -132,8 +132,13 @@ export class QueueIndex {
     this.#journal?.sync();
   }
 
-  /** The batches from an offset on: at least one if there is any, up to the bytes. */
-  range(key: QueueKey, offset: number, bytesMax: number): IndexRow[] {
+  /** The batches from an offset on: at least one if there is any, up to so many and their bytes. */
+  range(
+    key: QueueKey,
+    offset: number,
+    max: { readonly bytes: number; readonly rows?: number },
+  ): IndexRow[] {
+    const { bytes: bytesMax, rows: rowsMax = Number.POSITIVE_INFINITY } = max;
     const spans = this.#queues.from(key, (first) => first.baseOffset > offset);
     const found: IndexRow[] = [];
     let bytes = 0;
@@ -147,6 +152,7 @@ export class QueueIndex {
       ) {
         const row = rows.row(at);
         if (row.logOffset < this.#firstLogOffset) continue;
+        if (found.length >= rowsMax) return found;
         if (found.length > 0 && bytes + row.bytes > bytesMax) return found;
         found.push(row);
         bytes += row.bytes;

@@ -20,6 +20,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Done, FileSystem, OpenFile } from "@quorumlog/log";
 import { type QueueKey, queueKey, queueOf, topicIdOf } from "../state/queue-key.ts";
+import { firstWhere } from "./index-row.ts";
 import { KEY_BYTES, KeyColumns } from "./key-columns.ts";
 import { ROW_BYTES, RowColumns } from "./row-columns.ts";
 
@@ -27,6 +28,8 @@ const MAGIC = 0x51_4c_49_31;
 const HEADER_BYTES = 32;
 const ENTRY_BYTES = 32;
 const TAIL_BYTES = 4;
+/** A queue's rows are read with those behind them, up to so much. */
+const ALONG_BYTES = 4_096;
 
 export interface SpanEntry {
   readonly key: QueueKey;
@@ -196,11 +199,51 @@ export function readSpanHead(file: OpenFile): SpanHead | undefined {
   };
 }
 
-/** @returns `undefined` if they are damaged. */
-export function readRows(file: OpenFile, entry: SpanEntry): RowColumns | undefined {
-  const bytes = readAt(file, entry.at, ROW_BYTES * entry.rowCount);
-  if (bytes === undefined || crc32(bytes) !== entry.checksum) return undefined;
-  return RowColumns.over(bytes);
+/** The rows of a queue, and of others that came along. */
+export interface FoundRows {
+  readonly rows: RowColumns;
+  readonly neighbours: readonly (readonly [QueueKey, RowColumns])[];
+}
+
+/**
+ * Queues with few rows are read with those beside them: queues of one topic, and topics of one
+ * group, mostly are neighbours, and a call to the disk costs more than what it brings.
+ *
+ * @returns `undefined` if they are damaged.
+ */
+export function readRows(
+  file: OpenFile,
+  { entries }: SpanHead,
+  entry: SpanEntry,
+): FoundRows | undefined {
+  const first = firstWhere(entries.length, (i) => (entries[i]?.at ?? 0) >= entry.at);
+  let last = first;
+  for (let bytes = rowBytes(entry); last + 1 < entries.length; last++) {
+    bytes += rowBytes(entries[last + 1] as SpanEntry);
+    if (bytes > ALONG_BYTES) break;
+  }
+  const block = entries.slice(first, last + 1);
+  const length = block.reduce((sum, each) => sum + rowBytes(each), 0);
+  const bytes = readAt(file, entry.at, length);
+  if (bytes === undefined) return undefined;
+  const rows = rowsWithin(bytes, entry, entry.at);
+  if (rows === undefined) return undefined;
+  const neighbours = block.slice(1).flatMap((each) => {
+    const found = rowsWithin(bytes, each, entry.at);
+    // Whoever asks for it is told that it is damaged.
+    return found === undefined ? [] : [[each.key, found] as const];
+  });
+  return { rows, neighbours };
+}
+
+function rowsWithin(block: Buffer, entry: SpanEntry, start: number): RowColumns | undefined {
+  const at = entry.at - start;
+  const bytes = block.subarray(at, at + rowBytes(entry));
+  return crc32(bytes) === entry.checksum ? RowColumns.over(bytes) : undefined;
+}
+
+function rowBytes({ rowCount }: SpanEntry): number {
+  return ROW_BYTES * rowCount;
 }
 
 /** @returns `undefined` if they are damaged. */

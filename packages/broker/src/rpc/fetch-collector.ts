@@ -7,17 +7,25 @@ import type {
   QueuePosition,
   StoredBatch,
 } from "@quorumlog/protocol/messages";
-import { type LogRecord, ReplicaError } from "@quorumlog/replica";
+import { ReplicaError } from "@quorumlog/replica";
+import { Prng } from "@quorumlog/std";
 import type { BrokerGroup } from "../broker-group.ts";
 import { isDamage } from "../operation-errors.ts";
-import type { IndexRow } from "../queue-index/index-row.ts";
 import { type QueueKey, queueKey } from "../state/queue-key.ts";
 import type { FollowerReads } from "./follower-reads.ts";
+import { QueueRead, rowsAlong } from "./queue-read.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 /** In milliseconds: a fetch that has found something is answered then, however much it asks for. */
 const LOOK_MS = 5;
+/** Of one queue, however many are read. */
+const SHARE_BYTES_MIN = 64 * 1024;
+const SHARE_ROWS_MIN = 16;
+/** Of one queue alone: the more there are, the fewer of each are reached in time. */
+const SHARE_ROWS_MAX = 4_096;
+/** One fetch of so many begins with any queue, the others with the one that is furthest behind. */
+const TURNS = 4;
 const ONE_RECORD = { maxBytes: 1 };
 
 export interface Collected {
@@ -33,8 +41,11 @@ type Position = QueuePosition.$Properties;
 export class FetchCollector {
   readonly #group: BrokerGroup;
   readonly #followers: FollowerReads;
-  /** Which position is first: with little room, the others have their turn later. */
-  #turn = 0;
+  /**
+   * Says who is first: with little room, others have their turn later. A count would meet the same
+   * of several clients that take turns again and again.
+   */
+  readonly #chance = new Prng(1);
   /** Of the fetch that is being looked at: whoever asks for more asks again. */
   #deadline = 0;
 
@@ -55,30 +66,30 @@ export class FetchCollector {
       FETCH_BYTES_MAX,
     );
     const queues: QueueBatches.$Properties[] = [];
-    let hasBatches = false;
-    let bytes = 0;
-    this.#turn += 1;
+    const reads: QueueRead[] = [];
+    const first = this.#chance.below(positions.length);
     this.#deadline = performance.now() + LOOK_MS;
     for (let i = 0; i < positions.length; i++) {
-      const position = positions[(i + this.#turn) % positions.length] as Position;
-      if (hasBatches && (bytes >= bytesMax || this.#isLate())) break;
-      const found = this.#collectQueue(request, position, Math.max(1, bytesMax - bytes));
-      if (found === undefined) continue;
-      queues.push(found);
-      for (const { batch } of found.batches ?? []) bytes += batch?.byteLength ?? 0;
-      hasBatches ||= (found.batches?.length ?? 0) > 0;
+      const position = positions[(i + first) % positions.length] as Position;
+      if (reads.length > 0 && this.#isLate()) break;
+      const found = this.#lookAt(request, position);
+      if (found instanceof QueueRead) reads.push(found);
+      else if (found !== undefined) queues.push(found);
+    }
+    const bytes = this.#readAll(reads, bytesMax);
+    for (const read of reads) {
+      const told = this.#toldOf(read);
+      if (told !== undefined) queues.push(told);
     }
     return { queues, hasNews: queues.length > 0, bytes };
   }
 
-  /** @returns `undefined` if there is nothing new. */
-  #collectQueue(
+  /** @returns an error; or `undefined` if there is nothing new. */
+  #lookAt(
     { consumerGroup }: FetchRequest,
     position: Position,
-    bytesMax: number,
-  ): QueueBatches.$Properties | undefined {
-    const { topicId = 0, queue = 0, offset = 0, tags } = position;
-    const place = { topicId, queue };
+  ): QueueRead | QueueBatches.$Properties | undefined {
+    const { topicId = 0, queue = 0, offset } = position;
     try {
       const key = this.#demandQueue(topicId ?? 0, queue ?? 0);
       const { machine } = this.#group;
@@ -91,19 +102,71 @@ export class FetchCollector {
       if (from === endOffset) return undefined;
       const firstOffset = machine.index.firstOffset(key) ?? endOffset;
       if (from < firstOffset || from > endOffset) throw outOfRange(from, firstOffset, endOffset);
-      const own = position.bytesMax ?? 0;
-      const bytes = own === 0 ? bytesMax : Math.min(own, bytesMax);
-      const rows = machine.index.range(key, from, bytes);
-      const batches = this.#read(rows);
-      const wanted = hasAny(tags) ? batches.filter((batch) => hasTag(batch, tags)) : batches;
-      // Of what was read: what was not is never passed over.
-      const nextOffset = rows[batches.length - 1]?.endOffset;
-      if (nextOffset === undefined) throw notFound(from);
-      const elsewhere = this.#followers.suggest(key, rows[0]?.logOffset ?? Infinity);
-      return { ...place, firstOffset, endOffset, nextOffset, batches: wanted, ...elsewhere };
+      return new QueueRead({ position, key, firstOffset, endOffset });
     } catch (error) {
-      return { ...place, error: errorDetail(this.#errorOf(error, position)) };
+      return { topicId, queue, error: errorDetail(this.#errorOf(error, position)) };
     }
+  }
+
+  /**
+   * Along the log, from whatever is furthest behind: small batches of many queues share its
+   * entries, and each of those is read once. But now and then from any other queue: one that is far
+   * behind does not keep the others waiting.
+   *
+   * @returns bytes of batches.
+   */
+  #readAll(reads: readonly QueueRead[], bytesMax: number): number {
+    const bytesEach = Math.max(SHARE_BYTES_MIN, Math.floor(bytesMax / reads.length));
+    const rowsEach = Math.max(SHARE_ROWS_MIN, Math.floor(SHARE_ROWS_MAX / reads.length ** 2));
+    for (const read of reads) this.#findRows(read, { bytes: bytesEach, rows: rowsEach });
+    const isFurthestFirst = this.#chance.below(TURNS) > 0;
+    const leads = isFurthestFirst ? reads.toSorted((a, b) => placeOf(a) - placeOf(b)) : reads;
+    let bytes = 0;
+    for (const lead of leads) {
+      for (const { read, logOffset } of rowsAlong(lead, reads)) {
+        if (bytes > 0 && (bytes >= bytesMax || this.#isLate())) return bytes;
+        if (read.next === undefined) continue;
+        bytes += this.#readNext(read, logOffset);
+      }
+    }
+    return bytes;
+  }
+
+  #findRows(read: QueueRead, share: { readonly bytes: number; readonly rows: number }): void {
+    const { bytesMax, offset } = read.position;
+    const own = bytesMax ?? 0;
+    const bytes = own === 0 ? share.bytes : Math.min(own, share.bytes);
+    const from = offset ?? 0;
+    read.rows = this.#group.machine.index.range(read.key, from, { bytes, rows: share.rows });
+    if (read.rows.length === 0) read.fail(notFound(from));
+  }
+
+  /** @returns bytes of the batch, if there is one. */
+  #readNext(read: QueueRead, logOffset: number): number {
+    try {
+      const [record] = this.#group.replica.read(logOffset, ONE_RECORD).records;
+      if (record !== undefined) {
+        read.add(record.data);
+        return record.data.byteLength;
+      }
+    } catch (error) {
+      const isLeft = read.batches.length > 0 && isDamage(error);
+      if (!isLeft) read.fail(this.#errorOf(error, read.position));
+    }
+    read.stop();
+    return 0;
+  }
+
+  /** @returns `undefined` if its turn has not come. */
+  #toldOf(read: QueueRead): QueueBatches.$Properties | undefined {
+    const { key, position, batches, nextOffset, firstOffset, endOffset } = read;
+    const { topicId = 0, queue = 0, tags } = position;
+    const place = { topicId, queue };
+    if (read.error !== undefined) return { ...place, error: errorDetail(read.error) };
+    if (nextOffset === undefined) return undefined;
+    const wanted = hasAny(tags) ? batches.filter((batch) => hasTag(batch, tags)) : batches;
+    const elsewhere = this.#followers.suggest(key, read.rows[0]?.logOffset ?? Infinity);
+    return { ...place, firstOffset, endOffset, nextOffset, batches: wanted, ...elsewhere };
   }
 
   #demandQueue(topicId: number, queue: number): QueueKey {
@@ -124,29 +187,8 @@ export class FetchCollector {
     return queueKey(topicId, queue);
   }
 
-  #read(rows: readonly IndexRow[]): StoredBatch.$Properties[] {
-    const batches: StoredBatch.$Properties[] = [];
-    for (const { logOffset, baseOffset, storeTimestamp: storeTimestampMs } of rows) {
-      if (batches.length > 0 && this.#isLate()) break;
-      const record = this.#recordAt(logOffset, batches.length > 0);
-      if (record === undefined) break;
-      batches.push({ baseOffset, storeTimestampMs, batch: record.data });
-    }
-    return batches;
-  }
-
   #isLate(): boolean {
     return performance.now() >= this.#deadline;
-  }
-
-  /** @returns none behind batches that can be read, if it is damaged. */
-  #recordAt(logOffset: number, hasBatches: boolean): LogRecord | undefined {
-    try {
-      return this.#group.replica.read(logOffset, ONE_RECORD).records[0];
-    } catch (error) {
-      if (hasBatches && isDamage(error)) return undefined;
-      throw error;
-    }
   }
 
   #errorOf(error: unknown, { topicId, queue, offset }: Position): OperationError {
@@ -159,6 +201,10 @@ export class FetchCollector {
     const endOffset = machine.queues.end(key);
     return outOfRange(offset ?? 0, machine.index.firstOffset(key) ?? endOffset, endOffset);
   }
+}
+
+function placeOf({ next }: QueueRead): number {
+  return next?.logOffset ?? Infinity;
 }
 
 function staleToken(token: number): OperationError {

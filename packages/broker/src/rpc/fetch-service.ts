@@ -1,10 +1,10 @@
 /**
  * Answers fetches: at once if there is something to read, else when something comes, or in time.
  *
- * A turn of the event loop deals with as many as fit a slice of it, the others wait for the next
- * one, in the order in which they came or were woken. So whatever readers ask for, the node goes on
- * to lead, and what is published to be acknowledged. Those that wait at the ends of queues get a
- * share of its time: with hundreds of them, they are woken less often, and get more at once.
+ * Fetches get a share of the event loop's time, a slice and then a pause: whoever does not fit
+ * waits, in the order in which they came or were woken. So whatever readers ask for, the node goes
+ * on to lead, and what is published to be acknowledged. Those that wait at the ends of queues get
+ * less: with hundreds of them, they are woken less often, and get more at once.
  */
 
 import { endWith, errorDetail, type Handler, OperationError } from "@quorumlog/protocol";
@@ -15,7 +15,7 @@ import type { BrokerTraffic } from "../broker-traffic.ts";
 import type { QueueKey } from "../state/queue-key.ts";
 import { FetchCollector } from "./fetch-collector.ts";
 import { FollowerReads } from "./follower-reads.ts";
-import { WakingPace } from "./waking-pace.ts";
+import { TimeShare } from "./time-share.ts";
 
 type FetchCall = Parameters<
   Extract<Handler<FetchRequest, FetchReply.$Properties>, { duplex: unknown }>["duplex"]
@@ -30,8 +30,11 @@ const WAITING_MAX = 1_024;
 const WAITING_POSITIONS_MAX = 65_536;
 /** Of a stream's answers that its client has not read: beyond, it gets none, and is not read. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
-/** What fetches get of each turn: far less than makes followers elect another leader. */
-const SLICE_MS = 20;
+/** What fetches get at a time; far less than makes followers elect another leader. */
+const SLICE_MS = 5;
+/** Of the time, what fetches get at most is one part in so many; those that are woken, less. */
+const SHARE = 2;
+const WOKEN_SHARE = 5;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
 
@@ -59,12 +62,15 @@ export class FetchService {
   readonly #traffic: BrokerTraffic;
   readonly #parked = new Map<QueueKey, Set<ParkedFetch>>();
   readonly #ready: Set<ReadyFetch> = new Set();
-  #isSliceDue = false;
-  /** By fetches in this turn. */
-  #spentMs = 0;
   readonly #woken: Set<ReadyFetch> = new Set();
-  readonly #wakingPace = new WakingPace();
-  #isWakingDue = false;
+  readonly #looking = new TimeShare(SHARE, () => {
+    this.#lookAtReady();
+  });
+  readonly #waking = new TimeShare(WOKEN_SHARE, () => {
+    for (const fetch of this.#woken) this.#ready.add(fetch);
+    this.#woken.clear();
+    this.#lookAtReady();
+  });
 
   /** @param onDefect - Something threw that should not: the process should end. */
   constructor(group: BrokerGroup, settings: BrokerSettings, onDefect: (error: unknown) => void) {
@@ -89,7 +95,7 @@ export class FetchService {
         // Other queues that it waits for may have more by then.
         fetch.stream.ready.add(fetch);
         this.#woken.add(fetch);
-        this.#beginWaking();
+        this.#waking.schedule();
       }
   }
 
@@ -98,61 +104,31 @@ export class FetchService {
     this.onStored(new Set(this.#parked.keys()));
   }
 
-  /** Now, if there is time left in this turn, else in one of the next. @internal */
+  /** Now, if nobody waits and fetches have had no more than their share; else soon. @internal */
   look(fetch: ReadyFetch): void {
-    this.#beginSlice();
-    if (this.#ready.size === 0 && this.#spentMs < SLICE_MS) this.#lookAt(fetch);
-    else this.#makeReady(fetch);
-  }
-
-  #makeReady(fetch: ReadyFetch): void {
     fetch.stream.ready.add(fetch);
     this.#ready.add(fetch);
+    if (this.#ready.size === 1 && this.#looking.isOpen) this.#lookAtReady();
+    else this.#looking.schedule();
   }
 
-  /** In the next turn, or when the share of the time that was spent on the last ones is over. */
-  #beginWaking(): void {
-    if (this.#isWakingDue) return;
-    this.#isWakingDue = true;
-    const wake = (): void => {
-      this.#isWakingDue = false;
-      for (const fetch of this.#woken) this.#ready.add(fetch);
-      this.#woken.clear();
-      this.#spend();
-    };
-    const waitMs = this.#wakingPace.waitMs(performance.now());
-    if (waitMs < 1) setImmediate(wake);
-    else setTimeout(wake, waitMs);
-  }
-
-  /** The next turn has time for those that are ready, and for more. */
-  #beginSlice(): void {
-    if (this.#isSliceDue) return;
-    this.#isSliceDue = true;
-    setImmediate(() => {
-      this.#isSliceDue = false;
-      this.#spentMs = 0;
-      this.#spend();
-    });
-  }
-
-  /** The rest of this turn's slice, on those that are ready. */
-  #spend(): void {
-    if (this.#ready.size === 0) return;
-    this.#beginSlice();
+  /** In the order in which they came or were woken. */
+  #lookAtReady(): void {
+    const beganAt = performance.now();
     for (const fetch of this.#ready) {
-      if (this.#spentMs >= SLICE_MS) break;
       this.#unready(fetch);
       this.#lookAt(fetch);
+      if (performance.now() - beganAt >= SLICE_MS) break;
     }
+    if (this.#ready.size > 0) this.#looking.schedule();
   }
 
   #lookAt({ stream, request, isWoken = false }: ReadyFetch): void {
-    const startedAt = performance.now();
+    const beganAt = performance.now();
     stream.fetch(request);
     const endedAt = performance.now();
-    this.#spentMs += endedAt - startedAt;
-    if (isWoken) this.#wakingPace.onSpent(startedAt, endedAt);
+    this.#looking.onSpent(beganAt, endedAt);
+    if (isWoken) this.#waking.onSpent(beganAt, endedAt);
   }
 
   #unready(fetch: ReadyFetch): void {

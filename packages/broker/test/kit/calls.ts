@@ -55,7 +55,7 @@ export function batchOf(
   return builder.build({ topicId, queue, messageType: 1, producerId, producerEpoch: 0, sequence });
 }
 
-export function bodiesOf(reply: FetchReply): string[] {
+export function bodiesOf(reply: Pick<FetchReply, "queues">): string[] {
   return reply.queues.flatMap(({ batches }) =>
     (batches ?? []).flatMap(({ batch }) =>
       [...batchMessages(batch as Buffer)].map(({ body }) => Buffer.from(body).toString()),

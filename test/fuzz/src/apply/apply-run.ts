@@ -91,7 +91,7 @@ function demandWhole(machine: BrokerMachine): void {
     for (const queue of queueGroupIds.keys()) {
       const key = queueKey(topicId, queue);
       let next = machine.index.firstOffset(key) ?? machine.queues.end(key);
-      for (const { baseOffset, endOffset } of machine.index.range(key, next, 1e9)) {
+      for (const { baseOffset, endOffset } of machine.index.range(key, next, { bytes: 1e9 })) {
         demand(baseOffset === next, `queue ${topicId}/${queue} has a gap at ${next}`);
         demand(endOffset > baseOffset, `queue ${topicId}/${queue} has nothing at ${baseOffset}`);
         next = endOffset;

@@ -3,10 +3,10 @@
 // Method: times by hand.
 
 import { expect, test } from "vitest";
-import { WakingPace } from "../src/rpc/waking-pace.ts";
+import { Pace } from "../src/rpc/pace.ts";
 
 test("what was spent is waited for four times", () => {
-  const pace = new WakingPace();
+  const pace = new Pace(5);
   expect(pace.waitMs(1_000)).toBe(0);
   pace.onSpent(1_000, 1_002);
   pace.onSpent(1_002, 1_003);
@@ -16,7 +16,7 @@ test("what was spent is waited for four times", () => {
 });
 
 test("after minutes with too much to do nobody waits for longer than after a moment of it", () => {
-  const pace = new WakingPace();
+  const pace = new Pace(5);
   let now = 1_000;
   for (let round = 0; round < 1_000; round++) {
     pace.onSpent(now, now + 40);
