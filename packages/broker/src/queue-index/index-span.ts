@@ -139,13 +139,10 @@ export class IndexSpan {
     const entry = entries.get(key);
     if (entry === undefined) return undefined;
     const { cache } = this.#ground;
-    const cached = cache.of(head.path);
-    const known = cached.get(key);
+    const known = cache.get(head.path, key);
     if (known !== undefined) return known;
     const { rows, neighbours } = this.#read((file) => readRows(file, head, entry));
-    cached.add(key, rows);
-    for (const [other, found] of neighbours) cached.add(other, found);
-    cache.trim();
+    cache.add(head.path, [[key, rows], ...neighbours]);
     return rows;
   }
 

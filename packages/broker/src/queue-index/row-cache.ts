@@ -9,55 +9,48 @@ import { ROW_BYTES, type RowColumns } from "./row-columns.ts";
 /** Of a queue's rows beside themselves, about. */
 const ENTRY_BYTES = 512;
 
-/** Of one span. */
-export class CachedRows {
-  readonly #rows = new Map<QueueKey, RowColumns>();
-  #bytes = 0;
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get(key: QueueKey): RowColumns | undefined {
-    return this.#rows.get(key);
-  }
-
-  add(key: QueueKey, rows: RowColumns): void {
-    if (this.#rows.has(key)) return;
-    this.#rows.set(key, rows);
-    this.#bytes += ENTRY_BYTES + rows.count * ROW_BYTES;
-  }
+interface CachedSpan {
+  readonly rows: Map<QueueKey, RowColumns>;
+  bytes: number;
 }
 
 export class RowCache {
   readonly #bytesMax: number;
   /** By the paths of their spans; what was used last is last. */
-  readonly #spans = new Map<string, CachedRows>();
+  readonly #spans = new Map<string, CachedSpan>();
+  #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** What is there of a span, to be looked up and added to. */
-  of(path: string): CachedRows {
-    const rows = this.#spans.get(path) ?? new CachedRows();
+  get(path: string, key: QueueKey): RowColumns | undefined {
+    const span = this.#spans.get(path);
+    if (span === undefined) return undefined;
     this.#spans.delete(path);
-    this.#spans.set(path, rows);
-    return rows;
+    this.#spans.set(path, span);
+    return span.rows.get(key);
   }
 
-  /** Behind an addition. */
-  trim(): void {
-    let bytes = 0;
-    for (const rows of this.#spans.values()) bytes += rows.bytes;
-    for (const [path, rows] of this.#spans) {
-      if (bytes <= this.#bytesMax || this.#spans.size === 1) return;
-      this.#spans.delete(path);
-      bytes -= rows.bytes;
+  add(path: string, found: Iterable<readonly [QueueKey, RowColumns]>): void {
+    const span = this.#spans.get(path) ?? { rows: new Map<QueueKey, RowColumns>(), bytes: 0 };
+    this.#spans.set(path, span);
+    for (const [key, rows] of found) {
+      if (span.rows.has(key)) continue;
+      span.rows.set(key, rows);
+      const bytes = ENTRY_BYTES + rows.count * ROW_BYTES;
+      span.bytes += bytes;
+      this.#bytes += bytes;
+    }
+    for (const [oldest, { bytes }] of this.#spans) {
+      if (this.#bytes <= this.#bytesMax || oldest === path) return;
+      this.#spans.delete(oldest);
+      this.#bytes -= bytes;
     }
   }
 
   clear(): void {
     this.#spans.clear();
+    this.#bytes = 0;
   }
 }

@@ -118,11 +118,16 @@ export class FetchCollector {
   #readAll(reads: readonly QueueRead[], bytesMax: number): number {
     const bytesEach = Math.max(SHARE_BYTES_MIN, Math.floor(bytesMax / reads.length));
     const rowsEach = Math.max(SHARE_ROWS_MIN, Math.floor(SHARE_ROWS_MAX / reads.length ** 2));
-    for (const read of reads) this.#findRows(read, { bytes: bytesEach, rows: rowsEach });
+    for (const [i, read] of reads.entries()) {
+      if (i > 0 && this.#isLate()) break;
+      this.#findRows(read, { bytes: bytesEach, rows: rowsEach });
+    }
     const isFurthestFirst = this.#chance.below(TURNS) > 0;
     const leads = isFurthestFirst ? reads.toSorted((a, b) => placeOf(a) - placeOf(b)) : reads;
     let bytes = 0;
     for (const lead of leads) {
+      if (bytes > 0 && this.#isLate()) return bytes;
+      if (lead.next === undefined) continue;
       for (const { read, logOffset } of rowsAlong(lead, reads)) {
         if (bytes > 0 && (bytes >= bytesMax || this.#isLate())) return bytes;
         if (read.next === undefined) continue;
