@@ -26,6 +26,13 @@ interface Noted {
   readonly at: number;
 }
 
+/** What is to be noted of a queue. */
+interface Asked {
+  readonly offset: number;
+  /** Of its offset, as many as were known then: the place is of before the next one. */
+  readonly resets: number;
+}
+
 /** Of assignments made by the program itself: whoever is assigned by the coordinator is newer. */
 const EPOCH = 0;
 const NO_TOKEN = 0;
@@ -36,6 +43,8 @@ export class PullProgress {
   readonly #init: PullProgressInit;
   readonly #noted = new WeakMap<FetchedQueue, Noted>();
   readonly #tokens = new WeakMap<FetchedQueue, number>();
+  /** How often the offset of a queue was reset, as far as is known. */
+  readonly #resets = new WeakMap<FetchedQueue, number>();
   /** The last commit that was asked for. */
   #last: Promise<void> = Promise.resolve();
 
@@ -58,7 +67,10 @@ export class PullProgress {
    * @throws OperationError of the first queue that was refused
    */
   commit(places: ReadonlyMap<FetchedQueue, number>, wait: WaitOptions): Promise<void> {
-    const commit = this.#last.then(() => this.#commit(places, wait));
+    const asked = new Map<FetchedQueue, Asked>();
+    for (const [queue, offset] of places)
+      asked.set(queue, { offset, resets: this.#resetsOf(queue) });
+    const commit = this.#last.then(() => this.#commit(asked, wait));
     // Whoever has asked is told; the next one is not about it.
     this.#last = commit.catch(() => undefined);
     return commit;
@@ -79,6 +91,7 @@ export class PullProgress {
     // Claimed by a member; or the group was deleted, and begins anew with the next commit.
     if (!isNew || epoch > 0 || offset < 0) return false;
     this.#noted.set(queue, { offset, at: performance.now() });
+    this.#resets.set(queue, this.#resetsOf(queue) + 1);
     this.#init.fetcher.seek(queue, offset);
     this.#init.onReset(queue);
     return true;
@@ -91,36 +104,54 @@ export class PullProgress {
     queue.fencingToken = isClaimed ? undefined : fencingToken;
   }
 
-  async #commit(places: ReadonlyMap<FetchedQueue, number>, wait: WaitOptions): Promise<void> {
+  async #commit(asked: ReadonlyMap<FetchedQueue, Asked>, wait: WaitOptions): Promise<void> {
     demandNotAborted(wait.signal);
-    const due = new Map([...places].filter(([queue, offset]) => this.#isDue(queue, offset)));
+    const due = new Map([...asked].filter(([queue, place]) => this.#isDue(queue, place)));
     const refusals = await this.#say(due, wait);
-    const again = new Map<FetchedQueue, number>();
+    const again = new Map<FetchedQueue, Asked>();
     let failure: OperationError | undefined;
-    for (const [queue, refusal] of refusals)
-      if (refusal.code !== "STALE_FENCING_TOKEN") failure ??= refusal;
-      else if (!(await this.follow(queue, wait))) again.set(queue, due.get(queue) ?? 0);
+    for (const [queue, refusal] of refusals) {
+      if (refusal.code !== "STALE_FENCING_TOKEN") {
+        failure ??= refusal;
+        continue;
+      }
+      await this.follow(queue, wait);
+      const place = due.get(queue);
+      // Somebody else may have found out meanwhile that it was reset.
+      if (place !== undefined && this.#isOfNow(queue, place)) again.set(queue, place);
+    }
     for (const refusal of (await this.#say(again, wait)).values()) failure ??= refusal;
     if (failure !== undefined) throw failure;
   }
 
-  #isDue(queue: FetchedQueue, offset: number): boolean {
+  #resetsOf(queue: FetchedQueue): number {
+    return this.#resets.get(queue) ?? 0;
+  }
+
+  /** Not of before a reset. */
+  #isOfNow(queue: FetchedQueue, { resets }: Asked): boolean {
+    return resets === this.#resetsOf(queue);
+  }
+
+  #isDue(queue: FetchedQueue, place: Asked): boolean {
+    if (!this.#isOfNow(queue, place)) return false;
     const noted = this.#noted.get(queue);
-    return noted?.offset !== offset || performance.now() - noted.at >= AGAIN_MS;
+    return noted?.offset !== place.offset || performance.now() - noted.at >= AGAIN_MS;
   }
 
   /** @returns what was refused. */
   async #say(
-    due: ReadonlyMap<FetchedQueue, number>,
+    due: ReadonlyMap<FetchedQueue, Asked>,
     wait: WaitOptions,
   ): Promise<ReadonlyMap<FetchedQueue, OperationError>> {
     if (due.size === 0) return new Map();
     const places = new Map<FetchedQueue, CommitPlace>();
-    for (const [queue, offset] of due)
+    for (const [queue, { offset }] of due)
       places.set(queue, { offset, fencingToken: this.#tokens.get(queue) ?? NO_TOKEN });
     const refusals = await this.#init.offsets.commit(places, { ...wait, epoch: EPOCH });
-    for (const [queue, offset] of due)
-      if (!refusals.has(queue)) this.#noted.set(queue, { offset, at: performance.now() });
+    for (const [queue, place] of due)
+      if (!refusals.has(queue) && this.#isOfNow(queue, place))
+        this.#noted.set(queue, { offset: place.offset, at: performance.now() });
     return refusals;
   }
 }

@@ -98,6 +98,20 @@ test("a commit of the place before a reset changes nothing, even the first one",
   expect(await committed()).toBe(10);
 }, 120_000);
 
+test("nor when the fetch that waits finds out of the reset while the commit does", async () => {
+  const { reader, reset, committed } = await opened();
+  const { consumer } = await reader();
+  for (let round = 0; round < 40; round++) {
+    const from = round === 0 ? 0 : 3;
+    expect(await texts(consumer, 10 - from)).toBe("0123456789".slice(from));
+    // From here on a fetch waits at the end, and is told at about the time of the commit.
+    await pause(round % 4);
+    await reset(3);
+    await Promise.all([consumer.commit(WAIT), consumer.commit(WAIT)]);
+    expect(await committed(), `round ${round}`).toBe(3);
+  }
+}, 120_000);
+
 test("one that was opened behind a reset begins there, and commits", async () => {
   const { reader, reset, committed } = await opened();
   await reset(7);
