@@ -11,6 +11,7 @@ const conditions = ["@quorumlog/source", "module", "node", "development|producti
 const processes = [
   "packages/cli/test/**/*.test.ts",
   "test/e2e/test/**/*.test.ts",
+  "test/jepsen/test/live/**/*.test.ts",
   "examples/*/test/**/*.test.ts",
 ];
 
