@@ -8,7 +8,7 @@
  */
 
 import { assert } from "@quorumlog/std";
-import { type Configuration, configurationProblem, findMember } from "./configuration.ts";
+import { type Configuration, configurationProblem } from "./configuration.ts";
 import type { ConfigurationChange } from "./configuration-change.ts";
 import { CoreState, type RaftCoreInit } from "./core-state.ts";
 import { type DropCounts, type DropReason, noDrops } from "./drop-reason.ts";
@@ -29,8 +29,8 @@ import {
   maybeAutoLeave,
   proposeConfigurationChange,
 } from "./membership.ts";
-import { isReply, type Message, type RequestPreVote, type RequestVote } from "./message.ts";
-import { messageProblem } from "./message-problem.ts";
+import type { Message, RequestPreVote, RequestVote } from "./message.ts";
+import { messageRefusal } from "./message-gate.ts";
 import type { ProgressView } from "./progress.ts";
 import { propose } from "./proposals.ts";
 import type { ProposeResult } from "./propose-result.ts";
@@ -81,13 +81,21 @@ export class RaftCore {
    * @returns why the message was not acted on; `undefined` if it was.
    */
   step(message: Message): DropReason | undefined {
-    const reason = this.#gate(message) ?? this.#receive(message);
+    const reason = this.refusal(message) ?? this.#receive(message);
     if (reason !== undefined) {
       this.#dropped[reason] += 1;
       this.#core.emit({ type: "messageDropped", message, reason });
     }
     this.#core.checkInvariants();
     return reason;
+  }
+
+  /**
+   * Why `step` would drop a message before it looks into it, if it would. Changes and counts
+   * nothing: a driver asks before it does work of its own for a message.
+   */
+  refusal(message: Message): DropReason | undefined {
+    return messageRefusal(this.#core, message);
   }
 
   /**
@@ -380,30 +388,6 @@ export class RaftCore {
     maybeAutoLeave(core);
   }
 
-  /** Whether the message may be looked at: sound, meant for this node, from a life that counts. */
-  #gate(message: Message): DropReason | undefined {
-    const core = this.#core;
-    if (messageProblem(message) !== undefined) return "malformed";
-    if (message.to !== core.id) return "misaddressed";
-    if (message.toIncarnation !== core.incarnation) return "stale-incarnation";
-    if (message.from === core.id)
-      return isPromiseToSelf(message, core.incarnation)
-        ? this.#senderGate(message)
-        : "misaddressed";
-    return this.#senderGate(message);
-  }
-
-  #senderGate(message: Message): DropReason | undefined {
-    const member = findMember(this.#core.configuration, message.from);
-    if (member === undefined) return isReply(message) ? "not-a-member" : undefined;
-    // An answer counts only from the very member that is configured. A request may also come from
-    // a later life: this node may be behind.
-    const isStale = isReply(message)
-      ? message.fromIncarnation !== member.incarnation
-      : message.fromIncarnation < member.incarnation;
-    return isStale ? "stale-incarnation" : undefined;
-  }
-
   /** The rule on terms (§5.1), in one place; then what the role makes of the message. */
   #receive(message: Message): DropReason | undefined {
     const core = this.#core;
@@ -490,11 +474,4 @@ export class RaftCore {
     });
     return "stale-term";
   }
-}
-
-/** Whether a message to oneself is of a kind that the core addresses to itself. */
-function isPromiseToSelf(message: Message, incarnation: number): boolean {
-  if (message.fromIncarnation !== incarnation) return false;
-  if (message.type === "AppendEntriesReply") return !message.rejected;
-  return message.type === "RequestVoteReply" || message.type === "RequestPreVoteReply";
 }

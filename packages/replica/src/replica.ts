@@ -336,7 +336,7 @@ export class Replica implements GroupReceiver {
   }
 
   #step(message: Message): void {
-    if (message.type === "InstallSnapshot") {
+    if (message.type === "InstallSnapshot" && this.core.refusal(message) === undefined) {
       // A snapshot of what this node has needs no bytes; the core knows what to answer.
       const { commitIndex, currentTerm } = this.core.status();
       if (message.snapshot.lastIncludedIndex > commitIndex && message.term >= currentTerm) {
