@@ -3,7 +3,6 @@
  * says how that is; a leader has the state kept, the log trimmed, and hands over where it should.
  */
 
-import { findMember } from "@quorumlog/raft";
 import type { CommandDraft } from "./container.ts";
 import type { Environment } from "./environment.ts";
 import {
@@ -119,10 +118,8 @@ export class GroupDuties {
   }
 
   #memberWith(isSo: (report: HealthReport) => boolean): number | undefined {
-    const { healthReports } = this.#init.replica.peers;
-    const { configuration } = this.#init.replica.keeper;
-    for (const [peer, report] of healthReports)
-      if (isSo(report) && findMember(configuration, peer) !== undefined) return peer;
+    for (const [peer, report] of this.#init.replica.peers.healthReports)
+      if (isSo(report)) return peer;
     return undefined;
   }
 

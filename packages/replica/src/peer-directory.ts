@@ -18,6 +18,11 @@ export interface PeerDirectoryInit {
   readonly wallTime: () => number;
 }
 
+interface LifeReport {
+  readonly incarnation: number;
+  readonly report: HealthReport;
+}
+
 type Introduction = Extract<Envelope, { readonly kind: "introduction" }>;
 
 export class PeerDirectory {
@@ -27,7 +32,10 @@ export class PeerDirectory {
   /** Where nodes say that they are: better than nothing. */
   readonly #told = new Map<number, string>();
   readonly #incarnations = new Map<number, number>();
-  readonly #reports = new Map<number, HealthReport>();
+  /** As they came, each with the life that had introduced itself before. */
+  readonly #reports = new Map<number, LifeReport>();
+  /** Of members, since any of that has changed. */
+  #memberReports: ReadonlyMap<number, HealthReport> | undefined;
   /** What was said last of this node. */
   #own: HealthReport | undefined;
   #current: ReadonlyMap<number, string> = new Map();
@@ -39,9 +47,18 @@ export class PeerDirectory {
     this.#configuration = configuration;
   }
 
-  /** Of the others, since they are connected. */
+  /**
+   * Of the other members, since they are connected: of the very life of its disk that is a member,
+   * and not of one before or after it.
+   */
   get healthReports(): ReadonlyMap<number, HealthReport> {
-    return this.#reports;
+    this.#memberReports ??= new Map(
+      [...this.#reports].flatMap(([nodeId, { incarnation, report }]) => {
+        const member = findMember(this.#configuration, nodeId);
+        return member?.incarnation === incarnation ? [[nodeId, report]] : [];
+      }),
+    );
+    return this.#memberReports;
   }
 
   /** Which life of its disk a node is in that is up, and has introduced itself since. */
@@ -58,6 +75,7 @@ export class PeerDirectory {
           this.#forget(former, findMember(configuration, former.id) !== undefined);
     }
     this.#configuration = configuration;
+    this.#memberReports = undefined;
     this.#logged = addresses;
     this.#update();
   }
@@ -93,8 +111,12 @@ export class PeerDirectory {
     if (isQuestion) this.introduce(from, false);
   }
 
+  /** Of a node that has not said who it is, nothing is taken: it does so, and reports again. */
   onHealth(from: number, report: HealthReport): void {
-    this.#reports.set(from, report);
+    const incarnation = this.#incarnations.get(from);
+    if (incarnation === undefined) return;
+    this.#reports.set(from, { incarnation, report });
+    this.#memberReports = undefined;
   }
 
   /** Says to the others how this node's disk is; and who it is, to those that have not answered. */
@@ -131,6 +153,7 @@ export class PeerDirectory {
   onPeerDown(nodeId: number): void {
     this.#incarnations.delete(nodeId);
     this.#reports.delete(nodeId);
+    this.#memberReports = undefined;
   }
 
   /** A node that is no member needs everybody it has heard of; a member, the other members. */
