@@ -38,21 +38,20 @@ const WOKEN_SHARE = 5;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
 
-/** A fetch that found nothing yet. */
-interface ParkedFetch {
-  readonly stream: FetchStream;
-  readonly request: FetchRequest;
-  readonly keys: readonly QueueKey[];
-  readonly timer: NodeJS.Timeout;
-  readonly isWoken: true;
-}
-
 /** A fetch that is to be looked at. */
 interface ReadyFetch {
   readonly stream: FetchStream;
   readonly request: FetchRequest;
+  /** As `performance.now` says: it is answered then, however often it was woken for nothing. */
+  readonly deadline: number;
   /** It has waited for something to come. */
-  readonly isWoken?: boolean;
+  readonly isWoken: boolean;
+}
+
+/** A fetch that found nothing yet. */
+interface ParkedFetch extends ReadyFetch {
+  readonly keys: readonly QueueKey[];
+  readonly timer: NodeJS.Timeout;
 }
 
 export class FetchService {
@@ -123,12 +122,12 @@ export class FetchService {
     if (this.#ready.size > 0) this.#looking.schedule();
   }
 
-  #lookAt({ stream, request, isWoken = false }: ReadyFetch): void {
+  #lookAt(fetch: ReadyFetch): void {
     const beganAt = performance.now();
-    stream.fetch(request);
+    fetch.stream.fetch(fetch);
     const endedAt = performance.now();
     this.#looking.onSpent(beganAt, endedAt);
-    if (isWoken) this.#waking.onSpent(beganAt, endedAt);
+    if (fetch.isWoken) this.#waking.onSpent(beganAt, endedAt);
   }
 
   #unready(fetch: ReadyFetch): void {
@@ -138,22 +137,20 @@ export class FetchService {
   }
 
   /** @internal */
-  fetch(stream: FetchStream, request: FetchRequest): void {
+  fetch({ stream, request, deadline }: ReadyFetch): void {
     const { queues, hasNews, bytes } = this.#collector.collect(request);
-    if (hasNews || request.waitMs === 0) {
+    const leftMs = deadline - performance.now();
+    if (hasNews || leftMs <= 0) {
       this.#traffic.onFetched(queues);
       stream.answer({ requestId: request.requestId, queues: [...queues] }, bytes);
       return;
     }
     const keys = FetchCollector.keysOf(request);
-    const timer = setTimeout(
-      () => {
-        this.#unpark(fetch);
-        stream.answer({ requestId: request.requestId });
-      },
-      Math.min(request.waitMs, WAIT_MS_MAX),
-    );
-    const fetch: ParkedFetch = { stream, request, keys, timer, isWoken: true };
+    const timer = setTimeout(() => {
+      this.#unpark(fetch);
+      stream.answer({ requestId: request.requestId });
+    }, leftMs);
+    const fetch: ParkedFetch = { stream, request, deadline, keys, timer, isWoken: true };
     stream.parked.add(fetch);
     this.#traffic.fetchesWaiting += 1;
     for (const key of keys) {
@@ -187,7 +184,7 @@ class FetchStream {
   readonly #service: FetchService;
   readonly #call: FetchCall;
   /** What would be answered now, if its client read. */
-  readonly #deferred: FetchRequest[] = [];
+  readonly #deferred: ReadyFetch[] = [];
   #unreadBytes = 0;
   #isOver = false;
 
@@ -218,13 +215,13 @@ class FetchStream {
   }
 
   /** Now, or once the client has read what it was sent before. */
-  fetch(request: FetchRequest): void {
+  fetch(fetch: ReadyFetch): void {
     if (this.#isFull) {
-      this.#deferred.push(request);
+      this.#deferred.push(fetch);
       return;
     }
     try {
-      this.#service.fetch(this, request);
+      this.#service.fetch(fetch);
     } catch (error) {
       endWith(this.#call, new OperationError("FAILED", "a defect", { cause: error }));
       this.#service.onDefect(error);
@@ -246,15 +243,16 @@ class FetchStream {
   #onSent(bytes: number): void {
     this.#unreadBytes -= bytes;
     if (this.#isOver) return;
-    if (!this.#isFull)
-      for (const request of this.#deferred.splice(0)) this.#service.look({ stream: this, request });
+    if (!this.#isFull) for (const fetch of this.#deferred.splice(0)) this.#service.look(fetch);
     if (!this.#isFull) this.#call.resume();
   }
 
   #onRequest(request: FetchRequest): void {
     const problem = this.#problemOf(request);
-    if (problem === undefined) this.#service.look({ stream: this, request });
-    else this.answer({ requestId: request.requestId, error: errorDetail(problem) });
+    if (problem === undefined) {
+      const deadline = performance.now() + Math.min(request.waitMs, WAIT_MS_MAX);
+      this.#service.look({ stream: this, request, deadline, isWoken: false });
+    } else this.answer({ requestId: request.requestId, error: errorDetail(problem) });
   }
 
   #problemOf({ positions }: FetchRequest): OperationError | undefined {
