@@ -61,6 +61,15 @@ export interface LogStore {
   entries(range: EntryRange): readonly LogEntry[] | undefined;
 
   /**
+   * Bytes `[start, end)` of the data of an entry that was read before, not verified: the caller
+   * knows what has to be there.
+   *
+   * @returns the caller's own; `undefined` if the entry was trimmed away; fewer where it ends.
+   * @throws LogError as `entries` does, `LOG_CORRUPT` if the file is cut short
+   */
+  part(index: number, start: number, end: number): Uint8Array | undefined;
+
+  /**
    * Appends to the stream. Visible to reads at once.
    *
    * @param batch - Entries and their data belong to the log from here on. What is of a slab stays

@@ -59,6 +59,11 @@ export class LogTail {
     return this.#entries.slice(from, from + count) as LogEntry[];
   }
 
+  /** @param index - One that is here. @returns a copy of bytes `[start, end)` of its data. */
+  part(index: number, start: number, end: number): Buffer {
+    return Buffer.from(this.at(index).data.subarray(start, end));
+  }
+
   append(entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       assert(entry.index === this.#nextIndex, "the tail has no gap");

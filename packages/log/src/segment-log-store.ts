@@ -208,8 +208,19 @@ export class SegmentLogStore implements LogStore {
     const segment = this.#segmentWith(low);
     // To the end of the segment: whoever wants more asks again.
     const end = Math.min(high, segment.table.lastIndex + 1, this.#tail.firstIndex);
+    return this.#reading(() => segment.read({ low, high: end }, bytesMax));
+  }
+
+  part(index: number, start: number, end: number): Uint8Array | undefined {
+    if (this.#state === "closed") throw new LogError("LOG_CLOSED", "the log is closed");
+    if (index <= this.#base.index) return undefined;
+    if (index >= this.#tail.firstIndex) return this.#tail.part(index, start, end);
+    return this.#reading(() => this.#segmentWith(index).readPart(index, start, end));
+  }
+
+  #reading<T>(read: () => T): T {
     try {
-      return segment.read({ low, high: end }, bytesMax);
+      return read();
     } catch (error) {
       if (error instanceof LogError && error.code === "LOG_FAILED") this.#fail(error);
       throw error;

@@ -83,6 +83,18 @@ export class Segment {
     return entries;
   }
 
+  /**
+   * Reads bytes `[start, end)` of the data of an entry, whatever stands there.
+   *
+   * @param index - Of an entry in this segment.
+   * @throws LogError `LOG_CORRUPT` if the file ends before; `LOG_FAILED`
+   */
+  readPart(index: number, start: number, end: number): Buffer {
+    const part = Buffer.allocUnsafe(end - start);
+    this.#fill(part, this.table.offsetOf(index) + FRAME_HEADER_BYTES + start, index);
+    return part;
+  }
+
   /** As many entries as surely fit, and where their frames begin and end in the file. */
   #extent(
     range: { readonly low: number; readonly high: number },

@@ -1,13 +1,17 @@
 /** An entry of the log whose records are found by their offsets. */
 
 import type { LogEntry } from "@quorumlog/log";
+import { holdBytes } from "@quorumlog/std";
 import { asBuffer } from "./byte-order.ts";
 import { COMMAND_KIND, ContainerReader } from "./container.ts";
 import type { OffsetIndex } from "./offset-index.ts";
+import { RecordPlaces } from "./record-places.ts";
 
 const LENGTH_BYTES = 4;
 /** Beside the entry's own: of what says where a record is. */
 const RECORD_BYTES = 8;
+/** An entry that has less of the memory that it is in is copied: it would keep all of that. */
+const COPIED_SHARE = 1 / 4;
 
 export class OpenedEntry {
   readonly index: number;
@@ -15,7 +19,7 @@ export class OpenedEntry {
   readonly offset: number;
   /** When its leader made it, milliseconds since 1970. */
   readonly timestamp: number;
-  readonly #data: Buffer;
+  #data: Buffer;
   /** Of each record, where it is in the data. */
   readonly #starts: readonly number[];
 
@@ -41,6 +45,24 @@ export class OpenedEntry {
   /** What it takes in memory, about. */
   get bytes(): number {
     return this.#data.length + RECORD_BYTES * this.#starts.length;
+  }
+
+  /**
+   * Makes the data good for as long as anybody has it: readers keep records for as long as they
+   * like, and this may be kept, too.
+   */
+  keep(): void {
+    const isSmall = this.#data.length < COPIED_SHARE * this.#data.buffer.byteLength;
+    if (isSmall) this.#data = Buffer.from(this.#data);
+    else holdBytes(this.#data);
+  }
+
+  /** What is left of it without its data. */
+  places(): RecordPlaces {
+    const records = this.#starts.map((start, i) => {
+      return { start, data: this.record(this.offset + i) };
+    });
+    return new RecordPlaces(this, records);
   }
 
   /**

@@ -1,9 +1,11 @@
 /** Reads records by their offsets, out of what is committed and applied. */
 
 import { type LogEntry, LogError, type LogStore } from "@quorumlog/log";
-import { holdBytes } from "@quorumlog/std";
-import { OpenedEntries } from "./opened-entries.ts";
+import { sometimes } from "@quorumlog/std";
+import { asBuffer } from "./byte-order.ts";
+import { type CacheLimits, EntryCache } from "./entry-cache.ts";
 import { OpenedEntry } from "./opened-entry.ts";
+import type { RecordPlaces, RecordRun } from "./record-places.ts";
 import { ReplicaError } from "./replica-error.ts";
 import type { StateKeeper } from "./state-keeper.ts";
 
@@ -41,6 +43,8 @@ interface Collection {
   next: number;
 }
 
+/** Whoever wants more gets it from whole entries. */
+const PART_BYTES_MAX = 64 * 1024;
 /** How much of the log is looked at in one go. */
 const STRETCH_BYTES = 1024 * 1024;
 /**
@@ -49,20 +53,46 @@ const STRETCH_BYTES = 1024 * 1024;
  */
 const AHEAD_BYTES = 128 * 1024;
 
+/** What is kept for the next reader. */
+export interface ReaderLimits {
+  /** Entries with their data. */
+  readonly opened: CacheLimits;
+  /** Where records are in others. */
+  readonly places: CacheLimits;
+  /** Entries with fewer records are read whole: one of those is a good part of them. */
+  readonly placesCountMin: number;
+}
+
+const MIB = 1024 * 1024;
+const LIMITS: ReaderLimits = {
+  opened: { bytesMax: 32 * MIB, countMax: 4_096 },
+  places: { bytesMax: 24 * MIB, countMax: 32_768 },
+  placesCountMin: 16,
+};
+
 /** What is applied of the log, and which offsets it has. */
 type AppliedState = Pick<StateKeeper, "appliedIndex" | "baseOffset" | "firstOffset"> & {
   readonly state: Pick<StateKeeper["state"], "nextOffset" | "offsets">;
 };
 
+/** What of the log is read. */
+type ReadableLog = Pick<LogStore, "entries" | "firstIndex" | "part">;
+
 export class RecordReader {
-  readonly #log: Pick<LogStore, "entries" | "firstIndex">;
+  readonly #log: ReadableLog;
   readonly #keeper: AppliedState;
   /** What is applied stays as it is, so they are good for as long as they are in the log. */
-  readonly #opened = new OpenedEntries();
+  readonly #opened: EntryCache<OpenedEntry>;
+  readonly #places: EntryCache<RecordPlaces>;
 
-  constructor(log: Pick<LogStore, "entries" | "firstIndex">, keeper: AppliedState) {
+  constructor(log: ReadableLog, keeper: AppliedState, limits: ReaderLimits = LIMITS) {
+    const { opened, places, placesCountMin } = limits;
     this.#log = log;
     this.#keeper = keeper;
+    this.#places = new EntryCache(places);
+    this.#opened = new EntryCache(opened, (entry) => {
+      if (entry.nextOffset - entry.offset >= placesCountMin) this.#places.add(entry.places());
+    });
   }
 
   /**
@@ -79,16 +109,45 @@ export class RecordReader {
         nextOffset: state.nextOffset,
       });
     const into: Collection = { bytesMax, records: [], bytes: 0, next: from };
-    this.#readOpened(into);
+    this.#readKnown(into);
     if (into.bytes < bytesMax && into.next < state.nextOffset) this.#readLog(into);
     return { records: into.records, nextOffset: into.next };
   }
 
-  #readOpened(into: Collection): void {
+  #readKnown(into: Collection): void {
     while (into.bytes < into.bytesMax) {
       const entry = this.#opened.with(into.next);
-      if (entry === undefined) return;
-      collect(entry, into);
+      if (entry !== undefined) collect(entry, into);
+      else if (!this.#readPart(into)) return;
+    }
+  }
+
+  /** @returns false if the entry is to be read whole. */
+  #readPart(into: Collection): boolean {
+    const places = this.#places.with(into.next);
+    const bytesMax = into.bytesMax - into.bytes;
+    if (places === undefined || bytesMax > PART_BYTES_MAX) return false;
+    const run = places.runFrom(into.next, bytesMax);
+    if (places.isWorn(run)) return false;
+    const part = this.#partOf(places.index, run);
+    const records = part === undefined ? undefined : places.cut(run, part);
+    if (records === undefined) {
+      // With the whole entry comes what is wrong with it, and its repair.
+      sometimes("part of an entry unreadable");
+      return false;
+    }
+    sometimes("record read by itself");
+    for (const data of records) push({ data, timestamp: places.timestamp }, into);
+    return true;
+  }
+
+  #partOf(index: number, { start, end }: RecordRun): Buffer | undefined {
+    try {
+      const part = this.#log.part(index, start, end);
+      return part === undefined ? undefined : asBuffer(part);
+    } catch (error) {
+      if (error instanceof LogError && error.code === "LOG_CORRUPT") return undefined;
+      throw error;
     }
   }
 
@@ -112,8 +171,7 @@ export class RecordReader {
     const opened = new OpenedEntry(entry, offset, this.#keeper.state.offsets);
     const { nextOffset } = opened;
     if (nextOffset > into.next && nextOffset > offset) {
-      // Whoever gets records keeps them as long as it likes.
-      holdBytes(entry.data);
+      opened.keep();
       this.#opened.add(opened);
       collect(opened, into);
     }
@@ -139,21 +197,29 @@ export class RecordReader {
     const start = { index: this.#log.firstIndex(), offset: baseOffset };
     const sample = state.offsets.find(offset) ?? start;
     const known = sample.index > start.index ? sample : start;
+    const places = this.#places.before(offset);
     const opened = this.#opened.before(offset);
-    if (opened === undefined || opened.index + 1 < known.index)
+    const nearest = (opened?.offset ?? -1) > (places?.offset ?? -1) ? opened : places;
+    if (nearest === undefined || nearest.index < known.index)
       return { ...known, isBehindOpened: false };
-    return { index: opened.index + 1, offset: opened.nextOffset, isBehindOpened: true };
+    const { index, nextOffset } = nearest;
+    // One that has it, and whose data was let go of.
+    if (nextOffset > offset) return { index, offset: nearest.offset, isBehindOpened: false };
+    return { index: index + 1, offset: nextOffset, isBehindOpened: nearest === opened };
   }
 }
 
 function collect(entry: OpenedEntry, into: Collection): void {
   const { nextOffset, timestamp } = entry;
-  while (into.next < nextOffset && into.bytes < into.bytesMax) {
-    const data = entry.record(into.next);
-    into.records.push({ offset: into.next, data, timestamp });
-    into.bytes += Math.max(1, data.byteLength);
-    into.next += 1;
-  }
+  while (into.next < nextOffset && into.bytes < into.bytesMax)
+    push({ data: entry.record(into.next), timestamp }, into);
+}
+
+function push(record: Omit<LogRecord, "offset">, into: Collection): void {
+  const { data, timestamp } = record;
+  into.records.push({ offset: into.next, data, timestamp });
+  into.bytes += Math.max(1, data.byteLength);
+  into.next += 1;
 }
 
 function trimmed(from: number, firstOffset: number): ReplicaError {

@@ -3,12 +3,12 @@
 // not stored; random reads beside a plain list; and a count of what is asked of the log.
 
 import type { EntryRange, LogEntry } from "@quorumlog/log";
-import { Prng, SlabPool } from "@quorumlog/std";
+import { Prng, releaseBytes, SlabPool } from "@quorumlog/std";
 import { expect, test } from "vitest";
 import { recordsDraft } from "../src/command-drafts.ts";
 import { encodeContainer } from "../src/container.ts";
 import { OffsetIndex } from "../src/offset-index.ts";
-import { RecordReader } from "../src/record-reader.ts";
+import { type ReaderLimits, RecordReader } from "../src/record-reader.ts";
 
 const MIB = 1024 * 1024;
 const MEMORY = new SlabPool();
@@ -19,10 +19,14 @@ class AppliedLog {
   readonly records: Buffer[] = [];
   readonly entries: LogEntry[] = [];
   readonly asked: EntryRange[] = [];
+  /** Indexes of entries of which a part was asked for. */
+  readonly parts: number[] = [];
+  /** Done to what is read by parts. */
+  spoil: (part: Buffer) => Buffer | undefined = (part) => part;
   readonly reader: RecordReader;
   firstOffset = 0;
 
-  constructor() {
+  constructor(limits?: ReaderLimits) {
     const state = (): { nextOffset: number; offsets: OffsetIndex } => ({
       nextOffset: this.records.length,
       offsets: this.offsets,
@@ -30,7 +34,15 @@ class AppliedLog {
     const appliedIndex = (): number => this.entries.length;
     const firstOffset = (): number => this.firstOffset;
     this.reader = new RecordReader(
-      { entries: (range) => this.#read(range), firstIndex: () => 1 },
+      {
+        entries: (range) => this.#read(range),
+        firstIndex: () => 1,
+        part: (index, start, end) => {
+          this.parts.push(index);
+          const { data } = this.entries[index - 1] as LogEntry;
+          return this.spoil(Buffer.from(data.subarray(start, end)));
+        },
+      },
       {
         baseOffset: 0,
         get appliedIndex() {
@@ -43,16 +55,17 @@ class AppliedLog {
           return state();
         },
       },
+      limits,
     );
   }
 
   /** One entry, with a command per list. @param rejected - Which of them is not stored. */
-  add(commands: readonly (readonly Buffer[])[], rejected = -1): void {
+  add(commands: readonly (readonly Buffer[])[], rejected = -1, memory = MEMORY): void {
     const index = this.entries.length + 1;
     const drafts = commands.map((records) =>
       recordsDraft(records, { sessionId: 0, sequence: 0 }, -1),
     );
-    const data = encodeContainer(drafts, index, MEMORY);
+    const data = encodeContainer(drafts, index, memory);
     this.offsets.add({ index, offset: this.records.length }, data.length);
     if (rejected >= 0) this.offsets.reject(index, rejected);
     for (const [number, records] of commands.entries())
@@ -80,9 +93,28 @@ class AppliedLog {
   }
 }
 
-test("records are found at their offsets, wherever reads begin and however long they are", () => {
+/** Little of anything: what was read is soon known by its places alone, and then forgotten. */
+const TIGHT: ReaderLimits = {
+  opened: { bytesMax: 100_000, countMax: 5 },
+  places: { bytesMax: 50_000, countMax: 100 },
+  placesCountMin: 2,
+};
+
+test.each([
+  ["what is kept by default", undefined],
+  ["little kept", TIGHT],
+])("with %s, records are found at their offsets, however long reads are", (_name, limits) => {
   const prng = new Prng(7);
-  const log = new AppliedLog();
+  const log = new AppliedLog(limits);
+  let spoiled = 0;
+  log.spoil = (part) => {
+    if (prng.below(3) > 0) return part;
+    spoiled += 1;
+    if (prng.below(4) === 0) return undefined;
+    if (prng.below(4) === 0) return part.subarray(0, part.length - 1);
+    part.writeUInt8(part.readUInt8(0) ^ 1, 0);
+    return part;
+  };
   const make = (count: number, bytes: number): Buffer[] =>
     Array.from({ length: count }, (_, i) => Buffer.alloc(bytes, `${log.records.length + i},`));
   for (let i = 0; i < 400; i++) {
@@ -105,6 +137,9 @@ test("records are found at their offsets, wherever reads begin and however long 
     expect(bytes >= bytesMax || isEnd).toBe(true);
     expect(bytes - (expected.at(-1)?.length ?? 0)).toBeLessThan(bytesMax);
   }
+  if (limits === undefined) return;
+  expect(log.parts.length).toBeGreaterThan(200);
+  expect(spoiled).toBeGreaterThan(50);
 });
 
 test("an entry is read once for all who want one of its records", () => {
@@ -124,6 +159,47 @@ test("who goes on from one small entry to the next reads many of them at a time"
   log.asked.length = 0;
   log.read(0, 1);
   expect(log.asked).toHaveLength(1);
+});
+
+test("of an entry that was let go of, one record is read, and all of them when many were", () => {
+  const log = new AppliedLog({
+    opened: { bytesMax: 200_000, countMax: 100 },
+    places: { bytesMax: 500_000, countMax: 100 },
+    placesCountMin: 2,
+  });
+  const bodies = Array.from({ length: 1_000 }, (_, i) => Buffer.from(`${i} is a record`));
+  for (let i = 0; i < 8; i++) log.add([bodies]);
+  for (let i = 0; i < 8_000; i += 500) log.read(i, 1);
+  log.asked.length = 0;
+  log.parts.length = 0;
+
+  for (let i = 0; i < 100; i++) expect(log.read(7 * i, 1).texts).toEqual([`${7 * i} is a record`]);
+  expect(log.parts).toEqual(Array.from({ length: 100 }, () => 1));
+  expect(log.asked).toHaveLength(0);
+  // Records that follow each other come with one part.
+  expect(log.read(10, 400).texts).toHaveLength(29);
+  expect(log.parts).toHaveLength(101);
+
+  for (let i = 0; i < 1_000; i++) log.read(i, 1);
+  expect(log.asked).toHaveLength(1);
+  expect(log.parts.length).toBeLessThan(300);
+});
+
+test("what a reader has got stays as it is, whatever becomes of the log's memory", () => {
+  const freed: Uint8Array[] = [];
+  const pool = new SlabPool({ slabBytes: 4_096, onFree: (slab) => freed.push(slab.fill(0)) });
+  const log = new AppliedLog();
+  const got: { data: Uint8Array; text: string }[] = [];
+  for (let i = 0; i < 50; i++) {
+    // Some of them are a good part of a slab, and others are not.
+    const text = `${i}`.repeat(i % 2 === 0 ? 10 : 900);
+    log.add([[Buffer.from(text)]], -1, pool);
+    const [record] = log.reader.read(i, 1).records;
+    got.push({ data: record?.data ?? Buffer.alloc(0), text });
+    releaseBytes(log.entries[i]?.data ?? Buffer.alloc(0));
+  }
+  expect(freed.length).toBeGreaterThan(0);
+  for (const { data, text } of got) expect(Buffer.from(data).toString()).toBe(text);
 });
 
 test("what was read is let go of beyond 32 MiB, and the newest use counts", () => {

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import type { HardState, LogBase, LogEntry } from "../log-entry.ts";
 import type { AppendBatch, LogStore } from "../log-store.ts";
 
@@ -34,6 +35,10 @@ function append(store: LogStore, parts: Partial<AppendBatch>): Promise<void> {
   return new Promise((resolve) => {
     store.append(batch(parts), resolve);
   });
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString();
 }
 
 function positions(store: LogStore): string[] {
@@ -73,6 +78,22 @@ export const logStoreContract: readonly LogStoreCase[] = [
       const [first] = again.entries({ low: 1, high: 2, bytesMax: 1e9 }) ?? [];
       assert.deepEqual([...(first?.data ?? [])], [...entry(1, 6).data]);
       assert.equal(first?.kind, "normal");
+    },
+  },
+  {
+    name: "a part of an entry is what stands there, before a crash and behind it",
+    run: async (harness) => {
+      const store = harness.open();
+      const data = Buffer.from("0123456789");
+      await append(store, { entries: [{ ...entry(1, 6), data, checksum: crc32(data) }] });
+      assert.equal(textOf(store.part(1, 3, 6)), "345");
+      await harness.stop();
+      const again = harness.open();
+      assert.equal(textOf(again.part(1, 3, 6)), "345");
+      await new Promise<void>((resolve) => {
+        again.trim({ ...again.base(), index: 1, term: 6 }, resolve);
+      });
+      assert.equal(again.part(1, 3, 6), undefined);
     },
   },
   {

@@ -16,7 +16,7 @@ export type { Machine, RecordBatch, StatePosition } from "../machine.ts";
 export { GroupDuties } from "../group-duties.ts";
 export { MARKER_DRAFT, type Retention, trimDraft } from "../leader-duties.ts";
 export { decodeFounded } from "../founded-transport.ts";
-export { RecordReader } from "../record-reader.ts";
+export { type ReaderLimits, RecordReader } from "../record-reader.ts";
 export type { Replica } from "../replica.ts";
 export { parseTuning } from "../replica-options.ts";
 export { recordsDraft, sessionDraft } from "../command-drafts.ts";

@@ -17,6 +17,7 @@ import {
   type OpenGroup,
   openNode,
   parseTuning,
+  type ReaderLimits,
   recoverGroup,
   RecordReader,
   type Replica,
@@ -34,6 +35,13 @@ import { virtualEnvironment, type WallClock } from "./virtual-environment.ts";
 
 export type CrashKind = "process" | "power";
 export type Tuning = ReturnType<typeof parseTuning>;
+
+/** So little that what is kept is let go of again and again. */
+const READER_LIMITS: ReaderLimits = {
+  opened: { bytesMax: 8_000, countMax: 4 },
+  places: { bytesMax: 16_000, countMax: 40 },
+  placesCountMin: 2,
+};
 
 /** What is told of a node to those that check. */
 export interface NodeWatch {
@@ -316,7 +324,7 @@ export class SimNode {
       group,
       replica,
       machine,
-      reader: new RecordReader(replica.log, replica.keeper),
+      reader: new RecordReader(replica.log, replica.keeper, READER_LIMITS),
       duties: this.#dutiesOf(replica, environment),
       isDiskFaulty: this.#wasStruck(),
       hasFailed: false,

@@ -42,6 +42,7 @@ const RARE_PATHS: readonly string[] = [
   // Calls.
   "container of several calls",
   "mark: memory used again",
+  "mark: record read by itself",
   "duplicate answered",
   "mismatch",
   "expired",
