@@ -15,6 +15,12 @@ export const EVENT_TYPES = ["invoke", "ok", "fail", "info"] as const;
 
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/**
+ * An event of the `nemesis` at the very end: the cluster was whole, and clients have read until
+ * they had seen everything. Without it, what nobody has read is not known to be lost.
+ */
+export const DRAINED = "drained";
+
 /** What can be written as JSON and as EDN, and read back. */
 export type Value = null | boolean | number | string | readonly Value[];
 
@@ -45,4 +51,9 @@ export interface Operation {
 export function outcomeOf({ completion }: Operation): "ok" | "fail" | "info" {
   const type = completion?.type ?? "info";
   return type === "invoke" ? "info" : type;
+}
+
+/** @returns whether clients have seen everything in the end. */
+export function isDrained(events: readonly HistoryEvent[]): boolean {
+  return events.some(({ process, action }) => process === "nemesis" && action === DRAINED);
 }

@@ -13,6 +13,9 @@ export interface Registers {
   readonly machine: KeyValueMachine;
 }
 
+/** Small: files in memory are made of zeros, too. */
+const SEGMENT_BYTES = 1024 * 1024;
+
 /** A group of one node, on a disk in memory, closed when the test is over. */
 export async function openRegisters(): Promise<Registers> {
   const machine = new KeyValueMachine(new MemoryTables(TABLE_NAMES));
@@ -26,6 +29,7 @@ export async function openRegisters(): Promise<Registers> {
       peers: { 1: "node-1:1" },
       transport: network.transport({ nodeId: 1, incarnation: 0 }),
       fileSystem: new MemoryFileSystem({ prng: new Prng(2) }),
+      tuning: { segmentBytes: SEGMENT_BYTES },
     },
     machine,
   );

@@ -1,0 +1,15 @@
+/** All workloads, by name. */
+
+import { APPEND_WORKLOAD } from "./append-workload.ts";
+import { REGISTER_WORKLOAD } from "./register-workload.ts";
+import type { Workload } from "./workload.ts";
+
+export const WORKLOADS: readonly Workload[] = [APPEND_WORKLOAD, REGISTER_WORKLOAD];
+
+/** @throws RangeError which names those that there are. */
+export function workloadNamed(name: string): Workload {
+  const found = WORKLOADS.find((workload) => workload.name === name);
+  if (found !== undefined) return found;
+  const names = WORKLOADS.map((workload) => workload.name).join(", ");
+  throw new RangeError(`there is no workload "${name}", but ${names}`);
+}

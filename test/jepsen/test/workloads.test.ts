@@ -1,0 +1,27 @@
+// Goal: workloads are found by their names, and share out registers without asking each other.
+
+import { Prng } from "@quorumlog/std";
+import { expect, test } from "vitest";
+import { WORKLOADS, workloadNamed } from "../src/workload/all-workloads.ts";
+import { RegisterKeys } from "../src/workload/register-keys.ts";
+
+test("each workload has a name of its own, and is found by it", () => {
+  for (const workload of WORKLOADS) expect(workloadNamed(workload.name)).toBe(workload);
+  expect(() => workloadNamed("set")).toThrow(/"set", but append, register/u);
+});
+
+test("registers are in use for a while, and never again", () => {
+  const keys = new RegisterKeys({ columns: 4, lifeNs: 1_000 });
+  const prng = new Prng(1);
+  const firstAt = new Map<number, number>();
+  const lastAt = new Map<number, number>();
+  for (let time = 0; time < 10_000; time += 7) {
+    const key = keys.current(time, prng);
+    if (!firstAt.has(key)) firstAt.set(key, time);
+    lastAt.set(key, time);
+    expect(keys.all(time)).toContain(key);
+    expect(keys.all(time)).toContain(keys.former(time, prng));
+  }
+  expect(firstAt.size).toBe(keys.all(9_996).length);
+  for (const [key, from] of firstAt) expect((lastAt.get(key) ?? 0) - from).toBeLessThan(1_000);
+});
