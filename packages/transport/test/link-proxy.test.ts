@@ -97,6 +97,48 @@ test("a stall lets nothing pass, not even an end; then all of it", async () => {
   expect([before.bytes, during.bytes]).toEqual([3, 3]);
 });
 
+test("a stall keeps FIN and RST, and says so; they pass when it ends", async () => {
+  const servers: Socket[] = [];
+  const ends: string[] = [];
+  const proxy = await proxied((socket) => {
+    servers.push(socket);
+    socket.once("end", () => ends.push("FIN"));
+    socket.once("error", () => ends.push("RST"));
+  });
+  const [closing, resetting] = [dial(proxy), dial(proxy)];
+  for (const { socket } of [closing, resetting]) socket.write("x");
+  await until("both are there", () => servers.length === 2);
+  proxy.stall();
+  closing.socket.end();
+  resetting.socket.resetAndDestroy();
+  await until("both ends were kept", () => proxy.ends.held === 2);
+  const unanswered = dial(proxy);
+  await until("it is not answered", () => proxy.unansweredCount === 1);
+  expect([ends, unanswered.end, proxy.ends]).toEqual([[], "", { held: 2, passed: 0, leaked: 0 }]);
+  proxy.resume();
+  await until("both came", () => ends.length === 2);
+
+  expect(ends.toSorted()).toEqual(["FIN", "RST"]);
+  expect(proxy.ends).toMatchObject({ held: 2, leaked: 0 });
+});
+
+test("a proxy that refuses keeps its connections, and takes new ones once it listens", async () => {
+  const proxy = await proxied();
+  const before = dial(proxy);
+  before.socket.write("x");
+  await until("it came back", () => before.bytes === 1);
+  proxy.refuse();
+  const refused = dial(proxy);
+  await until("it was refused", () => refused.end === "ECONNREFUSED");
+  before.socket.write("y");
+  await until("it came back, too", () => before.bytes === 2);
+  await proxy.listen();
+  const after = dial(proxy);
+  after.socket.write("z");
+
+  await until("the new one came back", () => after.bytes === 1);
+});
+
 test("a stall also stops what is on its way", async () => {
   const proxy = await proxied();
   proxy.slow(1 << 20, 100);

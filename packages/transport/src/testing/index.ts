@@ -1,5 +1,11 @@
 export { freePort } from "./free-port.ts";
-export { type LinkBytes, type LinkDirection, LinkProxy, openLinkProxy } from "./link-proxy.ts";
+export {
+  type LinkBytes,
+  type LinkDirection,
+  type LinkEnds,
+  LinkProxy,
+  openLinkProxy,
+} from "./link-proxy.ts";
 export { MemoryNetwork, type MemoryNetworkInit } from "./memory-network.ts";
 export type { MemoryLimits } from "./memory-peer.ts";
 export type { LatencyRange } from "./memory-way.ts";

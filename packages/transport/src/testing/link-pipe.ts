@@ -18,6 +18,8 @@ export interface LinkPipeInit {
   readonly sink: Socket;
   readonly shape: LinkShape;
   readonly onBytes: (count: number) => void;
+  /** The source has come to an end, which may not pass yet; and then it has passed. */
+  readonly onEnd: (what: "came" | "passed", isStalled: boolean) => void;
 }
 
 const HELD_BYTES_MAX = 256 * 1024;
@@ -37,6 +39,7 @@ export class LinkPipe {
   #timer: NodeJS.Timeout | undefined;
   #isSinkFull = false;
   #ended: "no" | "end" | "reset" = "no";
+  #hasPassedEnd = false;
 
   constructor(init: LinkPipeInit) {
     this.#init = init;
@@ -82,7 +85,9 @@ export class LinkPipe {
   }
 
   #onSourceEnd(how: "end" | "reset"): void {
-    if (this.#ended === "no") this.#ended = how;
+    if (this.#ended !== "no") return;
+    this.#ended = how;
+    this.#init.onEnd("came", this.#shape.isStalled);
     this.#flush();
   }
 
@@ -104,15 +109,19 @@ export class LinkPipe {
       onBytes(next.chunk.byteLength);
       this.#isSinkFull = !sink.write(next.chunk);
     }
+    // Also while nothing passes it is read, up to a limit: what ends meanwhile is then known.
     const isFull = this.#heldBytes >= HELD_BYTES_MAX;
-    if (this.#shape.isStalled || isFull || this.#isSinkFull) source.pause();
+    if (isFull || this.#isSinkFull) source.pause();
     else source.resume();
     if (!this.#shape.isStalled && this.#held.length === 0) this.#passEnd();
   }
 
   #passEnd(): void {
     const { sink } = this.#init;
+    if (this.#ended === "no" || this.#hasPassedEnd) return;
+    this.#hasPassedEnd = true;
+    this.#init.onEnd("passed", this.#shape.isStalled);
     if (this.#ended === "end") sink.end();
-    else if (this.#ended === "reset") sink.resetAndDestroy();
+    else sink.resetAndDestroy();
   }
 }

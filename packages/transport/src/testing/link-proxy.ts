@@ -14,6 +14,15 @@ export interface LinkBytes {
   backward: number;
 }
 
+/** Ends of connections, FIN and RST alike, of both directions. */
+export interface LinkEnds {
+  /** Came from one side while its direction was stalled, and were kept. */
+  held: number;
+  passed: number;
+  /** Passed while their direction was stalled: none, if a stall is one. */
+  leaked: number;
+}
+
 interface Connection {
   readonly near: Socket;
   readonly far: Socket;
@@ -26,12 +35,16 @@ const OPEN: LinkShape = {
   delayMs: 0,
 };
 
-/** @param target - As `host:port` without brackets: a proxy is for IPv4 on loopback. */
-export async function openLinkProxy(target: {
-  readonly host: string;
-  readonly port: number;
-}): Promise<LinkProxy> {
-  const proxy = new LinkProxy(target);
+/**
+ * @param target - As `host:port` without brackets: a proxy is for IPv4 on loopback.
+ * @param port - Where it listens itself; 0 takes a free one, which may be lost to others while the
+ *   proxy refuses connections: see `freePort`.
+ */
+export async function openLinkProxy(
+  target: { readonly host: string; readonly port: number },
+  port = 0,
+): Promise<LinkProxy> {
+  const proxy = new LinkProxy(target, port);
   await proxy.listen();
   return proxy;
 }
@@ -43,15 +56,19 @@ export class LinkProxy {
   readonly #waiting = new Set<Socket>();
   readonly #shapes: Record<LinkDirection, LinkShape> = { forward: OPEN, backward: OPEN };
   #server: Server | undefined;
-  #port = 0;
+  #port: number;
   /** What has passed. */
   readonly bytes: LinkBytes = { forward: 0, backward: 0 };
+  readonly ends: LinkEnds = { held: 0, passed: 0, leaked: 0 };
   /** Connections that came, ever. */
   connectionCount = 0;
+  /** Of those, the ones that came while they could not be answered. */
+  unansweredCount = 0;
 
   /** For `openLinkProxy`. */
-  constructor(target: { readonly host: string; readonly port: number }) {
+  constructor(target: { readonly host: string; readonly port: number }, port: number) {
     this.#target = target;
+    this.#port = port;
   }
 
   /** Where to connect to. */
@@ -84,14 +101,18 @@ export class LinkProxy {
   /** Resets every connection, and refuses new ones. */
   async cut(): Promise<void> {
     const server = this.#server;
-    this.#server = undefined;
+    this.refuse();
     this.reset();
     if (server === undefined) return;
     await new Promise<void>((resolve) => {
-      server.close(() => {
-        resolve();
-      });
+      server.once("close", resolve);
     });
+  }
+
+  /** Refuses new connections, as a port does that nobody listens on. Those that are stay. */
+  refuse(): void {
+    this.#server?.close();
+    this.#server = undefined;
   }
 
   /** Resets every connection, and takes new ones. */
@@ -109,17 +130,27 @@ export class LinkProxy {
       this.#reshape(direction, { ...this.#shapes[direction], isStalled: true });
   }
 
-  /** Passes so much in a second, so late. */
+  /** Ends a stall: what was kept passes, in order. */
+  resume(directions: readonly LinkDirection[] = ["forward", "backward"]): void {
+    for (const direction of directions)
+      this.#reshape(direction, { ...this.#shapes[direction], isStalled: false });
+    this.#answerWaiting();
+  }
+
+  /** Passes so much in a second, so late; whether it is stalled is another matter. */
   slow(bytesPerSecond: number, delayMs: number): void {
     for (const direction of ["forward", "backward"] as const)
-      this.#reshape(direction, { isStalled: false, bytesPerSecond, delayMs });
+      this.#reshape(direction, { ...this.#shapes[direction], bytesPerSecond, delayMs });
+  }
+
+  isStalled(direction: LinkDirection): boolean {
+    return this.#shapes[direction].isStalled;
   }
 
   /** Everything passes again. */
   async heal(): Promise<void> {
     for (const direction of ["forward", "backward"] as const) this.#reshape(direction, OPEN);
-    for (const socket of this.#waiting) this.#connect(socket);
-    this.#waiting.clear();
+    this.#answerWaiting();
     if (this.#server === undefined) await this.listen();
   }
 
@@ -133,12 +164,20 @@ export class LinkProxy {
     for (const { pipes } of this.#connections) pipes[direction].reshape(shape);
   }
 
+  #answerWaiting(): void {
+    if (this.#shapes.forward.isStalled) return;
+    for (const socket of this.#waiting) this.#connect(socket);
+    this.#waiting.clear();
+  }
+
   #onSocket(near: Socket): void {
     this.connectionCount += 1;
     near.on("error", () => undefined);
     near.once("close", () => {
       this.#waiting.delete(near);
     });
+    if (this.#shapes.forward.isStalled || this.#shapes.backward.isStalled)
+      this.unansweredCount += 1;
     if (this.#shapes.forward.isStalled) this.#waiting.add(near);
     else this.#connect(near);
   }
@@ -152,6 +191,11 @@ export class LinkProxy {
         shape: this.#shapes[direction],
         onBytes: (count) => {
           this.bytes[direction] += count;
+        },
+        onEnd: (what, isStalled) => {
+          if (what === "came" && isStalled) this.ends.held += 1;
+          if (what === "passed") this.ends.passed += 1;
+          if (what === "passed" && isStalled) this.ends.leaked += 1;
         },
       });
     const pipes = {
