@@ -1,6 +1,7 @@
-/** Any file system, with its operations counted, and a fault at one of them. */
+/** Any file system, with its operations counted, a fault at one of them, and lasting troubles. */
 
 import type { DirectoryLock, Done, FileSystem, OpenFile } from "@quorumlog/log";
+import { type DiskCondition, NO_TROUBLE, type TroubleCounts } from "./disk-condition.ts";
 import type { DiskFault, DiskOperation } from "./disk-fault.ts";
 
 export type OperationCounts = Record<DiskOperation, number>;
@@ -11,6 +12,8 @@ export class FaultyFileSystem implements FileSystem {
   #fault: DiskFault | undefined;
   #left = 0;
   #counts: OperationCounts = noOperations();
+  #condition: DiskCondition = NO_TROUBLE;
+  #troubles: TroubleCounts = noTroubles();
 
   /** @param kill - Ends the process at once. */
   constructor(inner: FileSystem, kill: () => void) {
@@ -30,6 +33,17 @@ export class FaultyFileSystem implements FileSystem {
     return { ...this.#counts };
   }
 
+  /** From now on. Troubles are counted from here. */
+  set condition(condition: DiskCondition) {
+    this.#condition = condition;
+    this.#troubles = noTroubles();
+  }
+
+  /** Since the condition was set. */
+  troubles(): TroubleCounts {
+    return { ...this.#troubles };
+  }
+
   makeDirectory(path: string): void {
     this.#inner.makeDirectory(path);
   }
@@ -43,6 +57,7 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   create(path: string): OpenFile {
+    if (this.#condition.isFull) throw this.#noSpace("create");
     return this.#now("create", () => this.#wrap(this.#inner.create(path)));
   }
 
@@ -71,6 +86,7 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   freeBytes(path: string): number {
+    if (this.#condition.isFull) return 0;
     return this.#inner.freeBytes(path);
   }
 
@@ -88,29 +104,66 @@ export class FaultyFileSystem implements FileSystem {
       size: () => file.size(),
       readNow: (target, position) => file.readNow(target, position),
       writeNow: (bytes, position) => {
+        if (this.#isTooMuch(file, position + bytes.byteLength)) throw this.#noSpace("write");
         this.#now("write", () => {
           file.writeNow(bytes, position);
         });
       },
       syncNow: () => {
+        if (this.#condition.failsSyncs) throw this.#syncFailure();
         this.#now("sync", () => {
           file.syncNow();
         });
       },
       write: (parts, position, done) => {
-        this.#later("write", done, (onDone) => {
-          file.write(parts, position, onDone);
-        });
+        const end = parts.reduce((sum, part) => sum + part.byteLength, position);
+        if (this.#isTooMuch(file, end)) setImmediate(done, this.#noSpace("write"));
+        else
+          this.#later("write", done, (onDone) => {
+            file.write(parts, position, onDone);
+          });
       },
       sync: (done) => {
+        if (this.#condition.failsSyncs) {
+          setImmediate(done, this.#syncFailure());
+          return;
+        }
         this.#later("sync", done, (onDone) => {
-          file.sync(onDone);
+          this.#afterDelay(() => {
+            file.sync(onDone);
+          });
         });
       },
       close: () => {
         file.close();
       },
     };
+  }
+
+  /** What a file has room for already fits, as on the file systems that the log is made for. */
+  #isTooMuch(file: OpenFile, end: number): boolean {
+    return this.#condition.isFull && end > file.size();
+  }
+
+  #noSpace(operation: DiskOperation): Error {
+    this.#troubles.refusedForSpace += 1;
+    const message = `ENOSPC: no space left on device, ${operation}`;
+    return Object.assign(new Error(message), { code: "ENOSPC" });
+  }
+
+  #syncFailure(): Error {
+    this.#troubles.failedSyncs += 1;
+    return inputOutputError("sync");
+  }
+
+  #afterDelay(run: () => void): void {
+    const { syncDelayMs } = this.#condition;
+    if (syncDelayMs === 0) {
+      run();
+      return;
+    }
+    this.#troubles.delayedSyncs += 1;
+    setTimeout(run, syncDelayMs);
   }
 
   #now<T>(operation: DiskOperation, run: () => T): T {
@@ -143,6 +196,10 @@ export class FaultyFileSystem implements FileSystem {
 
 function noOperations(): OperationCounts {
   return { create: 0, remove: 0, rename: 0, sync: 0, syncDirectory: 0, write: 0 };
+}
+
+function noTroubles(): TroubleCounts {
+  return { delayedSyncs: 0, failedSyncs: 0, refusedForSpace: 0 };
 }
 
 function inputOutputError(operation: DiskOperation): Error {

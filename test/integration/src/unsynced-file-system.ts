@@ -81,6 +81,25 @@ export class UnsyncedFileSystem implements FileSystem {
     return count;
   }
 
+  /** The same in bytes of files: what a power loss takes away. */
+  pendingBytes(): number {
+    let bytes = 0;
+    for (const { names } of this.#directories.values())
+      for (const inode of names.values()) bytes += inode?.pendingBytes ?? 0;
+    return bytes;
+  }
+
+  /**
+   * Everything reaches the real files, as if the kernel had it: for a process that is to end as by
+   * a crash of its own, on a machine that goes on. Nothing may be asked of it any more.
+   */
+  writeThrough(): void {
+    for (const { names, changes } of this.#directories.values()) {
+      for (const inode of names.values()) inode?.writeThrough();
+      apply(changes, changes.length);
+    }
+  }
+
   /** Directories are on the disk at once. */
   makeDirectory(path: string): void {
     nodeFileSystem.makeDirectory(path);

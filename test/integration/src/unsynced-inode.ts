@@ -39,6 +39,15 @@ export class UnsyncedInode {
     return this.#pending.length;
   }
 
+  get pendingBytes(): number {
+    return this.#pending.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+  }
+
+  /** Also what a sync is writing through already: once more, in order. */
+  writeThrough(): void {
+    for (const { bytes, position } of this.#pending) this.#writeThrough(bytes, position);
+  }
+
   retain(): void {
     this.#handleCount += 1;
   }

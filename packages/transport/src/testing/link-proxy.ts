@@ -76,6 +76,11 @@ export class LinkProxy {
     return `127.0.0.1:${this.#port}`;
   }
 
+  /** Those that are there, answered or not. */
+  get openConnectionCount(): number {
+    return this.#connections.size + this.#waiting.size;
+  }
+
   /** Bytes that are kept in here. */
   get heldBytes(): number {
     let sum = 0;
@@ -141,10 +146,6 @@ export class LinkProxy {
   slow(bytesPerSecond: number, delayMs: number): void {
     for (const direction of ["forward", "backward"] as const)
       this.#reshape(direction, { ...this.#shapes[direction], bytesPerSecond, delayMs });
-  }
-
-  isStalled(direction: LinkDirection): boolean {
-    return this.#shapes[direction].isStalled;
   }
 
   /** Everything passes again. */

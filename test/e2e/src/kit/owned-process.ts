@@ -13,8 +13,18 @@ export interface OwnedProcessInit {
   /** The module that it runs: built code, also when a test runs the sources. */
   readonly main: URL;
   readonly args: readonly string[];
-  /** What it tells after its first message, which says that it is ready. */
+  /** What it tells after it was ready. */
   readonly onMessage?: (message: unknown) => void;
+  /** Is given its messages until it says that one shows it to be ready; default: the first. */
+  readonly isReady?: (message: unknown) => boolean;
+  /** It has ended, and everything that it said was told. */
+  readonly onEnd?: (end: ProcessEnd) => void;
+}
+
+/** One of the two is there. */
+export interface ProcessEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 /** Of the command line. */
@@ -64,9 +74,14 @@ export class OwnedProcess {
     for (const input of [child.stdout, child.stderr])
       if (input !== null) createInterface({ input }).on("line", (line) => this.#heed(line));
     const ready = new Promise<void>((resolve, reject) => {
-      child.once("message", () => {
-        resolve();
-        child.on("message", (message) => this.#init.onMessage?.(message));
+      const { isReady = () => true, onMessage, onEnd } = this.#init;
+      let wasReady = false;
+      child.on("message", (message) => {
+        if (wasReady) onMessage?.(message);
+        else if (isReady(message)) {
+          wasReady = true;
+          resolve();
+        }
       });
       child.once("error", reject);
       child.once("exit", (code, signal) => {
@@ -74,7 +89,8 @@ export class OwnedProcess {
         this.#end = `has ended by ${signal ?? `exit code ${code}`}`;
       });
       // Behind the last of what it has printed.
-      child.once("close", () => {
+      child.once("close", (exitCode, signal) => {
+        onEnd?.({ exitCode, signal });
         reject(new Error(`was not ready:\n${this.describe()}`));
       });
     });

@@ -1,5 +1,5 @@
 // For other harnesses of real processes.
-export { type DiskFault, parseDiskFault } from "../disk-fault.ts";
+export { type DiskCondition, NO_TROUBLE, type TroubleCounts } from "../disk-condition.ts";
 export { FaultyFileSystem } from "../faulty-file-system.ts";
 export { PatienceError, sleep, until, within } from "../patience.ts";
 export { RoutedTransport } from "../routed-transport.ts";

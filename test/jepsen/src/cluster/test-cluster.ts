@@ -1,0 +1,352 @@
+/**
+ * A cluster of real processes on this machine, with everything that can be done to it: each node
+ * has a folder of its own, each way that bytes take a proxy, and the disk of a node may forget what
+ * was not synced.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { OwnedProcess, ownFolder, QUORUMLOG, removeFolder } from "@quorumlog/e2e/testing";
+import { until } from "@quorumlog/integration/testing";
+import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
+import { Prng, required } from "@quorumlog/std";
+import type { DiskKind, NodeSettings, NodeView } from "../node/node-protocol.ts";
+import { readUnsyncedCount } from "../node/unsynced-count.ts";
+import { ClusterPlan } from "./cluster-plan.ts";
+import { Links } from "./links.ts";
+import { type NodeEnd, type NodeEvent, NodeProcess } from "./node-process.ts";
+import type { ClusterKind, Target } from "./target.ts";
+
+export interface ClusterInit {
+  readonly kind: ClusterKind;
+  /** That found the group. */
+  readonly nodes: number;
+  /** Ids, ports and proxies for nodes that may join later; default 0. */
+  readonly spares?: number;
+  /** Of brokers; default 2, and none for other kinds. */
+  readonly nameServers?: number;
+  /**
+   * `real`: the machine's. `unsynced`: a power loss takes away what was not synced, which is in the
+   * memory of the node's process. Default `real`.
+   */
+  readonly disk?: "real" | "unsynced";
+  readonly seed: number;
+  readonly tuning?: Partial<ReplicaTuning>;
+  /** Where its files are; default a new one. It is removed at the end. */
+  readonly folder?: string;
+}
+
+/** A node's process that ended by itself, and nobody had expected it. */
+export interface UnexpectedEnd {
+  readonly nodeId: number;
+  readonly atMs: number;
+  readonly words: string;
+}
+
+/** Small, so that segments are sealed, snapshots made, and logs cut within seconds. */
+const TUNING: Partial<ReplicaTuning> = {
+  segmentBytes: 1024 * 1024,
+  snapshotEveryBytes: 512 * 1024,
+  tailBytesMax: 1024 * 1024,
+  diskReserveBytes: 4 * 1024 * 1024,
+  // The disk of whoever runs this may be fuller than that of a server should be.
+  diskFullPercent: 100,
+};
+const LEADER_TIMEOUT_MS = 60_000;
+/** A process that has not ended itself by then is ended from outside. */
+const CRASH_MS = 200;
+const EVENT_COUNT_MAX = 5_000;
+const EVENT_COUNT_SHOWN = 20;
+/** Of lives on a disk that forgets: some forget only a part. */
+const LEAKY_SHARE = 0.3;
+
+export class TestCluster implements AsyncDisposable {
+  readonly links: Links;
+  readonly plan: ClusterPlan;
+  readonly prng: Prng;
+  readonly unexpectedEnds: UnexpectedEnd[] = [];
+  readonly #init: ClusterInit;
+  readonly #folder: string;
+  readonly #nameServers: readonly OwnedProcess[];
+  readonly #nodes = new Map<number, NodeProcess>();
+  /** How many times a node's machine has lost power. */
+  readonly #boots = new Map<number, number>();
+  readonly #expectedEnds = new Set<number>();
+  readonly #events: NodeEvent[] = [];
+  readonly #listeners = new Set<(event: NodeEvent) => void>();
+  #stopping: Promise<void> | undefined;
+
+  private constructor(init: ClusterInit, folder: string, plan: ClusterPlan, links: Links) {
+    this.#init = init;
+    this.#folder = folder;
+    this.plan = plan;
+    this.links = links;
+    this.prng = new Prng(init.seed);
+    this.#nameServers = plan.nameServers.map(
+      (name, i) =>
+        new OwnedProcess({
+          name,
+          main: QUORUMLOG,
+          args: ["nameserver", `--config=${plan.writeNameServer(i)}`],
+        }),
+    );
+    // Nobody is there yet.
+    for (const { nodeId } of plan.nodes) links.setUp(nodeId, false);
+  }
+
+  /** @returns once a leader is elected. */
+  static async start(init: ClusterInit): Promise<TestCluster> {
+    const folder = init.folder ?? mkdtempSync(join(tmpdir(), "quorumlog-jepsen-"));
+    ownFolder(folder);
+    const { nodes, spares = 0, kind, nameServers = kind === "broker" ? 2 : 0 } = init;
+    const plan = await ClusterPlan.make(folder, { nodes: nodes + spares, nameServers });
+    const cluster = new TestCluster(init, folder, plan, await Links.open(await plan.links()));
+    try {
+      await Promise.all(cluster.#nameServers.map((nameServer) => nameServer.start()));
+      // Founders wait for each other.
+      await Promise.all(cluster.founders.map((nodeId) => cluster.startNode(nodeId, "found")));
+      await cluster.leader();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  get kind(): ClusterKind {
+    return this.#init.kind;
+  }
+
+  /** Whether a power loss takes anything away. */
+  get forgets(): boolean {
+    return this.#init.disk === "unsynced";
+  }
+
+  get founders(): readonly number[] {
+    return this.plan.nodes.slice(0, this.#init.nodes).map(({ nodeId }) => nodeId);
+  }
+
+  /** For clients; also of nodes that may join later. */
+  get target(): Target {
+    const { kind } = this.#init;
+    const { nodes, nameServers } = this.plan;
+    return {
+      kind,
+      nodes: new Map(nodes.map(({ nodeId }) => [nodeId, this.links.address("clients", nodeId)])),
+      nameServers: nameServers.map((place) => this.links.address("clients", place)),
+    };
+  }
+
+  /** What nodes have told of their replicas, of late. */
+  get events(): readonly NodeEvent[] {
+    return this.#events;
+  }
+
+  /** @returns what ends it. */
+  onEvent(listener: (event: NodeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Of each node that may be there, as it was a moment ago; `undefined`: nothing is known. */
+  views(): ReadonlyMap<number, NodeView | undefined> {
+    return new Map(this.plan.nodes.map(({ nodeId }) => [nodeId, this.#nodes.get(nodeId)?.view]));
+  }
+
+  /** Whoever says so, in the newest term, of those of which something is known. */
+  leaderId(): number | undefined {
+    const views = [...this.views()].filter(([, view]) => view?.role === "leader");
+    return views.toSorted(([, a], [, b]) => (b?.term ?? 0) - (a?.term ?? 0))[0]?.[0];
+  }
+
+  /** Voters and learners, as the leader has them. */
+  async members(): Promise<readonly number[]> {
+    const { voters, learners } = await (await this.leader()).call("view", undefined);
+    return [...voters, ...learners].toSorted((a, b) => a - b);
+  }
+
+  /** @returns the node that leads, as soon as one says so. */
+  leader(timeoutMs: number = LEADER_TIMEOUT_MS): Promise<NodeProcess> {
+    return this.until(
+      "a leader is elected",
+      () => {
+        const leaderId = this.leaderId();
+        return leaderId === undefined ? undefined : this.node(leaderId);
+      },
+      timeoutMs,
+    );
+  }
+
+  isServing(nodeId: number): boolean {
+    return this.#nodes.get(nodeId)?.isServing === true;
+  }
+
+  /** Its last life, over or not. */
+  node(nodeId: number): NodeProcess {
+    return required(this.#nodes.get(nodeId), "a node that was started once");
+  }
+
+  nameServer(number: number): OwnedProcess {
+    return required(this.#nameServers[number], "a NameServer of this cluster");
+  }
+
+  /** With what it has. @returns once it serves. @throws Error if it does not open. */
+  async startNode(nodeId: number, ifMissing: IfMissing = "fail"): Promise<NodeProcess> {
+    const node = new NodeProcess(this.#settingsOf(nodeId, ifMissing), {
+      onEvent: (event) => {
+        this.#onEvent(event);
+      },
+      onEnd: (end) => {
+        this.#onEnd(node, end);
+      },
+    });
+    this.#expectedEnds.delete(nodeId);
+    this.#nodes.set(nodeId, node);
+    this.links.setUp(nodeId, true);
+    await node.start();
+    return node;
+  }
+
+  /**
+   * `kill -9`. On a disk that forgets, what was written is in the machine's hands nevertheless,
+   * unless the process does not come to it: it stands still, or is busy.
+   */
+  async kill(nodeId: number): Promise<void> {
+    const node = this.node(nodeId);
+    this.expectEnd(nodeId);
+    if (this.forgets && node.isServing) {
+      const crashed = node.call("crash", undefined).catch(() => undefined);
+      await Promise.race([crashed, new Promise((resolve) => setTimeout(resolve, CRASH_MS))]);
+    }
+    await node.kill();
+  }
+
+  /**
+   * The node's machine loses power, and all that was not synced with it.
+   *
+   * @returns how many bytes of files it had not synced.
+   */
+  async losePower(nodeId: number): Promise<number> {
+    this.expectEnd(nodeId);
+    await this.node(nodeId).kill();
+    this.#boots.set(nodeId, (this.#boots.get(nodeId) ?? 0) + 1);
+    // LMDB's own writes do not pass the disk that forgets. Whether what it had not synced is there
+    // is open after a power loss: both are tried, its last commit and none.
+    if (this.prng.chance(0.5)) rmSync(this.#tablesOf(nodeId), { recursive: true, force: true });
+    return readUnsyncedCount(this.plan.unsyncedCountOf(nodeId));
+  }
+
+  /** The end of its process is no news from now on, until it is started again. */
+  expectEnd(nodeId: number): void {
+    this.#expectedEnds.add(nodeId);
+  }
+
+  /** Removes all that a node that does not run has on its disk. */
+  wipe(nodeId: number): void {
+    rmSync(this.plan.directoryOf(nodeId), { recursive: true, force: true });
+  }
+
+  /**
+   * Looks again and again, until it sees something.
+   *
+   * @throws Error with the last words of every process
+   */
+  async until<T>(
+    what: string,
+    look: () => T | undefined | Promise<T | undefined>,
+    timeoutMs: number,
+  ): Promise<T> {
+    try {
+      return await until(what, timeoutMs, look);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${message}\n${this.describe()}`, { cause: error });
+    }
+  }
+
+  /** Every process, what stands where, and what was told last. */
+  describe(): string {
+    const nodes = [...this.#nodes.values()].map((node) => {
+      const view = node.view === undefined ? "says nothing" : JSON.stringify(node.view);
+      return `${node.describe()}\n    ${view}`;
+    });
+    const events = this.#events
+      .slice(-EVENT_COUNT_SHOWN)
+      .map(({ nodeId, name, detail }) => `  node ${nodeId} ${name} ${detail.slice(0, 200)}`);
+    const nameServers = this.#nameServers.map((nameServer) => nameServer.describe());
+    return [...nameServers, ...nodes, ...events].join("\n");
+  }
+
+  /** Ends all that was started, and removes its files. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    for (const { nodeId } of this.plan.nodes) this.expectEnd(nodeId);
+    const processes = [...this.#nodes.values(), ...this.#nameServers];
+    await Promise.all(processes.map((process) => process.kill()));
+    await this.links.close();
+    removeFolder(this.#folder);
+  }
+
+  #settingsOf(nodeId: number, ifMissing: IfMissing): NodeSettings {
+    const { kind, tuning, disk = "real" } = this.#init;
+    const { nodes, nameServers, token } = this.plan;
+    const { clientPort } = this.plan.node(nodeId);
+    // A node that joins learns of the others from them.
+    const known = ifMissing === "join" ? [nodeId] : [...new Set([...this.founders, nodeId])];
+    const others = nodes.filter((other) => other.nodeId !== nodeId);
+    const forgetful: DiskKind = this.prng.chance(LEAKY_SHARE) ? "leaky" : "unsynced";
+    return {
+      kind,
+      nodeId,
+      clusterId: `jepsen-${kind}`,
+      token,
+      directory: this.plan.directoryOf(nodeId),
+      ifMissing,
+      listen: this.plan.peerAddress(nodeId),
+      peers: Object.fromEntries(known.map((id) => [id, this.plan.peerAddress(id)])),
+      routes: Object.fromEntries(
+        others.map(({ nodeId: id }) => [this.plan.peerAddress(id), this.links.address(nodeId, id)]),
+      ),
+      clientPort,
+      advertise: this.links.address("clients", nodeId),
+      nameServers: nameServers.map((place) => this.links.address(nodeId, place)),
+      disk: disk === "real" ? "real" : forgetful,
+      unsyncedCount: this.plan.unsyncedCountOf(nodeId),
+      bootId: `boot ${this.#boots.get(nodeId) ?? 0} of node ${nodeId}`,
+      tuning: { ...TUNING, ...tuning },
+      seed: this.prng.uint32(),
+    };
+  }
+
+  #tablesOf(nodeId: number): string {
+    const groupId = this.kind === "broker" ? 1 : 0;
+    return join(this.plan.directoryOf(nodeId), `group-${groupId}`, "tables");
+  }
+
+  #onEvent(event: NodeEvent): void {
+    this.#events.push(event);
+    if (this.#events.length > EVENT_COUNT_MAX) this.#events.shift();
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #onEnd(node: NodeProcess, end: NodeEnd): void {
+    const { nodeId } = node;
+    if (this.#nodes.get(nodeId) !== node) return;
+    this.links.setUp(nodeId, false);
+    if (this.#expectedEnds.has(nodeId)) return;
+    const how = end.signal ?? `exit code ${end.exitCode}`;
+    const words = `${how}: ${end.fatal?.error.message ?? ""}\n${node.describe()}`;
+    this.unexpectedEnds.push({ nodeId, atMs: performance.now(), words });
+  }
+}

@@ -1,0 +1,113 @@
+/** What the harness and a node's process say to each other, as messages between processes. */
+
+import type { DiskCondition, TroubleCounts } from "@quorumlog/integration/testing";
+import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
+import type { ClusterKind } from "../cluster/target.ts";
+import type { StateAudit } from "./state-audit.ts";
+
+/** Everything that a node's process is started with, as one word of JSON. */
+export interface NodeSettings {
+  readonly kind: ClusterKind;
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly token: string;
+  readonly directory: string;
+  readonly ifMissing: IfMissing;
+  /** Where it listens for other nodes, as `host:port`. */
+  readonly listen: string;
+  /** As every node knows them, by id. */
+  readonly peers: Readonly<Record<number, string>>;
+  /** Where frames really go, by the address that they are sent to: proxies. */
+  readonly routes: Readonly<Record<string, string>>;
+  /** Where it listens for clients. */
+  readonly clientPort: number;
+  /** Where clients are told to reach it: a proxy. */
+  readonly advertise: string;
+  /** Proxies, too; of brokers. */
+  readonly nameServers: readonly string[];
+  readonly disk: DiskKind;
+  /** A file for the count of bytes that a power loss would take away: see `UnsyncedCount`. */
+  readonly unsyncedCount: string;
+  /** Of the machine that the node stands for; another one is behind a power loss. */
+  readonly bootId: string;
+  readonly tuning: Partial<ReplicaTuning>;
+  readonly seed: number;
+}
+
+/** `unsynced`: what is not synced is lost by `kill -9`. `leaky`: some of it was written. */
+export type DiskKind = "real" | "unsynced" | "leaky";
+
+/** How a node's process says that it ended by itself. */
+export const EXIT_CODE = { cannotOpen: 40, failed: 41, closed: 0, orphaned: 42 } as const;
+
+export interface NodeView {
+  readonly role: "follower" | "preCandidate" | "candidate" | "leader";
+  readonly term: number;
+  readonly leaderId: number | undefined;
+  readonly lastIndex: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly firstOffset: number;
+  readonly voters: readonly number[];
+  readonly learners: readonly number[];
+}
+
+interface Timed {
+  readonly timeoutMs?: number;
+}
+
+/** By name: what a call takes, and what it gives. */
+export interface NodeCalls {
+  readonly view: [undefined, NodeView];
+  /** What it has, as digests, at the index that it has applied. */
+  readonly audit: [undefined, StateAudit];
+  readonly setDisk: [DiskCondition, undefined];
+  readonly diskTroubles: [undefined, TroubleCounts];
+  /** The clock on the wall goes so much ahead of the machine's, or behind it; in ms. */
+  readonly setClock: [{ readonly offsetMs: number }, undefined];
+  readonly transfer: [Timed & { readonly to: number }, undefined];
+  readonly addLearner: [Timed & { readonly nodeId: number; readonly address: string }, undefined];
+  readonly promote: [Timed & { readonly nodeId: number }, undefined];
+  readonly remove: [Timed & { readonly nodeId: number }, undefined];
+  /** Has every replica keep its state. */
+  readonly snapshot: [Timed, undefined];
+  /** Ends at once, as by a crash; what was written is in the machine's hands. No answer. */
+  readonly crash: [undefined, undefined];
+  readonly close: [undefined, undefined];
+}
+
+/** To a node. */
+export interface CallMessage {
+  readonly id: number;
+  readonly name: keyof NodeCalls;
+  readonly input: unknown;
+}
+
+export interface ErrorReport {
+  readonly name: string;
+  readonly message: string;
+  readonly code: string | undefined;
+}
+
+/** From a node. */
+export type NodeMessage =
+  /** It serves. */
+  | { readonly type: "ready" }
+  /** Now and then, and when something has changed. */
+  | { readonly type: "view"; readonly view: NodeView }
+  | { readonly type: "event"; readonly name: string; readonly detail: string }
+  | { readonly type: "result"; readonly id: number; readonly value: unknown }
+  | { readonly type: "error"; readonly id: number; readonly error: ErrorReport }
+  /** Its last words. */
+  | { readonly type: "fatal"; readonly during: "open" | "service"; readonly error: ErrorReport };
+
+export function reportOf(error: unknown): ErrorReport {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error), code: undefined };
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
+  const behind = cause instanceof Error ? ` <- ${reportOf(cause).message}` : "";
+  return {
+    name: error.name,
+    message: `${error.message}${behind}`,
+    code: typeof code === "string" ? code : undefined,
+  };
+}
