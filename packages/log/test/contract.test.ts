@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Prng } from "@quorumlog/std";
-import { describe, onTestFinished, test } from "vitest";
+import { describe, test, type TestContext } from "vitest";
 import {
   type AsyncFlush,
   createLog,
@@ -38,7 +38,7 @@ function flushedLater(): LogStoreHarness {
 }
 
 /** Stopped in order. */
-function onDisk(): LogStoreHarness {
+function onDisk({ onTestFinished }: TestContext): LogStoreHarness {
   const directory = mkdtempSync(join(tmpdir(), "quorumlog-log-"));
   const made = harness({ fileSystem: nodeFileSystem, directory }, closed);
   onTestFinished(async () => {
@@ -86,5 +86,5 @@ describe("in memory, synced later, with the end of the process", () => {
 });
 
 describe("on a disk", () => {
-  test.concurrent.each(logStoreContract)("$name", ({ run }) => run(onDisk()));
+  test.concurrent.for(logStoreContract)("$name", ({ run }, context) => run(onDisk(context)));
 });
