@@ -1,0 +1,71 @@
+/** What comes of a run, from what came of its parts. */
+
+import type { CoverageRecord, Validity, Verdict, WorkloadRecord } from "./run-record.ts";
+
+/** Also that of a check alone. */
+export function exitCodeOfValidity(valid: Validity): number {
+  if (valid === "unknown") return 3;
+  return valid ? 0 : 1;
+}
+
+/**
+ * An anomaly weighs more than anything else; a fault that had no effect has tested nothing, so the
+ * run does not pass for it; and what is unknown is no pass either.
+ *
+ * @param problems - What else went wrong, a sentence each: the run says nothing then.
+ */
+export function verdictOf(
+  workloads: readonly WorkloadRecord[],
+  coverage: readonly CoverageRecord[],
+  problems: readonly string[],
+): Verdict {
+  const anomalies = workloads
+    .filter(({ anomalyCount }) => anomalyCount > 0)
+    .map(({ name, anomalies: found, anomalyCount }) => {
+      const kinds = [...new Set(found.map(({ kind }) => kind))].join(", ");
+      return `${name}: ${anomalyCount} anomalies: ${kinds}`;
+    });
+  const missed = coverage
+    .filter(({ bit }) => bit === 0)
+    .map(({ workload, fault, begun }) =>
+      begun === 0
+        ? `${workload}: ${fault} was asked for, and never begun`
+        : `${workload}: ${fault} was begun ${begun} times, and never had an effect`,
+    );
+  const undecided = workloads.flatMap(({ name, unknown }) =>
+    unknown.map((why) => `${name}: ${why}`),
+  );
+  const reasons = [...anomalies, ...problems, ...missed, ...undecided];
+  if (anomalies.length > 0) {
+    const names = workloads.filter(({ valid }) => valid === false).map(({ name }) => name);
+    const summary = `Anomalies in ${listed(names)}: what clients were told cannot all be true`;
+    return { valid: false, summary, reasons };
+  }
+  if (problems.length > 0) return { valid: false, summary: "The run went wrong", reasons };
+  if (missed.length > 0) {
+    const summary = "No anomaly, but faults that were asked for had no effect";
+    return { valid: false, summary, reasons };
+  }
+  if (undecided.length > 0)
+    return { valid: "unknown", summary: "No anomaly was found, but not all is decided", reasons };
+  return { valid: true, summary: passWords(workloads, coverage), reasons };
+}
+
+function passWords(
+  workloads: readonly WorkloadRecord[],
+  coverage: readonly CoverageRecord[],
+): string {
+  const operations = workloads.reduce(
+    (sum, { operations: { ok, fail, info } }) => sum + ok + fail + info,
+    0,
+  );
+  const faults = coverage.reduce((sum, { begun }) => sum + begun, 0);
+  const names = listed(workloads.map(({ name }) => name));
+  return `No anomaly in ${operations} operations of ${names}, while ${faults} faults went on`;
+}
+
+/** `a, b and c`. */
+function listed(names: readonly string[]): string {
+  if (names.length < 2) return names.join("");
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
