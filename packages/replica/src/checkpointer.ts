@@ -4,7 +4,7 @@
  *
  *     CUT_BYTES have changed, and the disk is idle ──┐
  *     CUT_BYTES_MAX have changed ────────────────────┼──> cut ──> written, off the way of answers
- *     CUT_INTERVAL_MS have passed ───────────────────┘
+ *     CUT_INTERVAL_MS have passed, more for many rows ┘
  *     LAG_BYTES_MAX wait for the disk ──────────────────> nothing is applied until fewer do
  *
  * Cuts are taken between two entries, and of what is applied alone. What is applied is committed,
@@ -22,6 +22,12 @@ const CUT_BYTES = 2 * 1024 * 1024;
 /** What one turn has to hand over: a cut of more is that of one large entry. */
 const CUT_BYTES_MAX = 2 * CUT_BYTES;
 const CUT_INTERVAL_MS = 1_000;
+/**
+ * To hand over thousands of rows takes tens of milliseconds, and their pages are megabytes for the
+ * disk that the log is on: who changes so many each second keeps them less often.
+ */
+const CUT_INTERVAL_MS_MAX = 5_000;
+const INTERVAL_BYTES = 256 * 1024;
 const LAG_BYTES_MAX = 32 * CUT_BYTES;
 
 export class Checkpointer {
@@ -50,9 +56,14 @@ export class Checkpointer {
   /** @param now - In milliseconds, of a clock that never goes back. */
   isDue(now: number): boolean {
     this.#cutAt ??= now;
-    if (now - this.#cutAt < CUT_INTERVAL_MS) return false;
+    if (now - this.#cutAt < this.#intervalMs()) return false;
     this.#cutAt = now;
     return true;
+  }
+
+  #intervalMs(): number {
+    const share = this.#checkpoint.changedBytes / INTERVAL_BYTES;
+    return Math.min(CUT_INTERVAL_MS_MAX, CUT_INTERVAL_MS * Math.max(1, share));
   }
 
   /** Keeps the state as it is now, if it is news. */

@@ -5,6 +5,7 @@
 import type { ApplyWork } from "@quorumlog/raft";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Checkpointer } from "../src/checkpointer.ts";
 import { COMMAND_KIND } from "../src/container.ts";
 import { EntryApplier } from "../src/entry-applier.ts";
 import { sessionDraft } from "../src/command-drafts.ts";
@@ -305,5 +306,23 @@ describe("work to be applied", () => {
     expect(first).toEqual([group.keeper.appliedIndex]);
     expect(cutsAfter(4 * mib - 1)).toEqual(first);
     expect(cutsAfter(4 * mib)).toEqual([...first, group.keeper.appliedIndex]);
+  });
+});
+
+describe("how often a state is kept that changes all the time", () => {
+  test.each([
+    { changed: "few rows", changedBytes: 100, everyMs: 1_000 },
+    { changed: "some thousand rows", changedBytes: 512 * 1024, everyMs: 2_000 },
+    { changed: "as many rows as it likes", changedBytes: 1.9 * 1024 * 1024, everyMs: 5_000 },
+  ])("$changed: every $everyMs ms", ({ changedBytes, everyMs }) => {
+    const checkpoint = new MemoryCheckpoint();
+    const checkpointer = new Checkpointer(checkpoint, 0);
+    const dueAt: number[] = [];
+    for (let now = 0; now <= 20_000; now += 100) {
+      checkpoint.changedBytes = changedBytes;
+      if (checkpointer.isDue(now)) dueAt.push(now);
+    }
+    const count = 20_000 / everyMs;
+    expect(dueAt).toEqual(Array.from({ length: count }, (_, i) => (i + 1) * everyMs));
   });
 });
