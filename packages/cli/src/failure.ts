@@ -22,6 +22,15 @@ export interface Failure {
   readonly detail: object;
 }
 
+/** On stderr: an object on a line, or lines for people. */
+export function tellFailure(
+  isJson: boolean,
+  { lines, detail }: Pick<Failure, "lines" | "detail">,
+): void {
+  if (isJson) console.error(JSON.stringify(detail));
+  else for (const line of lines) console.error(`quorumlog: ${line}`);
+}
+
 /** What is no operating error is a defect, and told with its stack. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return usageFailure(error.problems);

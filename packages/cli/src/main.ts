@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
-import { EXIT, exitCodeOf, failureOf } from "./failure.ts";
+import { EXIT, exitCodeOf, failureOf, tellFailure } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
 import { nearestName } from "./nearest-name.ts";
 import { endWithReader, warnOfLess } from "./output.ts";
@@ -73,7 +73,11 @@ function callOf(words: readonly string[]): Call {
     environment: process.env,
     allNames: COMMANDS.flatMap((each) => Object.keys(each.settings)),
   };
-  const { settings, operands, problems, unreadNames } = readSettings(command.settings, sources);
+  const { settings, operands, problems, warnings, unreadNames } = readSettings(
+    command.settings,
+    sources,
+  );
+  for (const warning of warnings) console.error(`quorumlog: ${warning}`);
   const all = [...problems, ...operandProblems(command, operands)];
   const flags = unreadNames.map((name) => `--${flagName(name)}`);
   // How what could not be read fits to the rest is not known.
@@ -117,8 +121,7 @@ warnOfLess();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const { exitCode, lines, detail } = failureOf(error);
-  if (process.argv.includes("--json")) console.error(JSON.stringify(detail));
-  else for (const line of lines) console.error(`quorumlog: ${line}`);
-  process.exitCode = exitCode;
+  const failure = failureOf(error);
+  tellFailure(process.argv.includes("--json"), failure);
+  process.exitCode = failure.exitCode;
 }

@@ -3,7 +3,7 @@
  * under which of the known names, and what it cannot make sense of.
  */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { nearestName } from "./nearest-name.ts";
 import { environmentName, flagName, type SettingSpec, type SettingSpecs } from "./setting-spec.ts";
@@ -19,7 +19,11 @@ export interface Source {
   readonly problems: readonly string[];
   /** Of a file: false if there is no telling what it says. */
   readonly isRead?: boolean;
+  readonly warnings?: readonly string[];
 }
+
+/** Of a file's mode: anybody on the machine may read it. */
+const OTHERS_READ = 0o004;
 
 /** @returns with what is no flag, in order. */
 export function readLine(
@@ -123,11 +127,25 @@ export function readFile(path: string, specs: SettingSpecs): Source {
         values.set(name, { value: resolve(dirname(path), value), where });
       else values.set(name, { value, where });
     }
-    return { values, problems };
+    return { values, problems, warnings: secretWarnings(path, specs, values) };
   } catch (error) {
     const problem = `--config ${path}: ${(error as Error).message}`;
     return { values, problems: [...problems, problem], isRead: false };
   }
+}
+
+/** A group may be meant to read it; everybody is not. Windows has other means, and says nothing. */
+function secretWarnings(
+  path: string,
+  specs: SettingSpecs,
+  values: ReadonlyMap<string, Given>,
+): string[] {
+  const secrets = [...values.keys()].filter((name) => specs[name]?.isSecret === true);
+  if (secrets.length === 0 || process.platform === "win32") return [];
+  if ((statSync(path).mode & OTHERS_READ) === 0) return [];
+  return [
+    `${path} has a secret (${secrets.join(", ")}), and anybody may read it: chmod 600 ${path}`,
+  ];
 }
 
 function unknown(shown: string, name: string, names: readonly string[], prefix: string): string {

@@ -36,6 +36,8 @@ export interface ReadSettings {
   /** What is no flag. */
   readonly operands: readonly string[];
   readonly problems: readonly string[];
+  /** What is taken as it is, and should not be so. */
+  readonly warnings: readonly string[];
   /** Of settings that were given, and are nothing that can be taken. */
   readonly unreadNames: readonly string[];
 }
@@ -75,5 +77,6 @@ export function readSettings(specs: SettingSpecs, sources: SettingSources): Read
       unreadNames.push(name);
     } else settings[name] = read.value;
   }
-  return { settings, operands: line.operands, problems, unreadNames };
+  const { warnings = [] } = ofFile;
+  return { settings, operands: line.operands, problems, warnings, unreadNames };
 }

@@ -267,8 +267,15 @@ test.skipIf(hasRoom)(
     expect(status?.code).toBe(1);
     expect(status?.stderr).toContain(`node 9 (${client}): disk`);
     expect(status?.stderr).toContain("group 1 has no leader: none of its nodes is up");
-    const [told] = await jsonOf<object>(["cluster", "status", ...cluster], 1);
-    expect(told).toMatchObject({ isDiskFull: true, diskTotalBytes: expect.any(Number) });
+    const forPrograms = await quorumlog(["cluster", "status", ...cluster, "--json"]);
+    expect(forPrograms.code).toBe(1);
+    const [told = ""] = forPrograms.stdout.split("\n");
+    expect(JSON.parse(told)).toMatchObject({
+      isDiskFull: true,
+      diskTotalBytes: expect.any(Number) as number,
+    });
+    const { error } = JSON.parse(forPrograms.stderr) as { error: { problems: string[] } };
+    expect(error.problems.join()).toContain(`node 9 (${client}): disk`);
     await broker.stop();
     await nameServer.stop();
   },
@@ -299,6 +306,18 @@ test("the state of the cluster is told for people and for programs", async () =>
     expect.objectContaining({ nodeId: 1, membership: "voter", isUp: true }),
     expect.objectContaining({ nodeId: 2, membership: "voter", isUp: true }),
   ]);
+}, 180_000);
+
+test("a node that another group has is not taken for one that is gone already", async () => {
+  const order = ["cluster", "remove", "--group-id", "1", "--node-id", "2"];
+  const wrong = await run(order);
+  expect(wrong).toMatchObject({ code: 1, stdout: "" });
+  expect(wrong.stderr).toContain("node 2 is no member of group 1 (broker-a), but of group 2");
+  const forPrograms = await run([...order, "--json"]);
+  expect(forPrograms).toMatchObject({ code: 1, stdout: "" });
+  expect(JSON.parse(forPrograms.stderr)).toMatchObject({ error: { code: "MEMBERSHIP_REFUSED" } });
+
+  expect(await run(["cluster", "remove", "--node-id", "9"])).toMatchObject({ code: 0 });
 }, 180_000);
 
 test("a load is made, and every message read back", async () => {
@@ -368,5 +387,8 @@ test("the log of a node that runs is left alone, and one that is missing is told
   const nowhere = await run(["log", "stat", "/nowhere"]);
   expect(nowhere.code).toBe(1);
   expect(nowhere.stderr).toContain("LOG_MISSING");
+  const forPrograms = await run(["log", "verify", "/nowhere", "--json"]);
+  expect(forPrograms).toMatchObject({ code: 1, stdout: "" });
+  expect(JSON.parse(forPrograms.stderr)).toMatchObject({ error: { code: "LOG_MISSING" } });
   expect(await run(["log", "dump", "/nowhere", "--from", "0"])).toMatchObject({ code: 2 });
 });

@@ -1,6 +1,6 @@
 // Goal: whoever mends a configuration mends all of it at once, and is told what was meant.
 // Method: settings of three sources with mistakes in each; what is read, and what is said.
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { addressProblem, type SettingSpecs } from "../src/setting-spec.ts";
@@ -70,6 +70,34 @@ test("everything that does not fit is told at once, with where it came from", ()
     `${path}: peers: 1 is not a text`,
     'QUORUMLOG_FLUSH: "never" is none of sync, async',
   ]);
+});
+
+test.skipIf(process.platform === "win32").each([
+  [0o644, '{ "token": "a secret of the cluster" }', 1],
+  [0o640, '{ "token": "a secret of the cluster" }', 0],
+  [0o600, '{ "token": "a secret of the cluster" }', 0],
+  [0o644, '{ "group": "a" }', 0],
+])("of a file of mode %o with %s there are %d warnings", (mode, content, count) => {
+  const { path } = fileOf(content);
+  chmodSync(path, mode);
+  const specs: SettingSpecs = {
+    token: { type: "text", about: "a secret", isSecret: true },
+    group: { type: "text", about: "no secret" },
+  };
+
+  const { settings, problems, warnings } = readSettings(specs, {
+    args: ["--config", path],
+    environment: {},
+    allNames: [],
+  });
+
+  expect(problems).toEqual([]);
+  expect(settings).toMatchObject(JSON.parse(content) as object);
+  expect(warnings).toHaveLength(count);
+  for (const warning of warnings) {
+    expect(warning).toContain(`chmod 600 ${path}`);
+    expect(warning).not.toContain("a secret of the cluster");
+  }
 });
 
 test("a secret is not told, and a size that is no multiple is", () => {

@@ -368,6 +368,8 @@ describe("damage", () => {
     expect(out).toContain(`corrupt: ${join(directory, SECOND)}, byte 12: a segment's header`);
     expect(dumped.code).toBe(1);
     expect(dumped.err).toContain(`${SECOND}: LOG_CORRUPT`);
+    const forPrograms = run("dump", directory, "--json");
+    expect(JSON.parse(forPrograms.err)).toMatchObject({ error: { code: "LOG_CORRUPT" } });
     expect(dumped.out).toContain(THIRD);
   });
 
@@ -392,7 +394,12 @@ describe("nothing to look at", () => {
 
     expect(code).toBe(1);
     expect(err).toMatch(/^LOG_MISSING: there is no log in this directory .*\nWhat to do: Is it/);
-    expect(json(command, directory)).toMatchObject({ error: { code: "LOG_MISSING" } });
+    const { out, err: told } = run(command, directory, "--json");
+    expect(out).toBe("");
+    expect(JSON.parse(told)).toMatchObject({
+      error: { code: "LOG_MISSING" },
+      advice: expect.stringContaining("Is it the right directory") as string,
+    });
     expect(readdirSync(directory)).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import type { Admin } from "@quorumlog/client";
 import { CLUSTER_SETTINGS, clusterProblems, openAdmin } from "../cluster-settings.ts";
 import { lookAtCluster, type NodeLook } from "../cluster-look.ts";
 import { type Command, command } from "../command.ts";
-import { EXIT } from "../failure.ts";
+import { EXIT, tellFailure } from "../failure.ts";
 import { pause } from "../process-life.ts";
 import { diskText, roleOf, statusObject, statusTable } from "../status-table.ts";
 import { tableOf } from "../table.ts";
@@ -36,9 +36,10 @@ export const CLUSTER_STATUS: Command = command(
         else console.log(statusTable(looks));
         if (watch) await pause(WATCH_MS, signal);
         if (watch && !signal.aborted) continue;
-        const troubles = troublesOf(admin, looks);
-        for (const trouble of troubles) console.error(`quorumlog: ${trouble}`);
-        return troubles.length === 0 ? EXIT.done : EXIT.failed;
+        const problems = troublesOf(admin, looks);
+        if (problems.length === 0) return EXIT.done;
+        tellFailure(json, { lines: problems, detail: { error: { code: "NOT_WELL", problems } } });
+        return EXIT.failed;
       }
     },
   },

@@ -102,7 +102,8 @@ export const CLUSTER_REMOVE: Command = command(
     notes: [
       "If it leads, have another node lead first (cluster transfer): then nobody waits.",
       "A node that is no member is no failure: it is said (with --json: isUnchanged), so that the",
-      "command may be repeated after an outcome that was not known.",
+      "command may be repeated after an outcome that was not known. One that another group knows",
+      "is: exit code 1, and which group that is.",
     ],
     relations: clusterProblems,
     async run({ settings, signal }) {
@@ -112,6 +113,7 @@ export const CLUSTER_REMOVE: Command = command(
       const view = await withProgress(`node ${nodeId} leaves group ${groupId}`, () =>
         admin.removeNode({ groupId, nodeId }, { signal }),
       );
+      if (view.isUnchanged) demandNoOther(admin, view, nodeId);
       const text = view.isUnchanged
         ? `node ${nodeId} is no member, and nothing was changed, of ${said(view)}`
         : `node ${nodeId} has left ${said(view)}`;
@@ -155,6 +157,19 @@ function demandGroup(admin: Admin, groupId: number): void {
   if (groups.some((group) => group.groupId === groupId)) return;
   const known = groups.map((group) => `${group.groupId} (${group.name})`).join(", ");
   throw new UsageError([`--group-id: there is no broker group ${groupId}; there are ${known}`]);
+}
+
+/** Nothing was done for a node that is in another group: whoever asked meant that one. */
+function demandNoOther(admin: Admin, { groupId, name }: MembershipChange, nodeId: number): void {
+  const { groups } = admin.cluster();
+  const other = groups.find(
+    ({ groupId: id, addresses, absentAddresses }) =>
+      id !== groupId && (addresses.has(nodeId) || absentAddresses.has(nodeId)),
+  );
+  if (other === undefined) return;
+  const where = `but of group ${other.groupId} (${other.name}): --group-id ${other.groupId}`;
+  const message = `node ${nodeId} is no member of group ${groupId} (${name}), ${where}`;
+  throw new OperationError("MEMBERSHIP_REFUSED", message, { outcome: "not-applied" });
 }
 
 interface NewNode {

@@ -3,7 +3,7 @@
 import type { ConsumedMessage } from "@quorumlog/client";
 import { CLUSTER_SETTINGS, clusterProblems, openAdmin } from "../cluster-settings.ts";
 import { type Command, command } from "../command.ts";
-import { EXIT } from "../failure.ts";
+import { EXIT, tellFailure } from "../failure.ts";
 import { messageLine } from "../message-lines.ts";
 import { writeLines } from "../output.ts";
 import { tableOf } from "../table.ts";
@@ -50,7 +50,7 @@ export const QUERY: Command = command(
       else console.log(messageTable(messages));
       if (messages.length > 0) return EXIT.done;
       const none = { code: "NOT_FOUND", message: "no message was found" };
-      console.error(json ? JSON.stringify({ error: none }) : `quorumlog: ${none.message}`);
+      tellFailure(json, { lines: [none.message], detail: { error: none } });
       return EXIT.failed;
     },
   },

@@ -38,7 +38,8 @@ export async function inspectLog(request: LogInspection): Promise<number> {
   } catch (error) {
     const known = asLogError(error, directory);
     if (known === undefined) throw error;
-    await report(known, request.isJson);
+    const { code, message } = known;
+    tellError(known, request.isJson, `${code}: ${message}\nWhat to do: ${adviceFor(code)}`);
     return known.code === "LOG_LOCKED" ? EXIT_CODE.refused : EXIT_CODE.damaged;
   }
 }
@@ -87,7 +88,7 @@ async function dump(request: DumpRequest): Promise<number> {
     const known = asLogError(error, name);
     if (known === undefined) throw error;
     exitCode = EXIT_CODE.damaged;
-    process.stderr.write(`${name}: ${known.code}: ${known.message}\n`);
+    tellError(known, request.isJson, `${name}: ${known.code}: ${known.message}`);
   };
   await writeLines(listFrames({ fileSystem: nodeFileSystem, request, onUnreadable }));
   return exitCode;
@@ -117,8 +118,9 @@ function asLogError(error: unknown, file: string): LogError | undefined {
   return new LogError("LOG_FAILED", error.message, { file, cause: error });
 }
 
-async function report({ code, message, file, offset }: LogError, isJson: boolean): Promise<void> {
-  const advice = adviceFor(code);
-  if (isJson) await writeLines([jsonOf({ error: { code, message, file, offset }, advice })]);
-  else process.stderr.write(`${code}: ${message}\nWhat to do: ${advice}\n`);
+/** On stderr: what there is on stdout is a result. */
+function tellError(error: LogError, isJson: boolean, text: string): void {
+  const { code, message, file, offset } = error;
+  const object = { error: { code, message, file, offset }, advice: adviceFor(code) };
+  process.stderr.write(`${isJson ? jsonOf(object) : text}\n`);
 }

@@ -49,7 +49,7 @@ with the segments; a replica's is group-0/log in the directory that it was opene
     --from INDEX   begin with the first entry of that index or a higher one
     --count N      at most so many frames
     --hex          their payloads, too
-  --json         for programs: one object, of dump one for each frame
+  --json         for programs: one object, of dump one for each frame; errors, on stderr, too
   --help         print this
 
 Exit code: 0 if all is well, a torn tail included, which is what a crash leaves and the next start
