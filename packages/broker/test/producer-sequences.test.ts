@@ -96,6 +96,19 @@ test("batch 1 of a forgotten producer is no new producer's when it comes again",
   expect(store(1, { producerId: 6, born: -1_000_000 })).toBe("next");
 });
 
+test("an epoch that is forgotten is not a new one for what is known of the one before", () => {
+  const { store } = opened(2);
+  store(1, { producerId: 1, epoch: 1, born: 10 });
+  for (const producerId of [2, 3]) store(1, { producerId, born: 5 });
+  // Of its former process something is still on its way.
+  expect(store(1, { producerId: 1, epoch: 0, born: 5 })).toBe("next");
+
+  expect(store(1, { producerId: 1, epoch: 1, born: 10, isRepeated: true })).toBe("unknownProducer");
+  // A first attempt is none of those, and nor is what was born after everything that is forgotten.
+  expect(store(1, { producerId: 1, epoch: 2, born: 10 })).toBe("next");
+  expect(store(1, { producerId: 1, epoch: 3, born: 11, isRepeated: true })).toBe("next");
+});
+
 test("a clock that is far ahead does not make batches of others refused for as long", () => {
   const { store } = opened(2);
   const day = 86_400_000;

@@ -97,8 +97,7 @@ export class ProducerSequences {
   judge({ producers }: Queue, batch: ProducerBatch): SequenceVerdict {
     const { producerId, producerEpoch: epoch, sequence } = batch;
     const known = producers.get(producerId);
-    if (known === undefined) return this.#judgeUnknown(batch);
-    if (epoch > known.epoch) return sequence === 1 ? NEXT : { kind: "unknownProducer" };
+    if (known === undefined || epoch > known.epoch) return this.#judgeUnknown(batch);
     if (epoch < known.epoch) return { kind: "staleEpoch" };
     if (sequence === sequenceAfter(known.last)) return NEXT;
     const age = ageOf(sequence, known.last);
@@ -146,7 +145,10 @@ export class ProducerSequences {
     }
   }
 
-  /** Of a producer that is new, or that was forgotten. */
+  /**
+   * Of a producer that is new, or that was forgotten; of one epoch or all of them: what is known of
+   * a former epoch may have come after this one was forgotten.
+   */
   #judgeUnknown({ sequence, isRepeated, bornTimestamp }: ProducerBatch): SequenceVerdict {
     if (sequence !== 1) return { kind: "unknownProducer" };
     const mayBeStored = isRepeated && bornTimestamp <= this.#horizon;
