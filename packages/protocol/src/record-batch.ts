@@ -67,6 +67,8 @@ export const BATCH_FIELD = {
 /** Within the flags. */
 const COMPRESSION_BITS = 0x0f;
 const REPEATED_BIT = 0x80;
+/** Of what an honest client of today does not send. */
+const LATER = "is not known here: its client is of a later version, and brokers are upgraded first";
 const RECORD_LENGTH_BYTES = 4;
 /** What a batch may become when it is unpacked: a few hundred bytes could become a great deal. */
 const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
@@ -223,9 +225,12 @@ function headerProblem(bytes: Buffer): string | undefined {
   const length = bytes.readUInt32LE(BATCH_FIELD.length);
   if (length !== bytes.length) return `it says it has ${length} bytes, and has ${bytes.length}`;
   const version = bytes.readUInt8(BATCH_FIELD.version);
-  if (version !== BATCH_VERSION) return `version ${version} is not known here`;
-  const compression = bytes.readUInt8(BATCH_FIELD.flags) & ~REPEATED_BIT;
-  if (compression > COMPRESSION.deflate) return `compression ${compression} is not known here`;
+  if (version !== BATCH_VERSION) return `version ${version} of batches ${LATER}`;
+  const flags = bytes.readUInt8(BATCH_FIELD.flags);
+  const unknown = flags & ~COMPRESSION_BITS & ~REPEATED_BIT;
+  if (unknown !== 0) return `flag 0x${unknown.toString(16)} ${LATER}`;
+  const compression = flags & COMPRESSION_BITS;
+  if (compression > COMPRESSION.deflate) return `compression ${compression} ${LATER}`;
   const count = bytes.readUInt32LE(BATCH_FIELD.recordCount);
   if (count < 1 || count > BATCH_RECORDS_MAX)
     return `${count} records are not in [1, ${BATCH_RECORDS_MAX}]`;

@@ -13,6 +13,7 @@ import {
   string,
   uint8Array,
 } from "fast-check";
+import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
 import {
   batchMessages,
@@ -22,6 +23,7 @@ import {
   RecordBatchBuilder,
   repeatedBatch,
 } from "../src/index.ts";
+import { BATCH_FIELD } from "../src/record-batch.ts";
 
 const PLACE = {
   topicId: 7,
@@ -53,6 +55,21 @@ function batchOf(list: readonly EncodedMessage[], compress: boolean): Buffer {
   for (const message of list) expect(builder.add(message)).toBe(true);
   return builder.build(PLACE, { compress });
 }
+
+test.each([
+  ["version", BATCH_FIELD.version, 2, "version 2 of batches"],
+  ["flag", BATCH_FIELD.flags, 0x40, "flag 0x40"],
+  ["compression", BATCH_FIELD.flags, 0x07, "compression 7"],
+])("a %s of a later version is refused, and who has to be upgraded is said", (...row) => {
+  const [, field, value, said] = row;
+  const bytes = batchOf([{ body: Buffer.from("a"), bornTimestamp: 1_700_000_000_000 }], false);
+  bytes.writeUInt8(value, field);
+  bytes.writeUInt32LE(crc32(bytes.subarray(BATCH_FIELD.length)), BATCH_FIELD.checksum);
+
+  const why = `${said} is not known here: its client is of a later version`;
+  expect(RecordBatch.check(bytes)).toContain(why);
+  expect(RecordBatch.logged(bytes)).toContain(why);
+});
 
 test.each([false, true])("a batch that is sent again says so, compressed: %s", (compress) => {
   const body = Buffer.from("a".repeat(5_000));
