@@ -20,6 +20,9 @@ const COUNT_BYTES = 8;
 const LENGTHS_BYTES = 8;
 const NAME = /^[\w.-]{1,64}$/;
 const TABLE_COUNT_MAX = 255;
+/** As JSON, with quotes and commas; no state has more. */
+const NAMES_BYTES_MAX = TABLE_COUNT_MAX * (64 + 3) + 1;
+const SAID_MAX = 400;
 
 /** Wants to know of changes. */
 export interface RowWatcher {
@@ -115,10 +118,11 @@ export class TableSet {
     const namesBytes = source.take(COUNT_BYTES)?.readDoubleLE(0);
     // Of a machine that has applied nothing, there is none.
     if (namesBytes !== undefined) {
-      const names = source.take(namesBytes)?.toString("utf8");
+      const isLength = namesBytes >= 0 && namesBytes <= NAMES_BYTES_MAX;
+      const names = isLength ? source.take(namesBytes)?.toString("utf8") : undefined;
       const own = JSON.stringify(this.names);
       if (names !== own)
-        throw new RangeError(`the state has tables ${names}: this version has ${own}`);
+        throw new RangeError(`the state has tables ${said(names)}: this version has ${said(own)}`);
       for (const table of tables) {
         const count = source.take(COUNT_BYTES);
         assert(count !== undefined, "a snapshot of tables is whole");
@@ -141,6 +145,12 @@ export class TableSet {
     this.#tables = tables;
     for (const rows of this.#late) rows.clear();
   }
+}
+
+/** It may be of another format: then it is anything, of any length. */
+function said(names: string | undefined): string {
+  if (names === undefined) return "that are not named where they should be";
+  return names.length <= SAID_MAX ? names : `${names.slice(0, SAID_MAX)}...`;
 }
 
 interface TableImage {
