@@ -7,7 +7,7 @@ import { RegisterKeys } from "../src/workload/register-keys.ts";
 
 test("each workload has a name of its own, and is found by it", () => {
   for (const workload of WORKLOADS) expect(workloadNamed(workload.name)).toBe(workload);
-  expect(() => workloadNamed("set")).toThrow(/"set", but append, register/u);
+  expect(() => workloadNamed("set")).toThrow(/"set", but register, append, queue/u);
 });
 
 test("registers are in use for a while, and never again", () => {

@@ -22,6 +22,8 @@ export interface DriverInit {
 
 /** Before a client that has nothing to ask for, or a final read that failed, is asked again. */
 const PAUSE_MS = 20;
+/** How far a client may be behind its pace. */
+const LATE_INTERVALS_MAX = 10;
 
 export class Driver {
   readonly #init: DriverInit;
@@ -35,25 +37,36 @@ export class Driver {
   /** Asks for whatever comes next, until it is stopped. @throws of defects. */
   async mix(stop: AbortSignal): Promise<void> {
     const { client, intervalMs, prng } = this.#init;
-    // Clients do not begin all at once.
-    await pause(prng.fraction() * intervalMs, stop);
+    let dueAt = performance.now();
     while (!stop.aborted) {
-      const begunAt = performance.now();
-      const attempt = client.next();
-      if (attempt !== undefined) await this.#carryOut(attempt);
-      const wantedMs = attempt === undefined ? PAUSE_MS : intervalMs * 2 * prng.fraction();
+      // What was late is made up for, but for the time of a fault.
+      const earliest = performance.now() - LATE_INTERVALS_MAX * intervalMs;
+      dueAt = Math.max(earliest, dueAt) + intervalMs * 2 * prng.fraction();
       // In turns of its own, whatever the pace: others share this process.
-      await pause(wantedMs - (performance.now() - begunAt), stop);
+      await pause(dueAt - performance.now(), stop);
+      const attempt = client.next();
+      if (attempt === undefined) await pause(PAUSE_MS, stop);
+      else await this.#carryOut(attempt);
     }
   }
 
   /** Reads until the client has seen everything. @throws of defects. */
   async drain(stop: AbortSignal): Promise<void> {
-    const { client } = this.#init;
     while (!stop.aborted) {
-      const attempt = await client.last();
-      if (attempt === undefined) return;
-      if (!(await this.#carryOut(attempt))) await pause(PAUSE_MS, stop);
+      const attempt = await this.#lastOf();
+      if (attempt === "none") return;
+      const isDone = attempt !== undefined && (await this.#carryOut(attempt));
+      if (!isDone) await pause(PAUSE_MS, stop);
+    }
+  }
+
+  /** @returns `none`: it has seen everything; `undefined`: it could not find out what is left. */
+  async #lastOf(): Promise<Attempt | "none" | undefined> {
+    try {
+      return (await this.#init.client.last()) ?? "none";
+    } catch (error) {
+      if (isOperating(error)) return undefined;
+      throw error;
     }
   }
 
@@ -78,7 +91,7 @@ export class Driver {
   }
 
   #onError({ action, value, isRead }: Attempt, error: unknown): void {
-    if (!(error instanceof CallError || error instanceof OperationError)) throw error;
+    if (!isOperating(error)) throw error;
     const { recorder, client, processStep } = this.#init;
     const isOver = isRead || error.outcome === "not-applied";
     const type = isOver ? "fail" : "info";
@@ -87,6 +100,11 @@ export class Driver {
     this.#process += processStep;
     client.onUnknown?.();
   }
+}
+
+/** What faults of a cluster explain; anything else is a defect. */
+function isOperating(error: unknown): error is CallError | OperationError {
+  return error instanceof CallError || error instanceof OperationError;
 }
 
 async function pause(milliseconds: number, stop: AbortSignal): Promise<void> {

@@ -79,16 +79,16 @@ class AppendClient implements LogicalClient {
     return this.#readEnd();
   }
 
-  last(): Attempt | undefined {
-    this.#left ??= this.#ownNodes().map((nodeId) => ({ nodeId, from: 0 }));
+  async last(): Promise<Attempt | undefined> {
+    this.#left ??= (await this.#ownNodes()).map((nodeId) => ({ nodeId, from: 0 }));
     const next = this.#left.at(-1);
     return next === undefined ? undefined : this.#readOn(next);
   }
 
   /** Each node is read by one client. */
-  #ownNodes(): number[] {
-    const { target, clientCount } = this.#context;
-    return [...target.nodes.keys()].filter((_, i) => i % clientCount === this.#init.slot);
+  async #ownNodes(): Promise<number[]> {
+    const present = await this.#service.present();
+    return present.filter((nodeId) => nodeId % this.#context.clientCount === this.#init.slot);
   }
 
   #append(): Attempt {

@@ -79,20 +79,21 @@ class RegisterClient implements LogicalClient {
       : this.#compareAndSet(key);
   }
 
-  last(): Attempt | undefined {
-    this.#left ??= this.#finalReads();
+  async last(): Promise<Attempt | undefined> {
+    this.#left ??= await this.#finalReads();
     const next = this.#left.at(-1);
     if (next === undefined) return undefined;
     return this.#read(next.key, next.nodeId);
   }
 
   /** This client's share of all registers, at each node. */
-  #finalReads(): { readonly key: number; readonly nodeId: number }[] {
-    const { target, clientCount } = this.#context;
+  async #finalReads(): Promise<{ readonly key: number; readonly nodeId: number }[]> {
+    const present = await this.#service.present();
+    const { clientCount } = this.#context;
     const own = this.#init.keys
       .all(this.#context.now())
       .filter((key) => key % clientCount === this.#init.slot);
-    return own.flatMap((key) => [...target.nodes.keys()].map((nodeId) => ({ key, nodeId })));
+    return own.flatMap((key) => present.map((nodeId) => ({ key, nodeId })));
   }
 
   /** @param nodeId - Of a final read. */

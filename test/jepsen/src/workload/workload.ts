@@ -55,9 +55,9 @@ export interface ClientContext {
   /** Counts processes of this workload; one that takes another's place has another number. */
   readonly life: number;
   /** @returns a number that no process of this workload gets again. */
-  unique(): number;
+  readonly unique: () => number;
   /** Nanoseconds since the run began, by the clock that all processes have. */
-  now(): number;
+  readonly now: () => number;
   /** Aborted when the process ends: whatever waits gives up. */
   readonly signal: AbortSignal;
 }

@@ -1,0 +1,126 @@
+/**
+ * How far a consumer group is: members join, commit what they have consumed, message by message,
+ * and leave; others ask how far the group is. Clients that publish keep it going.
+ */
+
+import { Admin, Producer } from "@quorumlog/client";
+import { checkOffsets } from "../check/offset-check.ts";
+import type { HistoryEvent } from "../history/history-event.ts";
+import { operationsOf } from "../history/operations.ts";
+import { makeTopic, openPatiently } from "./broker-access.ts";
+import { type CommittingInit, CommittingClient } from "./committing-client.ts";
+import { GroupMember } from "./group-member.ts";
+import { bodyOf } from "./message-body.ts";
+import { PublishingClient } from "./publishing-client.ts";
+import type {
+  Attempt,
+  ClientContext,
+  LogicalClient,
+  Workload,
+  WorkloadVerdict,
+} from "./workload.ts";
+
+const TOPIC = "jepsen-offsets";
+const GROUP = "jepsen-offset-members";
+const QUEUES = 6;
+const CLIENTS = 12;
+/** By slot: so many publish, and so many ask; the others are members. */
+const PUBLISHERS = 4;
+const READERS = 2;
+const READ_MS = 2_000;
+
+export const OFFSET_WORKLOAD: Workload = {
+  name: "offsets",
+  kind: "broker",
+  clientCount: CLIENTS,
+  rate: 400,
+  prepare: (target) => makeTopic(target, { name: TOPIC, queueCount: QUEUES }),
+  open: openClients,
+  check: checkOffsetEvents,
+};
+
+async function openClients(context: ClientContext): Promise<LogicalClient[]> {
+  const { target, slots, signal } = context;
+  const { nameServers } = target;
+  const admin = await openPatiently(() => Admin.open({ nameServers }), signal);
+  const producer = await openPatiently(
+    () => Producer.open({ nameServers, producerGroup: "jepsen" }),
+    signal,
+  );
+  return slots.map((slot) => {
+    if (slot < PUBLISHERS) return publisherOf(context, producer);
+    if (slot < PUBLISHERS + READERS) return new OffsetReader(context, admin);
+    return new CommittingClient(memberInit(context, admin));
+  });
+}
+
+function publisherOf({ unique, prng }: ClientContext, producer: Producer): PublishingClient {
+  return new PublishingClient({
+    producer,
+    topic: TOPIC,
+    draw: () => {
+      const value = unique();
+      return { value, message: { body: bodyOf(value, prng) } };
+    },
+  });
+}
+
+function memberInit({ target, prng, seed }: ClientContext, admin: Admin): CommittingInit {
+  const { nameServers } = target;
+  return {
+    admin,
+    group: GROUP,
+    prng: prng.fork(),
+    open: () =>
+      GroupMember.open({
+        nameServers,
+        consumerGroup: GROUP,
+        subscriptions: { [TOPIC]: "*" },
+        // All members of a group have the same.
+        order: seed % 2 === 0 ? "orderly" : "concurrent",
+        // What is committed is asked for here, so that it is recorded.
+        commitIntervalMs: 600_000,
+      }),
+  };
+}
+
+class OffsetReader implements LogicalClient {
+  readonly #context: ClientContext;
+  readonly #admin: Admin;
+  #left = Array.from({ length: QUEUES }, (_, queue) => queue);
+
+  constructor(context: ClientContext, admin: Admin) {
+    this.#context = context;
+    this.#admin = admin;
+  }
+
+  next(): Attempt {
+    return this.#read(this.#context.prng.below(QUEUES), false);
+  }
+
+  last(): Attempt | undefined {
+    const queue = this.#left.at(-1);
+    return queue === undefined ? undefined : this.#read(queue, true);
+  }
+
+  #read(queue: number, isLast: boolean): Attempt {
+    return {
+      action: "committed",
+      value: queue,
+      isRead: true,
+      run: async () => {
+        const offsets = await this.#admin.groupOffsets(GROUP, { timeoutMs: READ_MS });
+        const own = offsets.find((each) => each.topic === TOPIC && each.queue === queue);
+        if (isLast) this.#left.pop();
+        return [queue, own?.committedOffset ?? 0];
+      },
+    };
+  }
+}
+
+function checkOffsetEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
+  const operations = operationsOf(events);
+  const { anomalies, commits, reads } = checkOffsets(operations);
+  const counts = { operations: operations.length, commits, reads };
+  return { valid: anomalies.length === 0, anomalies, unknown: [], counts };
+}

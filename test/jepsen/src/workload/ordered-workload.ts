@@ -1,0 +1,91 @@
+/**
+ * A FIFO topic: message groups that several clients publish to, consumed by members of one group in
+ * order of these keys. In the end what is left is consumed.
+ */
+
+import { Producer } from "@quorumlog/client";
+import { checkOrder } from "../check/order-check.ts";
+import type { HistoryEvent } from "../history/history-event.ts";
+import { operationsOf } from "../history/operations.ts";
+import { makeTopic, openPatiently } from "./broker-access.ts";
+import { ConsumingClient } from "./consuming-client.ts";
+import { GroupLag } from "./group-lag.ts";
+import { GroupMember } from "./group-member.ts";
+import { bodyOf, valueIn } from "./message-body.ts";
+import { PublishingClient } from "./publishing-client.ts";
+import type { ClientContext, LogicalClient, Workload, WorkloadVerdict } from "./workload.ts";
+
+const TOPIC = "jepsen-ordered";
+const GROUP = "jepsen-ordered-consumers";
+const QUEUES = 4;
+const MESSAGE_GROUPS = 16;
+const CLIENTS = 10;
+/** The others consume. */
+const PUBLISHERS = 6;
+const COMMIT_MS = 1_000;
+
+export const ORDERED_WORKLOAD: Workload = {
+  name: "ordered",
+  kind: "broker",
+  clientCount: CLIENTS,
+  rate: 500,
+  prepare: (target) => makeTopic(target, { name: TOPIC, queueCount: QUEUES, type: "fifo" }),
+  open: openClients,
+  check: checkOrderEvents,
+};
+
+async function openClients(context: ClientContext): Promise<LogicalClient[]> {
+  const { target, slots, signal } = context;
+  const { nameServers } = target;
+  const producer = await openPatiently(
+    () => Producer.open({ nameServers, producerGroup: "jepsen" }),
+    signal,
+  );
+  const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
+  const clients = slots.map(async (slot): Promise<LogicalClient> => {
+    return slot < PUBLISHERS ? publisherOf(context, producer) : consumerOf(context, lag);
+  });
+  return Promise.all(clients);
+}
+
+function publisherOf({ unique, prng }: ClientContext, producer: Producer): PublishingClient {
+  return new PublishingClient({
+    producer,
+    topic: TOPIC,
+    draw: () => {
+      const id = unique();
+      const messageGroup = `group-${prng.below(MESSAGE_GROUPS)}`;
+      return { value: [messageGroup, id], message: { messageGroup, body: bodyOf(id, prng) } };
+    },
+  });
+}
+
+async function consumerOf(
+  { target: { nameServers }, signal, seed }: ClientContext,
+  lag: GroupLag,
+): Promise<ConsumingClient> {
+  const open = (): Promise<GroupMember> =>
+    GroupMember.open({
+      nameServers,
+      consumerGroup: GROUP,
+      subscriptions: { [TOPIC]: "*" },
+      // All members of a group have the same.
+      order: seed % 2 === 0 ? "per-key" : "orderly",
+      commitIntervalMs: COMMIT_MS,
+    });
+  return new ConsumingClient({
+    member: await openPatiently(open, signal),
+    lag,
+    toValue: (message) => {
+      const { messageGroup = null, queue, offset } = message;
+      return [messageGroup, valueIn(message), queue, offset];
+    },
+  });
+}
+
+function checkOrderEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
+  const operations = operationsOf(events);
+  const { anomalies, groups, consumed } = checkOrder(operations);
+  const counts = { operations: operations.length, groups, consumed };
+  return { valid: anomalies.length === 0, anomalies, unknown: [], counts };
+}

@@ -1,0 +1,46 @@
+/** A client that publishes one message after another, as users do: the producer sends it again. */
+
+import type { OutgoingMessage, Producer } from "@quorumlog/client";
+import type { Value } from "../history/history-event.ts";
+import type { Attempt, LogicalClient } from "./workload.ts";
+
+/** What is published, and what is recorded of it. */
+export interface DrawnMessage {
+  readonly message: OutgoingMessage;
+  /** `[...]` in its `ok` goes on with queue and offset. */
+  readonly value: Value;
+}
+
+export interface PublishingClientInit {
+  readonly producer: Producer;
+  readonly topic: string;
+  readonly draw: () => DrawnMessage;
+}
+
+const TIMEOUT_MS = 3_000;
+
+export class PublishingClient implements LogicalClient {
+  readonly #init: PublishingClientInit;
+
+  constructor(init: PublishingClientInit) {
+    this.#init = init;
+  }
+
+  next(): Attempt {
+    const { producer, topic, draw } = this.#init;
+    const { message, value } = draw();
+    return {
+      action: "publish",
+      value,
+      isRead: false,
+      run: async () => {
+        const sent = await producer.send(topic, message, { timeoutMs: TIMEOUT_MS });
+        return [value, sent.queue, sent.offset ?? null].flat();
+      },
+    };
+  }
+
+  last(): undefined {
+    return undefined;
+  }
+}

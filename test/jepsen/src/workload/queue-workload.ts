@@ -1,0 +1,98 @@
+/**
+ * A topic: published to by some clients, consumed by the members of one group. In the end what is
+ * left is consumed.
+ */
+
+import { Producer } from "@quorumlog/client";
+import { checkQueue } from "../check/queue-check.ts";
+import { type HistoryEvent, isDrained } from "../history/history-event.ts";
+import { operationsOf } from "../history/operations.ts";
+import { makeTopic, openPatiently } from "./broker-access.ts";
+import { ConsumingClient } from "./consuming-client.ts";
+import { GroupLag } from "./group-lag.ts";
+import { GroupMember } from "./group-member.ts";
+import { bodyOf, valueIn } from "./message-body.ts";
+import { PublishingClient } from "./publishing-client.ts";
+import type { ClientContext, LogicalClient, Workload, WorkloadVerdict } from "./workload.ts";
+
+const TOPIC = "jepsen-queue";
+const GROUP = "jepsen-queue-consumers";
+const QUEUES = 4;
+const CLIENTS = 12;
+/** The others consume. */
+const PUBLISHERS = 8;
+const COMMIT_MS = 1_000;
+/** Of some processes: what they publish shares batches. */
+const LINGER_MS = 5;
+
+export const QUEUE_WORKLOAD: Workload = {
+  name: "queue",
+  kind: "broker",
+  clientCount: CLIENTS,
+  rate: 600,
+  prepare: (target) => makeTopic(target, { name: TOPIC, queueCount: QUEUES }),
+  open: openClients,
+  check: checkQueueEvents,
+};
+
+async function openClients(context: ClientContext): Promise<LogicalClient[]> {
+  const { target, slots, signal, life } = context;
+  const { nameServers } = target;
+  const lingerMs = life % 2 === 0 ? 0 : LINGER_MS;
+  const producer = await openPatiently(
+    () => Producer.open({ nameServers, producerGroup: "jepsen", lingerMs }),
+    signal,
+  );
+  const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
+  const clients = slots.map(async (slot): Promise<LogicalClient> => {
+    return slot < PUBLISHERS ? publisherOf(context, producer) : consumerOf(context, lag);
+  });
+  return Promise.all(clients);
+}
+
+function publisherOf({ unique, prng }: ClientContext, producer: Producer): PublishingClient {
+  return new PublishingClient({
+    producer,
+    topic: TOPIC,
+    draw: () => {
+      const value = unique();
+      return { value, message: { body: bodyOf(value, prng) } };
+    },
+  });
+}
+
+async function consumerOf(
+  { target: { nameServers }, signal }: ClientContext,
+  lag: GroupLag,
+): Promise<ConsumingClient> {
+  const open = (): Promise<GroupMember> =>
+    GroupMember.open({
+      nameServers,
+      consumerGroup: GROUP,
+      subscriptions: { [TOPIC]: "*" },
+      commitIntervalMs: COMMIT_MS,
+    });
+  return new ConsumingClient({
+    member: await openPatiently(open, signal),
+    lag,
+    toValue: (message) => [valueIn(message), message.queue, message.offset],
+  });
+}
+
+function checkQueueEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
+  const operations = operationsOf(events);
+  const result = checkQueue(operations);
+  const { acknowledged, consumed, redelivered, recovered } = result;
+  const isOver = isDrained(events);
+  // Whatever is left may be consumed yet.
+  const anomalies = isOver
+    ? result.anomalies
+    : result.anomalies.filter(({ kind }) => kind !== "lost");
+  const unknown = isOver ? [] : ["what is left was not consumed: nothing is known of losses"];
+  return {
+    valid: anomalies.length > 0 ? false : isOver ? true : "unknown",
+    anomalies,
+    unknown,
+    counts: { operations: operations.length, acknowledged, consumed, redelivered, recovered },
+  };
+}
