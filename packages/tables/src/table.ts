@@ -24,6 +24,9 @@ export interface Table<Value> {
 
   /** The rows as they are now, ordered by key, whatever is changed meanwhile. */
   entries(): IterableIterator<[string, Value]>;
+
+  /** Those of `entries`; no value is decoded for them. */
+  keys(): IterableIterator<string>;
 }
 
 export interface Tables {

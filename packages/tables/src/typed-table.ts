@@ -43,6 +43,14 @@ export class TypedTable<Value> implements Table<Value> {
   entries(): IterableIterator<[string, Value]> {
     return decoded(this.#rows.rows(this.#number).entries(), this.#codec);
   }
+
+  keys(): IterableIterator<string> {
+    return keysOf(this.#rows.rows(this.#number).entries());
+  }
+}
+
+function* keysOf(rows: Iterable<[string, Uint8Array]>): Generator<string> {
+  for (const [key] of rows) yield key;
 }
 
 function* decoded<Value>(

@@ -107,8 +107,7 @@ export class CoordinatorService {
 
   #list(page: string): ListGroupsReply.$Properties {
     const { consumerGroups } = this.#group.machine;
-    const names = [...consumerGroups.entries()].map(([name]) => name);
-    const { rows, nextPage } = pageOfNames(names, page, LISTED_GROUPS);
+    const { rows, nextPage } = pageOfNames(consumerGroups.names(), page, LISTED_GROUPS);
     const groups = rows.flatMap((name) => {
       const group = consumerGroups.get(name);
       return group === undefined ? [] : [summaryOf(name, group)];

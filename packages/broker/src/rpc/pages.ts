@@ -33,14 +33,20 @@ export function pageOf<T>(
   return { rows: page, nextPage: "" };
 }
 
-/** @param page - The last name of the page before; empty: from the beginning. */
+/**
+ * @param names - In order; those behind the page are not taken.
+ * @param page - The last name of the page before; empty: from the beginning.
+ */
 export function pageOfNames(
-  names: readonly string[],
+  names: Iterable<string>,
   page: string,
   countMax?: number,
 ): Page<string> {
-  const left = names.filter((name) => name > page).toSorted();
-  return pageOf(left, (name) => name, countMax);
+  return pageOf(behind(names, page), (name) => name, countMax);
+}
+
+function* behind(names: Iterable<string>, last: string): Generator<string> {
+  for (const name of names) if (name > last) yield name;
 }
 
 export function noPage(page: string): OperationError {

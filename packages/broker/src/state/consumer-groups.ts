@@ -67,6 +67,11 @@ export class ConsumerGroups {
     return this.#init.table.get(group);
   }
 
+  /** In order. */
+  names(): IterableIterator<string> {
+    return this.#init.table.keys();
+  }
+
   entries(): IterableIterator<[string, ConsumerGroup]> {
     return this.#init.table.entries();
   }

@@ -72,6 +72,8 @@ export class ProgressTable {
   /** What there are rows of, to find those of one owner; the rows are in the table alone. */
   readonly #queues = new Map<string, Set<QueueKey>>();
   readonly #groups = new Map<string, GroupRows>();
+  /** In order, since a group came or went: whoever lists them asks page by page. */
+  #names: readonly string[] | undefined;
 
   constructor(table: Table<ConsumerProgress>) {
     this.#table = table;
@@ -156,9 +158,10 @@ export class ProgressTable {
     }
   }
 
-  /** Names of the groups, each once. */
-  groups(): string[] {
-    return [...this.#groups.keys()].toSorted();
+  /** Names of the groups, each once, in order. */
+  groups(): readonly string[] {
+    this.#names ??= [...this.#groups.keys()].toSorted();
+    return this.#names;
   }
 
   forgetTopics(topicIds: ReadonlySet<number>): void {
@@ -170,6 +173,7 @@ export class ProgressTable {
   load(): void {
     this.#queues.clear();
     this.#groups.clear();
+    this.#names = undefined;
     for (const [rowKey, { committedAtMs }] of this.#table.entries()) {
       const at = rowKey.lastIndexOf("/", rowKey.lastIndexOf("/") - 1);
       this.#know(rowKey.slice(0, at), parseQueueRowKey(rowKey.slice(at + 1)), committedAtMs);
@@ -181,15 +185,18 @@ export class ProgressTable {
     const name = groupOf(owner);
     const group = this.#groups.get(name);
     group?.owners.delete(owner);
-    if (group?.owners.size === 0) this.#groups.delete(name);
+    if (group?.owners.size !== 0) return;
+    this.#groups.delete(name);
+    this.#names = undefined;
   }
 
   #know(owner: string, key: QueueKey, committedAt: number): void {
     const name = groupOf(owner);
     const group = this.#groups.get(name);
-    if (group === undefined)
+    if (group === undefined) {
       this.#groups.set(name, { owners: new Set([owner]), activeAt: committedAt });
-    else {
+      this.#names = undefined;
+    } else {
       group.owners.add(owner);
       group.activeAt = Math.max(group.activeAt, committedAt);
     }
