@@ -15,7 +15,13 @@ import { addresses, anyText, type Check, integerIn, object } from "./option-prob
 import { RouteSource } from "./route-source.ts";
 import { streamFailure } from "./stream-failure.ts";
 import { asUnknown } from "./unknown-outcome.ts";
-import { demandNotAborted, eitherSignal, pause, type WaitOptions } from "./waiting.ts";
+import {
+  CALL_TIMEOUT_MS,
+  demandNotAborted,
+  eitherSignal,
+  pause,
+  type WaitOptions,
+} from "./waiting.ts";
 
 /** How to find a cluster. */
 export interface ClusterOptions {
@@ -52,7 +58,6 @@ export const CLUSTER_CHECKS: { readonly [K in keyof Required<ClusterOptions>]: C
 };
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const CALL_TIMEOUT_MS = 10_000;
 /** A node that is asked and says nothing is left for the next one. */
 const ATTEMPT_MS_MAX = 3_000;
 const BACKOFF_MS_MIN = 5;

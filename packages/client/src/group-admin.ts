@@ -18,7 +18,7 @@ import type { LeaderSeeker } from "./leader-seeker.ts";
 import { allPages } from "./list-pages.ts";
 import type { QueueName } from "./pull-consumer-options.ts";
 import { type AssignmentStrategy, STRATEGIES } from "./push-consumer-options.ts";
-import type { WaitOptions } from "./waiting.ts";
+import { CallTime, type WaitOptions } from "./waiting.ts";
 
 /** A consumer group, in short. */
 export interface ConsumerGroupSummary {
@@ -114,17 +114,18 @@ export class GroupAdmin {
 
   /** In the order of their names. */
   async list(wait: WaitOptions): Promise<ConsumerGroupSummary[]> {
-    const target = this.#leader(METADATA_GROUP_ID, wait);
+    const time = new CallTime(wait);
     const [replies, ...others] = await Promise.all([
       allPages((page) => {
+        const target = this.#leader(METADATA_GROUP_ID, time);
         return this.#link.callLeader(target, COORDINATOR_SERVICE.listGroups, { page });
       }),
-      ...this.#groupIds().map((groupId) => {
-        const leader = this.#leader(groupId, wait);
-        return allPages((page) =>
-          this.#link.callLeader(leader, OFFSETS_SERVICE.listOffsetGroups, { page }),
-        );
-      }),
+      ...this.#groupIds().map((groupId) =>
+        allPages((page) => {
+          const leader = this.#leader(groupId, time);
+          return this.#link.callLeader(leader, OFFSETS_SERVICE.listOffsetGroups, { page });
+        }),
+      ),
     ]);
     const groups = replies.flatMap((reply) => reply.groups);
     const summaries = new Map(
@@ -137,9 +138,10 @@ export class GroupAdmin {
 
   /** @throws OperationError `UNKNOWN_GROUP` */
   async describe(group: string, wait: WaitOptions): Promise<ConsumerGroupDescription> {
+    const time = new CallTime(wait);
     const [description, committed] = await Promise.all([
-      this.#description(group, wait),
-      this.offsets(group, wait),
+      this.#description(group, time),
+      this.#offsets(group, time),
     ]);
     if (description === undefined && committed.length === 0)
       throw new OperationError("UNKNOWN_GROUP", `there is no consumer group "${group}"`);
@@ -154,7 +156,7 @@ export class GroupAdmin {
       .flatMap((name) => this.#link.routes.route.topics.get(name) ?? [])
       .flatMap((topic) => topic.groupIds.map((_, queue) => ({ topic, queue })))
       .filter(({ topic, queue }) => !known.has(`${queue}/${topic.name}`));
-    const untouched = await this.#untouched(group, subscribed, wait);
+    const untouched = await this.#untouched(group, subscribed, time);
     const queues = inOrder([...committed, ...untouched]);
     const members = (description?.members ?? []).map((member) =>
       this.#member(member as MemberDescription, queues),
@@ -163,21 +165,8 @@ export class GroupAdmin {
   }
 
   /** In all queues that the group has ever had. */
-  async offsets(group: string, wait: WaitOptions): Promise<GroupQueueOffset[]> {
-    const replies = await Promise.all(
-      this.#groupIds().map((groupId) => {
-        const leader = this.#leader(groupId, wait);
-        return allPages((page) =>
-          this.#link.callLeader(leader, OFFSETS_SERVICE.getOffsets, { group, page }),
-        );
-      }),
-    );
-    return inOrder(
-      replies
-        .flat()
-        .flatMap(({ offsets }) => offsets)
-        .map((each) => this.#offset(each as GroupOffset)),
-    );
+  offsets(group: string, wait: WaitOptions): Promise<GroupQueueOffset[]> {
+    return this.#offsets(group, new CallTime(wait));
   }
 
   /**
@@ -193,8 +182,9 @@ export class GroupAdmin {
     const missing = numbers.find((queue) => topic.groupIds[queue] === undefined);
     if (missing !== undefined)
       throw new OperationError("UNKNOWN_QUEUE", `"${name}" has no queue ${missing}`);
-    const to = await this.places(topic, { numbers, place }, wait);
-    const known = (await this.offsets(group, wait)).filter((each) => each.topic === name);
+    const time = new CallTime(wait);
+    const to = await this.places(topic, { numbers, place }, time.left);
+    const known = (await this.#offsets(group, time)).filter((each) => each.topic === name);
     const moves = [...to].flatMap(([queue, offset]) => {
       const own = known.filter((each) => each.queue === queue);
       if (own.length === 0)
@@ -214,24 +204,25 @@ export class GroupAdmin {
         const offsets = [...to]
           .filter(([queue]) => topic.groupIds[queue] === groupId)
           .map(([queue, offset]) => ({ topicId: topic.topicId, queue, offset }));
-        const target = this.#leader(groupId, wait);
+        const target = this.#leader(groupId, time);
         return this.#link.callLeader(target, OFFSETS_SERVICE.resetOffsets, { group, offsets });
       }),
     );
-    await this.#refresh(group, wait);
+    await this.#refresh(group, time);
     return moves;
   }
 
   /** @throws OperationError `UNKNOWN_GROUP`; `GROUP_IN_USE` while it has members */
   async delete(group: string, wait: WaitOptions): Promise<void> {
-    const target = this.#leader(METADATA_GROUP_ID, wait);
+    const time = new CallTime(wait);
+    const target = this.#leader(METADATA_GROUP_ID, time);
     const answer = this.#link.callLeader(target, COORDINATOR_SERVICE.deleteGroup, { group });
     const { epoch, wasKnown } = await answer;
-    if (!wasKnown && (await this.offsets(group, wait)).length === 0)
+    if (!wasKnown && (await this.#offsets(group, time)).length === 0)
       throw new OperationError("UNKNOWN_GROUP", `there is no consumer group "${group}"`);
     await Promise.all(
       this.#groupIds().map((groupId) =>
-        this.#link.callLeader(this.#leader(groupId, wait), OFFSETS_SERVICE.deleteOffsets, {
+        this.#link.callLeader(this.#leader(groupId, time), OFFSETS_SERVICE.deleteOffsets, {
           group,
           epoch,
         }),
@@ -239,13 +230,30 @@ export class GroupAdmin {
     );
   }
 
-  async #refresh(group: string, wait: WaitOptions): Promise<void> {
-    const target = this.#leader(METADATA_GROUP_ID, wait);
+  async #offsets(group: string, time: CallTime): Promise<GroupQueueOffset[]> {
+    const replies = await Promise.all(
+      this.#groupIds().map((groupId) =>
+        allPages((page) => {
+          const leader = this.#leader(groupId, time);
+          return this.#link.callLeader(leader, OFFSETS_SERVICE.getOffsets, { group, page });
+        }),
+      ),
+    );
+    return inOrder(
+      replies
+        .flat()
+        .flatMap(({ offsets }) => offsets)
+        .map((each) => this.#offset(each as GroupOffset)),
+    );
+  }
+
+  async #refresh(group: string, time: CallTime): Promise<void> {
+    const target = this.#leader(METADATA_GROUP_ID, time);
     await orUnknown(this.#link.callLeader(target, COORDINATOR_SERVICE.refreshGroup, { group }));
   }
 
-  #description(group: string, wait: WaitOptions): Promise<GroupDescription | undefined> {
-    const target = this.#leader(METADATA_GROUP_ID, wait);
+  #description(group: string, time: CallTime): Promise<GroupDescription | undefined> {
+    const target = this.#leader(METADATA_GROUP_ID, time);
     return orUnknown(this.#link.callLeader(target, COORDINATOR_SERVICE.describeGroup, { group }));
   }
 
@@ -253,7 +261,7 @@ export class GroupAdmin {
   async #untouched(
     group: string,
     queues: readonly { readonly topic: TopicRoute; readonly queue: number }[],
-    wait: WaitOptions,
+    time: CallTime,
   ): Promise<GroupQueueOffset[]> {
     const groupIds = new Set(queues.map(({ topic, queue }) => topic.groupIds[queue] as number));
     const replies = await Promise.all(
@@ -261,7 +269,7 @@ export class GroupAdmin {
         const refs = queues
           .filter(({ topic, queue }) => topic.groupIds[queue] === groupId)
           .map(({ topic: { topicId }, queue }) => ({ topicId, queue }));
-        const target = this.#leader(groupId, wait);
+        const target = this.#leader(groupId, time);
         return this.#link.callLeader(target, OFFSETS_SERVICE.getOffsets, { group, queues: refs });
       }),
     );
@@ -326,14 +334,9 @@ export class GroupAdmin {
     return [...this.#link.routes.route.groups.keys()];
   }
 
-  /** All that is asked here may be asked again. */
-  #leader(groupId: number, { signal, timeoutMs }: WaitOptions): LeaderTarget {
-    return {
-      seeker: this.#link.seeker(groupId),
-      isRepeatable: true,
-      ...(signal === undefined ? {} : { signal }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    };
+  /** All that is asked here may be asked again; for the next call alone. */
+  #leader(groupId: number, { left }: CallTime): LeaderTarget {
+    return { seeker: this.#link.seeker(groupId), isRepeatable: true, ...left };
   }
 }
 

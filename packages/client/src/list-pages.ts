@@ -3,7 +3,8 @@
 /**
  * Asks for one page behind the other.
  *
- * @param ask - With what the reply before has told; first with nothing.
+ * @param ask - With what the reply before has told; first with nothing. The time of the whole is
+ *   its business.
  */
 export async function allPages<Reply extends { readonly nextPage: string }>(
   ask: (page: string) => Promise<Reply>,

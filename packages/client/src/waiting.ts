@@ -10,6 +10,26 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
+/** Of any call of which its caller does not say how long it may take. */
+export const CALL_TIMEOUT_MS = 10_000;
+
+/** What several calls have together, one behind the other: it is over when its caller's is. */
+export class CallTime {
+  readonly #signal: AbortSignal | undefined;
+  readonly #deadline: number;
+
+  constructor({ signal, timeoutMs = CALL_TIMEOUT_MS }: WaitOptions) {
+    this.#signal = signal;
+    this.#deadline = performance.now() + timeoutMs;
+  }
+
+  /** For the next call; of time that is over, a millisecond. */
+  get left(): WaitOptions {
+    const timeoutMs = Math.max(1, this.#deadline - performance.now());
+    return { timeoutMs, ...(this.#signal === undefined ? {} : { signal: this.#signal }) };
+  }
+}
+
 export function aborted(outcome: OperationOutcome): OperationError {
   return new OperationError("ABORTED", "the caller's signal was aborted", { outcome });
 }

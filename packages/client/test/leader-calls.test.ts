@@ -98,6 +98,21 @@ test("a client that closes ends its calls, and takes no other ones", async () =>
   });
 });
 
+test("a list has one deadline, however many pages it has", async () => {
+  const cluster = await SmallCluster.open(1, [ORDERS]);
+  const admin = await adminOf(cluster);
+  let pages = 0;
+  cluster.first.offsets.onPage = () => {
+    pages += 1;
+    return `page ${pages}`;
+  };
+
+  const listed = admin.groupOffsets("billing", { timeoutMs: 500 });
+
+  await expect(listed).rejects.toMatchObject({ code: "TIMEOUT" });
+  expect(pages).toBeGreaterThan(1);
+});
+
 test("one signal may stop any number of calls of an admin, without a warning", async () => {
   const groupIds = Array.from({ length: 32 }, () => 1);
   const cluster = await SmallCluster.open(1, [{ ...ORDERS, groupIds }]);

@@ -18,6 +18,8 @@ export class SmallOffsets {
   readonly #group: SmallGroup;
   /** Behind each commit that was done: what is answered instead, if anything. */
   onCommitted: () => OperationError | undefined = () => undefined;
+  /** What the page behind one is asked with, of lists that are asked for page by page. */
+  onPage: (page: string) => string = () => "";
   readonly #progress = new Map<string, Progress>();
 
   constructor(group: SmallGroup) {
@@ -72,7 +74,8 @@ export class SmallOffsets {
         },
       },
       getOffsets: {
-        unary: ({ group, queues }) => ({
+        unary: ({ group, queues, page }) => ({
+          nextPage: this.onPage(page),
           offsets: queues.map(({ topicId = 0, queue = 0 }) => ({
             topicId,
             queue,
