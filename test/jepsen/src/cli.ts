@@ -8,21 +8,26 @@ import { exitCodeOf, FlagError } from "@quorumlog/std";
 import { HistoryError } from "./history/operations.ts";
 import { writeReport } from "./report/report-file.ts";
 import { RunFolderError } from "./run/line-shape.ts";
-import { type Choices, helpOf, parseRequest } from "./run/request.ts";
+import { type Choices, helpOf, parseRequest, type RunRequest } from "./run/request.ts";
+import { describeRun } from "./run/run-summary.ts";
+import { exitCodeOfValidity } from "./run/run-verdict.ts";
+import { runSuite } from "./run/runner.ts";
 import { checkSavedHistory } from "./run/saved-history.ts";
 import { WORKLOADS } from "./workload/all-workloads.ts";
+
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 const NAMES = WORKLOADS.map(({ name }) => name);
 
 const CHOICES: Choices = {
   workloads: NAMES,
-  nemeses: ["mix"],
-  defaults: { workloads: ["append", "register"], nemeses: ["mix"] },
+  nemeses: ["kill-leader"],
+  defaults: { workloads: ["append", "register"], nemeses: ["kill-leader"] },
   checks: NAMES,
 };
 
 /** @returns the exit code of the process. */
-function main(argv: readonly string[]): number {
+async function main(argv: readonly string[]): Promise<number> {
   const request = parseRequest(argv, CHOICES);
   switch (request.kind) {
     case "help":
@@ -34,10 +39,31 @@ function main(argv: readonly string[]): number {
     case "check":
       return checkSavedHistory(request.file, request.workload, print);
     case "run":
-      throw new FlagError(["there is nothing to run yet: --check and --report are there"]);
+      return run(request);
     default:
       throw new Error("a request is of one of these kinds");
   }
+}
+
+/**
+ * A signal ends all that was started, and what was seen is left all the same; a second one, now.
+ */
+async function run(request: RunRequest): Promise<number> {
+  const cut = new AbortController();
+  let signalExitCode = 0;
+  for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES))
+    process.on(signal, () => {
+      if (cut.signal.aborted) process.exit(exitCode);
+      signalExitCode = exitCode;
+      cut.abort(new Error(`the run was cut by ${signal}`));
+    });
+  const { record, folder, report } = await runSuite(request, cut.signal);
+  print(describeRun(record));
+  print(`folder ${folder}`);
+  print(`report ${report}`);
+  // What was cut in the middle may still wait for something; nothing of it outlives this process.
+  if (signalExitCode !== 0) process.exit(signalExitCode);
+  return exitCodeOfValidity(record.verdict.valid);
 }
 
 function print(line: string): void {

@@ -35,6 +35,8 @@ export interface ClusterInit {
   readonly tuning?: Partial<ReplicaTuning>;
   /** Where its files are; default a new one. It is removed at the end. */
   readonly folder?: string;
+  /** The folder is left as it is then. */
+  readonly keepsFiles?: boolean;
 }
 
 /** A node's process that ended by itself, and nobody had expected it. */
@@ -98,7 +100,7 @@ export class TestCluster implements AsyncDisposable {
   /** @returns once a leader is elected. */
   static async start(init: ClusterInit): Promise<TestCluster> {
     const folder = init.folder ?? mkdtempSync(join(tmpdir(), "quorumlog-jepsen-"));
-    ownFolder(folder);
+    if (init.keepsFiles !== true) ownFolder(folder);
     const { nodes, spares = 0, kind, nameServers = kind === "broker" ? 2 : 0 } = init;
     const plan = await ClusterPlan.make(folder, { nodes: nodes + spares, nameServers });
     const cluster = new TestCluster(init, folder, plan, await Links.open(await plan.links()));
@@ -295,7 +297,7 @@ export class TestCluster implements AsyncDisposable {
     const processes = [...this.#nodes.values(), ...this.#nameServers];
     await Promise.all(processes.map((process) => process.kill()));
     await this.links.close();
-    removeFolder(this.#folder);
+    if (this.#init.keepsFiles !== true) removeFolder(this.#folder);
   }
 
   #settingsOf(nodeId: number, ifMissing: IfMissing): NodeSettings {

@@ -1,0 +1,284 @@
+/** One workload of a run: its cluster, its clients, and what is done to both. */
+
+import { mkdirSync, rmSync } from "node:fs";
+import { join, resolve as absolute } from "node:path";
+import { type RunningClients, startClients } from "../client/running-clients.ts";
+import { TestCluster } from "../cluster/test-cluster.ts";
+import type { HistoryEvent } from "../history/history-event.ts";
+import type { Workload, WorkloadVerdict } from "../workload/workload.ts";
+import { checkInBackground } from "./background-check.ts";
+import { FaultSchedule } from "./fault-schedule.ts";
+import { NodeSampler } from "./node-sampler.ts";
+import { compareReplicas } from "./replica-comparison.ts";
+import type { RunFolderWriter } from "./run-folder.ts";
+import type { AnomalyRecord, CoverageRecord, WorkloadRecord, WriteGap } from "./run-record.ts";
+import type { RunRequest } from "./request.ts";
+import { writeGapsOf } from "./write-gaps.ts";
+
+export interface WorkloadRunInit {
+  readonly workload: Workload;
+  readonly request: RunRequest;
+  /** Of this workload alone. */
+  readonly seed: number;
+  readonly folder: RunFolderWriter;
+  readonly startedAt: bigint;
+  /** Ends everything that waits. */
+  readonly signal: AbortSignal;
+  readonly tell: (line: string) => void;
+}
+
+/** Kept of each workload; the rest is in its history. */
+const ANOMALIES_KEPT_MAX = 200;
+const WHOLE_MS = 120_000;
+const CHECK_MS = 300_000;
+/** What is asked for without a change; all other actions are writes. */
+const READS: ReadonlySet<string> = new Set([
+  "read",
+  "poll",
+  "consume",
+  "committed",
+  "assign",
+  "seek",
+]);
+
+export class WorkloadRun {
+  readonly workload: Workload;
+  /** What went wrong, a sentence each. */
+  readonly problems: string[] = [];
+  readonly #init: WorkloadRunInit;
+  readonly #counts = { ok: 0, fail: 0, info: 0 };
+  readonly #acknowledgedAtNs: number[] = [];
+  #writesEndNs = Infinity;
+  #cluster: TestCluster | undefined;
+  #clients: RunningClients | undefined;
+  #sampler: NodeSampler | undefined;
+  #faults: FaultSchedule | undefined;
+  #replicaAnomalies: readonly AnomalyRecord[] = [];
+  #comparedReplicas = 0;
+  #verdict: WorkloadVerdict | undefined;
+  /** Resolves when nobody waits for anything any more. */
+  readonly #cut: Promise<void>;
+
+  constructor(init: WorkloadRunInit) {
+    this.workload = init.workload;
+    this.#init = init;
+    this.#cut = new Promise((resolve) => {
+      init.signal.addEventListener("abort", () => {
+        resolve();
+      });
+    });
+  }
+
+  get name(): string {
+    return this.workload.name;
+  }
+
+  /** That are over. */
+  get operations(): number {
+    const { ok, fail, info } = this.#counts;
+    return ok + fail + info;
+  }
+
+  get faults(): FaultSchedule | undefined {
+    return this.#faults;
+  }
+
+  /** As far as is known. */
+  get anomalyCount(): number {
+    return (this.#verdict?.anomalies.length ?? 0) + this.#replicaAnomalies.length;
+  }
+
+  /** A cluster with a leader, and clients that ask for things. */
+  async start(): Promise<void> {
+    const { workload, request, seed, startedAt, folder } = this.#init;
+    mkdirSync(this.#dataFolder, { recursive: true });
+    const cluster = await TestCluster.start({
+      kind: workload.kind,
+      nodes: request.nodeCount,
+      disk: "unsynced",
+      seed,
+      folder: this.#dataFolder,
+      keepsFiles: true,
+    });
+    this.#cluster = cluster;
+    this.#sampler = new NodeSampler(this.name, cluster, {
+      nowNs: () => this.#nowNs(),
+      onLine: (line) => {
+        folder.addNode(line);
+      },
+    });
+    await workload.prepare(cluster.target);
+    const { rate } = request;
+    const options = { seed, startedAt, ...(rate === undefined ? {} : { rate }) };
+    this.#clients = await startClients(workload, cluster.target, options, (events) => {
+      this.#onEvents(events);
+    });
+    this.#clients.failed.catch((error: unknown) => {
+      this.#complain("clients", error);
+    });
+  }
+
+  /** @returns once the last fault has ended. */
+  async breakThings(timeLimitMs: number): Promise<void> {
+    const { request, seed, folder, tell, signal } = this.#init;
+    const cluster = this.#cluster;
+    const clients = this.#clients;
+    if (cluster === undefined || clients === undefined) return;
+    this.#faults = new FaultSchedule({
+      workload: this.name,
+      cluster,
+      clients,
+      names: request.nemeses,
+      seed,
+      nowNs: () => this.#nowNs(),
+      onLine: (line) => {
+        folder.addFault(line);
+        const verb = line.type === "begin" ? "begins" : "ends";
+        const words = line.type === "begin" ? line.words : line.evidence;
+        tell(`${this.name}: ${line.fault} ${verb}${words === "" ? "" : `: ${words}`}`);
+      },
+    });
+    await this.#guard("faults", this.#faults.run(timeLimitMs, signal));
+  }
+
+  /** All nodes serve again, and one leads; then everything is read, and replicas are compared. */
+  async settle(): Promise<void> {
+    const { signal } = this.#init;
+    const cluster = this.#cluster;
+    const clients = this.#clients;
+    if (cluster === undefined || clients === undefined || signal.aborted) return;
+    await this.#guard("recovery", this.#becomeWhole(cluster));
+    this.#writesEndNs = this.#nowNs();
+    await this.#guard(
+      "final reads",
+      clients.drain().then((isDrained) => {
+        if (!isDrained) this.problems.push(`${this.name}: final reads did not come to an end`);
+      }),
+    );
+    await this.#guard(
+      "replicas",
+      compareReplicas(cluster, signal).then(({ compared, anomalies, problem }) => {
+        this.#comparedReplicas = compared;
+        this.#replicaAnomalies = anomalies;
+        if (problem !== undefined) this.problems.push(`${this.name}: ${problem}`);
+      }),
+    );
+  }
+
+  /** Ends all processes. Idempotent; what was seen stays. */
+  async stop(): Promise<void> {
+    this.#writesEndNs = Math.min(this.#writesEndNs, this.#nowNs());
+    this.#sampler?.stop();
+    this.#sampler = undefined;
+    for (const { nodeId, words } of this.#cluster?.unexpectedEnds ?? [])
+      if (!this.#init.signal.aborted)
+        this.problems.push(`${this.name}: node ${nodeId} has ended by itself: ${words}`);
+    // These have to come to their end, also of a run that is cut.
+    try {
+      await this.#clients?.stop();
+      await this.#cluster?.stop();
+    } catch (error) {
+      this.#complain("stop", error);
+    }
+  }
+
+  /** Of what was written so far; a later one takes its place. */
+  async check(signal?: AbortSignal): Promise<void> {
+    const path = join(this.#init.folder.path, `history-${this.name}.jsonl`);
+    if (this.operations === 0) return;
+    const task = { path, workload: this.name };
+    const bounds = { timeoutMs: CHECK_MS, ...(signal === undefined ? {} : { signal }) };
+    const verdict = await checkInBackground(task, bounds);
+    if (signal?.aborted !== true) this.#verdict = verdict;
+  }
+
+  /** As {@link check}, at the end: what goes wrong in it is a problem of the run. */
+  async checkAtLast(): Promise<void> {
+    try {
+      await this.check();
+    } catch (error) {
+      this.#complain("check", error);
+    }
+  }
+
+  /** The files of its nodes. */
+  removeData(): void {
+    rmSync(this.#dataFolder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+
+  record(): WorkloadRecord {
+    const { anomalies = [], unknown = ["nothing was checked"], counts = {} } = this.#verdict ?? {};
+    const all = [...this.#replicaAnomalies, ...anomalies];
+    const valid = all.length > 0 ? false : (this.#verdict?.valid ?? "unknown");
+    const { name, kind, clientCount } = this.workload;
+    return {
+      name,
+      kind,
+      valid,
+      clientCount,
+      nodeIds: this.#cluster?.founders ?? [],
+      operations: { ...this.#counts },
+      counts: { ...counts, replicasCompared: this.#comparedReplicas },
+      anomalies: all.slice(0, ANOMALIES_KEPT_MAX),
+      anomalyCount: all.length,
+      unknown,
+    };
+  }
+
+  coverage(): readonly CoverageRecord[] {
+    return this.#faults?.coverage() ?? [];
+  }
+
+  gaps(): WriteGap[] {
+    const endNs = Math.min(this.#writesEndNs, this.#nowNs());
+    const spans = this.#faults?.spans() ?? [];
+    return writeGapsOf(this.name, spans, { acknowledgedAtNs: this.#acknowledgedAtNs, endNs });
+  }
+
+  get #dataFolder(): string {
+    return join(absolute(this.#init.folder.path), "data", this.name);
+  }
+
+  async #becomeWhole(cluster: TestCluster): Promise<void> {
+    const { signal } = this.#init;
+    await cluster.until(
+      `${this.name} is whole again`,
+      () => {
+        signal.throwIfAborted();
+        const isWhole = cluster.founders.every((nodeId) => cluster.isServing(nodeId));
+        return isWhole && cluster.leaderId() !== undefined ? true : undefined;
+      },
+      WHOLE_MS,
+    );
+  }
+
+  #onEvents(events: readonly HistoryEvent[]): void {
+    this.#init.folder.addEvents(this.name, events);
+    for (const { process, type, action, timeNs } of events) {
+      if (type === "invoke" || process === "nemesis") continue;
+      this.#counts[type] += 1;
+      if (type === "ok" && !READS.has(action)) this.#acknowledgedAtNs.push(timeNs);
+    }
+  }
+
+  /** Other workloads go on, and what was seen of this one is told with what went wrong. */
+  async #guard(part: string, work: Promise<void>): Promise<void> {
+    try {
+      await Promise.race([work, this.#cut]);
+    } catch (error) {
+      this.#complain(part, error);
+    }
+  }
+
+  #complain(part: string, error: unknown): void {
+    // What was cut fails everywhere, and that is no news.
+    if (this.#init.signal.aborted) return;
+    const words = error instanceof Error ? error.message : String(error);
+    this.problems.push(`${this.name}: ${part}: ${words}`);
+    this.#init.tell(`${this.name}: PROBLEM ${part}: ${words.split("\n")[0]}`);
+  }
+
+  #nowNs(): number {
+    return Number(process.hrtime.bigint() - this.#init.startedAt);
+  }
+}
