@@ -2,10 +2,12 @@
 // Method: consumers against two small broker groups on real ports, one of which is gone.
 
 import { expect, onTestFinished, test } from "vitest";
-import { PushConsumer, type PushConsumerOptions } from "../src/index.ts";
+import { Admin, PullConsumer, PushConsumer, type PushConsumerOptions } from "../src/index.ts";
 import { SmallCluster } from "./kit/small-cluster.ts";
 
 const ORDERS = { name: "orders", topicId: 7, groupIds: [1, 2, 1, 2] };
+/** Of the group that stays alone. */
+const NEAR = { name: "near", topicId: 8, groupIds: [1, 1] };
 
 async function consumerOf(
   cluster: SmallCluster,
@@ -54,6 +56,32 @@ test("a member that comes gets the queues of the group that is there", async () 
 
   expect(cluster.first.offsets.committed("billing", 7, 0)).toBe(10);
   expect(cluster.first.offsets.committed("billing", 7, 2)).toBe(10);
+});
+
+test("whoever reads a topic of the group that is there asks nothing of the other one", async () => {
+  const cluster = await SmallCluster.open(2, [ORDERS, NEAR]);
+  const nameServers = [cluster.nameServer.address];
+  const producer = await cluster.producer();
+  for (let i = 0; i < 20; i++) await producer.send("near", { body: String(i) });
+  await loseSecondGroup(cluster);
+  // As `quorumlog consume` does, alone and in a group.
+  await using admin = await Admin.open({ nameServers });
+  const ends = await admin.queueOffsets({ topic: "near", place: "latest" });
+  await using consumer = await PullConsumer.open({ nameServers, startFrom: "earliest" });
+  await consumer.assign(consumer.queuesOf("near"));
+  let pulled = 0;
+  while (pulled < 20) pulled += (await consumer.poll({ timeoutMs: 20_000 })).length;
+  let pushed = 0;
+  await consumerOf(cluster, {
+    subscriptions: { near: "*" },
+    startFrom: "earliest",
+    listener: () => {
+      pushed += 1;
+    },
+  });
+
+  await until(() => pushed === 20);
+  expect(ends.reduce((sum, end) => sum + end, 0)).toBe(20);
 });
 
 test("orderly: leases of the other group's queues are renewed", async () => {
