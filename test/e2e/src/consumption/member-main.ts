@@ -17,7 +17,13 @@ const consumer = await PushConsumer.open({
   },
   onEvent: (event) => {
     const error = "error" in event ? String(event.error) : undefined;
-    tell({ type: "event", event: event.type, ...(error === undefined ? {} : { error }) });
+    const queues = event.type === "assigned" ? event.queues : undefined;
+    tell({
+      type: "event",
+      event: event.type,
+      ...(error === undefined ? {} : { error }),
+      ...(queues === undefined ? {} : { queues }),
+    });
   },
 });
 tell({ type: "ready" });

@@ -1,5 +1,6 @@
 /** A member of a consumer group that can be stopped, continued, killed, and asked to close. */
 
+import type { QueueName } from "@quorumlog/client";
 import { until } from "@quorumlog/integration/testing";
 import { OwnedProcess } from "../kit/owned-process.ts";
 import type { HandedOut, MemberOptions, MemberWord } from "./member-words.ts";
@@ -13,6 +14,8 @@ export class MemberProcess {
   readonly handedOut: HandedOut[] = [];
   /** Names of events, with the error if there is one. */
   readonly events: string[] = [];
+  /** What it has, since it was assigned something last; `undefined`: it never was. */
+  queues: readonly QueueName[] | undefined;
   readonly #process: OwnedProcess;
   #isClosed = false;
 
@@ -69,6 +72,7 @@ export class MemberProcess {
         this.handedOut.push(word);
         return;
       case "event":
+        this.queues = word.queues ?? this.queues;
         this.events.push(word.error === undefined ? word.event : `${word.event}: ${word.error}`);
         return;
       case "closed":

@@ -1,6 +1,6 @@
 /** What a member's process is told as it starts, and what it says. */
 
-import type { PushConsumerEvent, PushConsumerOptions } from "@quorumlog/client";
+import type { PushConsumerEvent, PushConsumerOptions, QueueName } from "@quorumlog/client";
 
 /** All but what has to be said in its own process. */
 export interface MemberOptions extends Omit<
@@ -28,5 +28,7 @@ export type MemberWord =
       readonly type: "event";
       readonly event: PushConsumerEvent["type"];
       readonly error?: string;
+      /** Of `assigned`: all that it has from now on. */
+      readonly queues?: readonly QueueName[];
     }
   | { readonly type: "closed" };
