@@ -1,8 +1,11 @@
 /** What a disk is like from now on, whatever is asked of it. */
 
 export interface DiskCondition {
-  /** No file can be made or grow, and no room is told of; what has its room is written. */
-  readonly isFull: boolean;
+  /**
+   * Unless `no`, no file can be made or grow; what has its room is written. `told`: there is said
+   * to be no room. `untold`: there is said to be some, as by a quota.
+   */
+  readonly full: "no" | "told" | "untold";
   readonly failsSyncs: boolean;
   /** Added to each sync of a file that is not waited for on the spot; in milliseconds. */
   readonly syncDelayMs: number;
@@ -15,4 +18,4 @@ export interface TroubleCounts {
   refusedForSpace: number;
 }
 
-export const NO_TROUBLE: DiskCondition = { isFull: false, failsSyncs: false, syncDelayMs: 0 };
+export const NO_TROUBLE: DiskCondition = { full: "no", failsSyncs: false, syncDelayMs: 0 };

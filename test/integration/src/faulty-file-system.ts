@@ -57,7 +57,7 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   create(path: string): OpenFile {
-    if (this.#condition.isFull) throw this.#noSpace("create");
+    if (this.#condition.full !== "no") throw this.#noSpace("create");
     return this.#now("create", () => this.#wrap(this.#inner.create(path)));
   }
 
@@ -86,7 +86,7 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   freeBytes(path: string): number {
-    if (this.#condition.isFull) return 0;
+    if (this.#condition.full === "told") return 0;
     return this.#inner.freeBytes(path);
   }
 
@@ -142,7 +142,7 @@ export class FaultyFileSystem implements FileSystem {
 
   /** What a file has room for already fits, as on the file systems that the log is made for. */
   #isTooMuch(file: OpenFile, end: number): boolean {
-    return this.#condition.isFull && end > file.size();
+    return this.#condition.full !== "no" && end > file.size();
   }
 
   #noSpace(operation: DiskOperation): Error {

@@ -20,7 +20,7 @@ test("a full disk takes what there is room for already, and nothing else", async
   const disk = openDisk();
   const file = disk.create("/d/a");
   file.writeNow(Buffer.from("room"), 0);
-  disk.condition = { ...NO_TROUBLE, isFull: true };
+  disk.condition = { ...NO_TROUBLE, full: "told" };
 
   const fits = await settled((done) => {
     file.write([Buffer.from("ro"), Buffer.from("om")], 0, done);
@@ -33,6 +33,9 @@ test("a full disk takes what there is room for already, and nothing else", async
   expect(grows).toMatchObject({ code: "ENOSPC" });
   expect(() => disk.create("/d/b")).toThrow("ENOSPC");
   expect([disk.freeBytes("/d"), disk.troubles().refusedForSpace]).toEqual([0, 2]);
+  disk.condition = { ...NO_TROUBLE, full: "untold" };
+  expect(disk.freeBytes("/d")).toBeGreaterThan(0);
+  expect(() => disk.create("/d/b")).toThrow("ENOSPC");
   disk.condition = NO_TROUBLE;
   file.writeNow(Buffer.from("more"), 4);
   expect(file.size()).toBe(8);

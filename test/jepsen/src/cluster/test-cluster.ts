@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OwnedProcess, ownFolder, QUORUMLOG, removeFolder } from "@quorumlog/e2e/testing";
-import { until } from "@quorumlog/integration/testing";
+import { PatienceError, until } from "@quorumlog/integration/testing";
 import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
 import { Prng, required } from "@quorumlog/std";
 import type { DiskKind, NodeSettings, NodeView } from "../node/node-protocol.ts";
@@ -37,6 +37,13 @@ export interface ClusterInit {
   readonly folder?: string;
   /** The folder is left as it is then. */
   readonly keepsFiles?: boolean;
+}
+
+export interface StartOptions {
+  /** Default `fail`: it has been there before. */
+  readonly ifMissing?: IfMissing;
+  /** Its end is no news: see {@link TestCluster.expectEnd}. Default false. */
+  readonly mayEnd?: boolean;
 }
 
 /** A node's process that ended by itself, and nobody had expected it. */
@@ -75,6 +82,7 @@ export class TestCluster implements AsyncDisposable {
   /** How many times a node's machine has lost power. */
   readonly #boots = new Map<number, number>();
   readonly #expectedEnds = new Set<number>();
+  readonly #members: Set<number>;
   readonly #events: NodeEvent[] = [];
   readonly #listeners = new Set<(event: NodeEvent) => void>();
   #stopping: Promise<void> | undefined;
@@ -85,6 +93,7 @@ export class TestCluster implements AsyncDisposable {
     this.plan = plan;
     this.links = links;
     this.prng = new Prng(init.seed);
+    this.#members = new Set(plan.nodes.slice(0, init.nodes).map(({ nodeId }) => nodeId));
     this.#nameServers = plan.nameServers.map(
       (name, i) =>
         new OwnedProcess({
@@ -107,7 +116,9 @@ export class TestCluster implements AsyncDisposable {
     try {
       await Promise.all(cluster.#nameServers.map((nameServer) => nameServer.start()));
       // Founders wait for each other.
-      await Promise.all(cluster.founders.map((nodeId) => cluster.startNode(nodeId, "found")));
+      await Promise.all(
+        cluster.founders.map((nodeId) => cluster.startNode(nodeId, { ifMissing: "found" })),
+      );
       await cluster.leader();
       return cluster;
     } catch (error) {
@@ -164,10 +175,26 @@ export class TestCluster implements AsyncDisposable {
     return views.toSorted(([, a], [, b]) => (b?.term ?? 0) - (a?.term ?? 0))[0]?.[0];
   }
 
+  /** Nodes that belong to the group, as far as whoever changes that has come. */
+  get memberIds(): readonly number[] {
+    return [...this.#members].toSorted((a, b) => a - b);
+  }
+
+  /** The group was changed so. */
+  setMember(nodeId: number, isMember: boolean): void {
+    if (isMember) this.#members.add(nodeId);
+    else this.#members.delete(nodeId);
+  }
+
   /** Voters and learners, as the leader has them. */
   async members(): Promise<readonly number[]> {
     const { voters, learners } = await (await this.leader()).call("view", undefined);
     return [...voters, ...learners].toSorted((a, b) => a - b);
+  }
+
+  /** Of nodes that do not belong to the group. */
+  get spareIds(): readonly number[] {
+    return this.plan.nodes.map(({ nodeId }) => nodeId).filter((id) => !this.#members.has(id));
   }
 
   /** @returns the node that leads, as soon as one says so. */
@@ -191,12 +218,20 @@ export class TestCluster implements AsyncDisposable {
     return required(this.#nodes.get(nodeId), "a node that was started once");
   }
 
-  nameServer(number: number): OwnedProcess {
-    return required(this.#nameServers[number], "a NameServer of this cluster");
+  async startNameServer(number: number): Promise<void> {
+    this.links.setUp(`NameServer ${number}`, true);
+    await this.#nameServer(number).start();
+  }
+
+  /** `kill -9`. */
+  async stopNameServer(number: number): Promise<void> {
+    await this.#nameServer(number).kill();
+    this.links.setUp(`NameServer ${number}`, false);
   }
 
   /** With what it has. @returns once it serves. @throws Error if it does not open. */
-  async startNode(nodeId: number, ifMissing: IfMissing = "fail"): Promise<NodeProcess> {
+  async startNode(nodeId: number, options: StartOptions = {}): Promise<NodeProcess> {
+    const { ifMissing = "fail", mayEnd = false } = options;
     const node = new NodeProcess(this.#settingsOf(nodeId, ifMissing), {
       onEvent: (event) => {
         this.#onEvent(event);
@@ -205,7 +240,8 @@ export class TestCluster implements AsyncDisposable {
         this.#onEnd(node, end);
       },
     });
-    this.#expectedEnds.delete(nodeId);
+    if (mayEnd) this.expectEnd(nodeId);
+    else this.unexpectEnd(nodeId);
     this.#nodes.set(nodeId, node);
     this.links.setUp(nodeId, true);
     await node.start();
@@ -237,13 +273,18 @@ export class TestCluster implements AsyncDisposable {
     this.#boots.set(nodeId, (this.#boots.get(nodeId) ?? 0) + 1);
     // LMDB's own writes do not pass the disk that forgets. Whether what it had not synced is there
     // is open after a power loss: both are tried, its last commit and none.
-    if (this.prng.chance(0.5)) rmSync(this.#tablesOf(nodeId), { recursive: true, force: true });
+    if (this.prng.chance(0.5)) rmSync(this.tablesOf(nodeId), { recursive: true, force: true });
     return readUnsyncedCount(this.plan.unsyncedCountOf(nodeId));
   }
 
   /** The end of its process is no news from now on, until it is started again. */
   expectEnd(nodeId: number): void {
     this.#expectedEnds.add(nodeId);
+  }
+
+  /** From now on it is. */
+  unexpectEnd(nodeId: number): void {
+    this.#expectedEnds.delete(nodeId);
   }
 
   /** Removes all that a node that does not run has on its disk. */
@@ -264,8 +305,8 @@ export class TestCluster implements AsyncDisposable {
     try {
       return await until(what, timeoutMs, look);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new Error(`${message}\n${this.describe()}`, { cause: error });
+      if (!(error instanceof PatienceError)) throw error;
+      throw new Error(`${error.message}\n${this.describe()}`, { cause: error });
     }
   }
 
@@ -300,6 +341,10 @@ export class TestCluster implements AsyncDisposable {
     if (this.#init.keepsFiles !== true) removeFolder(this.#folder);
   }
 
+  #nameServer(number: number): OwnedProcess {
+    return required(this.#nameServers[number], "a NameServer of this cluster");
+  }
+
   #settingsOf(nodeId: number, ifMissing: IfMissing): NodeSettings {
     const { kind, tuning, disk = "real" } = this.#init;
     const { nodes, nameServers, token } = this.plan;
@@ -327,11 +372,14 @@ export class TestCluster implements AsyncDisposable {
       unsyncedCount: this.plan.unsyncedCountOf(nodeId),
       bootId: `boot ${this.#boots.get(nodeId) ?? 0} of node ${nodeId}`,
       tuning: { ...TUNING, ...tuning },
+      // A cluster may have nodes of both kinds: each life is of one of them.
+      recoverFromPeers: this.prng.chance(0.5),
       seed: this.prng.uint32(),
     };
   }
 
-  #tablesOf(nodeId: number): string {
+  /** Where LMDB keeps the state. */
+  tablesOf(nodeId: number): string {
     const groupId = this.kind === "broker" ? 1 : 0;
     return join(this.plan.directoryOf(nodeId), `group-${groupId}`, "tables");
   }

@@ -16,6 +16,8 @@ export interface NodeDisk {
 }
 
 const LEAK_EVERY_MS = 7;
+/** As a disk takes, in milliseconds: for so long there is something to lose. */
+const SYNC_MS = 2;
 
 export function openNodeDisk({ disk, seed, unsyncedCount }: NodeSettings): NodeDisk {
   if (disk === "real") return nodeDisk(nodeFileSystem, () => undefined);
@@ -65,10 +67,12 @@ function countedFileSystem(inner: UnsyncedFileSystem, count: UnsyncedCount): Fil
       tell();
     },
     sync: (done: Done) => {
-      file.sync((error) => {
-        tell();
-        done(error);
-      });
+      setTimeout(() => {
+        file.sync((error) => {
+          tell();
+          done(error);
+        });
+      }, SYNC_MS);
     },
     close: () => {
       file.close();

@@ -101,11 +101,12 @@ async function openRegisters(parts: NodeParts, options: ReplicaOptions): Promise
 }
 
 async function replicaOptions(parts: NodeParts): Promise<ReplicaOptions> {
-  const { directory, clusterId, nodeId, ifMissing, peers, tuning } = parts.settings;
+  const { directory, clusterId, nodeId, ifMissing, peers, tuning, recoverFromPeers } =
+    parts.settings;
   const { fileSystem, environment } = parts;
   const transport = await openTransport(parts);
   const place = { directory, clusterId, nodeId, ifMissing, peers, tuning };
-  return { ...place, transport, fileSystem, environment };
+  return { ...place, recoverFromPeers, transport, fileSystem, environment };
 }
 
 /** Each link to another node is a proxy of its own. */

@@ -31,6 +31,7 @@ export interface NodeSettings {
   /** Of the machine that the node stands for; another one is behind a power loss. */
   readonly bootId: string;
   readonly tuning: Partial<ReplicaTuning>;
+  readonly recoverFromPeers: boolean;
   readonly seed: number;
 }
 
@@ -64,7 +65,7 @@ export interface NodeCalls {
   readonly setDisk: [DiskCondition, undefined];
   readonly diskTroubles: [undefined, TroubleCounts];
   /** The clock on the wall goes so much ahead of the machine's, or behind it; in ms. */
-  readonly setClock: [{ readonly offsetMs: number }, undefined];
+  readonly setClock: [Timed & { readonly offsetMs: number }, undefined];
   readonly transfer: [Timed & { readonly to: number }, undefined];
   readonly addLearner: [Timed & { readonly nodeId: number; readonly address: string }, undefined];
   readonly promote: [Timed & { readonly nodeId: number }, undefined];

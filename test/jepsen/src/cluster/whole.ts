@@ -1,0 +1,105 @@
+/** A cluster of which nothing is missing, and whose nodes have the same. */
+
+import type { StateAudit } from "../node/state-audit.ts";
+import type { NodeView } from "../node/node-protocol.ts";
+import type { TestCluster } from "./test-cluster.ts";
+
+export interface ReplicaComparison {
+  readonly audits: ReadonlyMap<number, StateAudit>;
+  /** Each of one line; none: the replicas are byte-identical. */
+  readonly differences: readonly string[];
+}
+
+const WHOLE_MS = 120_000;
+
+/**
+ * Waits until all members serve, one leads, the others follow it, and all have applied what was
+ * committed when that was seen. Who is down is started.
+ *
+ * @throws Error with what is missing, and everybody's last words.
+ */
+export async function untilWhole(cluster: TestCluster): Promise<void> {
+  for (const nodeId of cluster.memberIds)
+    if (!cluster.isServing(nodeId)) {
+      await cluster.kill(nodeId);
+      await cluster.startNode(nodeId);
+    }
+  let missing = "";
+  // Of what is committed meanwhile there may always be some more.
+  let goal = 0;
+  try {
+    await cluster.until(
+      "the cluster is whole",
+      () => {
+        if (goal === 0) goal = leaderView(cluster)?.commitIndex ?? 0;
+        missing = whatIsMissing(cluster, goal);
+        return missing === "" ? true : undefined;
+      },
+      WHOLE_MS,
+    );
+  } catch (error) {
+    throw new Error(`the cluster does not become whole: ${missing}`, { cause: error });
+  }
+}
+
+/** With nobody writing: all members come to the same index, and are compared there. */
+export async function compareReplicas(cluster: TestCluster): Promise<ReplicaComparison> {
+  const audits = await cluster.until(
+    "all replicas have applied as much",
+    async () => {
+      const all = await Promise.all(
+        cluster.memberIds.map(async (nodeId): Promise<[number, StateAudit]> => {
+          return [nodeId, await cluster.node(nodeId).call("audit", undefined)];
+        }),
+      );
+      const indexes = new Set(all.map(([, { appliedIndex }]) => appliedIndex));
+      return indexes.size === 1 ? new Map(all) : undefined;
+    },
+    WHOLE_MS,
+  );
+  return { audits, differences: differencesOf(audits) };
+}
+
+function differencesOf(audits: ReadonlyMap<number, StateAudit>): string[] {
+  const [first, ...others] = audits;
+  if (first === undefined) return [];
+  const [firstId, expected] = first;
+  return others.flatMap(([nodeId, audit]) =>
+    (["state", "stateBytes", "firstOffset", "nextOffset", "log"] as const)
+      .filter((field) => audit[field] !== expected[field])
+      .map(
+        (field) =>
+          `at index ${audit.appliedIndex}, ${field} is ${expected[field]} on node ${firstId} ` +
+          `and ${audit[field]} on node ${nodeId}`,
+      ),
+  );
+}
+
+function leaderView(cluster: TestCluster): NodeView | undefined {
+  const leaderId = cluster.leaderId();
+  return leaderId === undefined ? undefined : cluster.views().get(leaderId);
+}
+
+/** @returns an empty text if it is nothing. */
+function whatIsMissing(cluster: TestCluster, goal: number): string {
+  const views = cluster.views();
+  const leader = leaderView(cluster);
+  if (leader === undefined) return "nobody leads";
+  const voters = [...leader.voters].toSorted((a, b) => a - b).join();
+  const members = cluster.memberIds.join();
+  if (voters !== members || leader.learners.length > 0)
+    return `the voters are ${voters} in place of ${members}, learners ${leader.learners.join()}`;
+  for (const nodeId of cluster.memberIds) {
+    const view = views.get(nodeId);
+    if (view === undefined) return `node ${nodeId} says nothing`;
+    const lack = lackOf(view, leader, goal);
+    if (lack !== "") return `node ${nodeId} ${lack}`;
+  }
+  return "";
+}
+
+function lackOf(view: NodeView, leader: NodeView, goal: number): string {
+  if (view.leaderId !== leader.leaderId || view.term !== leader.term)
+    return `follows node ${view.leaderId} of term ${view.term}`;
+  return view.appliedIndex < goal ? `has applied ${view.appliedIndex} of ${goal}` : "";
+}

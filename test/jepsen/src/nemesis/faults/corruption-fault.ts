@@ -1,0 +1,167 @@
+/**
+ * Files of a node that is down are damaged, and it is started on them. It may refuse them, or mend
+ * them, or not need them; it may not serve or lead with holes.
+ *
+ * What a node wrote last, and nothing on its disk says to have been synced, cannot be told from
+ * what a crash has torn. So the others have everything that it has before it is damaged, and no
+ * other node is harmed until it has caught up: else acknowledged entries would be lost by two
+ * faults, of which one is all that three nodes stand.
+ */
+
+import { existsSync } from "node:fs";
+import { sleep } from "@quorumlog/integration/testing";
+import { replaceNode } from "../../cluster/membership.ts";
+import { NodeCallError, type NodeProcess } from "../../cluster/node-process.ts";
+import type { TestCluster } from "../../cluster/test-cluster.ts";
+import { EXIT_CODE } from "../../node/node-protocol.ts";
+import type { Fault, FaultContext } from "../fault.ts";
+import {
+  filesOf,
+  flipBits,
+  keepChunks,
+  type OldChunks,
+  pickFile,
+  restoreChunk,
+  truncate,
+} from "./file-damage.ts";
+
+/** What became of a node that was started on damaged files. */
+type Outcome = "harmless" | "noticed later" | "refused" | "noticed as it was read";
+
+const AGE_MS = [300, 1_500] as const;
+const CATCH_UP_MS = 30_000;
+const READ_MS = 10_000;
+const DAMAGES_MAX = 3;
+
+export const CORRUPTION: Fault = {
+  name: "corruption",
+  title: "files of a node are damaged while it is down: bits, ends, old chunks",
+  reach: "minority",
+  begin: async (context) => {
+    const { cluster, harm, prng } = context;
+    const claim = harm.room === 0 ? undefined : harm.claim([prng.pick(harm.unharmed)]);
+    if (claim === undefined) return undefined;
+    const [nodeId = 0] = claim.nodes;
+    const directory = cluster.plan.directoryOf(nodeId);
+    const old = keepChunks(filesOf(directory), prng);
+    await sleep(prng.between(...AGE_MS));
+    cluster.expectEnd(nodeId);
+    await cluster.kill(nodeId);
+    await othersHaveAll(cluster, nodeId);
+    const damage = damageFiles(context, filesOf(directory), old);
+    return {
+      nodes: [nodeId],
+      words: `node ${nodeId}: ${damage.join("; ")}`,
+      end: async () => {
+        const outcome = await startDamaged(cluster, nodeId);
+        if (outcome !== "harmless") await replaceNode(cluster, nodeId);
+        else cluster.unexpectEnd(nodeId);
+        claim.release();
+        const replaced = outcome !== "harmless";
+        return { evidence: { damages: damage.length, outcome, replaced }, hasBitten: true };
+      },
+    };
+  },
+};
+
+function damageFiles(
+  { prng }: FaultContext,
+  files: readonly string[],
+  old: OldChunks,
+): readonly string[] {
+  const damage: string[] = [];
+  const count = prng.between(1, DAMAGES_MAX + 1);
+  while (damage.length < count) {
+    const path = pickFile(files, prng);
+    const kind = prng.below(3);
+    const stale = kind === 0 ? restoreChunk(path, old, prng) : undefined;
+    if (stale !== undefined) damage.push(stale);
+    else damage.push(kind === 1 ? truncate(path, prng) : flipBits(path, prng));
+  }
+  return damage;
+}
+
+/** All that this node can have acknowledged, as it is down. */
+async function othersHaveAll(cluster: TestCluster, nodeId: number): Promise<void> {
+  const others = cluster.memberIds.filter((id) => id !== nodeId);
+  let goal = 0;
+  await cluster.until(
+    `others have what node ${nodeId} has`,
+    () => {
+      const leaderId = cluster.leaderId();
+      const views = cluster.views();
+      if (leaderId === undefined || leaderId === nodeId) return undefined;
+      if (goal === 0) goal = views.get(leaderId)?.lastIndex ?? 0;
+      const haveAll = others.every((id) => (views.get(id)?.appliedIndex ?? 0) >= goal);
+      return goal > 0 && haveAll ? true : undefined;
+    },
+    CATCH_UP_MS,
+  );
+}
+
+/** @throws Error if it ends in a way that says nothing, or neither ends nor catches up. */
+async function startDamaged(cluster: TestCluster, nodeId: number): Promise<Outcome> {
+  const hasOpened = await opens(cluster, nodeId);
+  const node = cluster.node(nodeId);
+  if (!hasOpened) {
+    demandReason(node);
+    return "refused";
+  }
+  try {
+    await catchesUp(cluster, nodeId);
+    await readsAll(node);
+    return "harmless";
+  } catch (error) {
+    if (!(error instanceof NodeCallError)) throw error;
+    if (node.end === undefined) return "noticed as it was read";
+    demandReason(node);
+    return "noticed later";
+  }
+}
+
+async function opens(cluster: TestCluster, nodeId: number): Promise<boolean> {
+  try {
+    await cluster.startNode(nodeId, { mayEnd: true });
+  } catch (error) {
+    if (cluster.node(nodeId).end === undefined) throw error;
+    // A damaged database may end whoever maps it: the next start does without it.
+    const { signal } = await cluster.node(nodeId).ended(0);
+    const isMapped = existsSync(cluster.tablesOf(nodeId));
+    if (signal === null || !isMapped) return false;
+    return opens(cluster, nodeId);
+  }
+  return true;
+}
+
+function demandReason(node: NodeProcess): void {
+  const { exitCode, fatal } = node.end ?? {};
+  const isTold = exitCode === EXIT_CODE.cannotOpen || exitCode === EXIT_CODE.failed;
+  if (isTold && fatal?.error.code !== undefined) return;
+  throw new Error(`a node with damaged files ended without a reason:\n${node.describe()}`);
+}
+
+async function catchesUp(cluster: TestCluster, nodeId: number): Promise<void> {
+  const { commitIndex } = await (await cluster.leader()).call("view", undefined);
+  const node = cluster.node(nodeId);
+  await cluster.until(
+    `node ${nodeId} has caught up`,
+    async () =>
+      (await node.call("view", undefined)).appliedIndex >= commitIndex ? true : undefined,
+    CATCH_UP_MS,
+  );
+}
+
+/** What is damaged, and was not noticed yet, is mended while it is read, if it can be. */
+async function readsAll(node: NodeProcess): Promise<void> {
+  const endMs = performance.now() + READ_MS;
+  for (;;) {
+    try {
+      await node.call("audit", undefined);
+      return;
+    } catch (error) {
+      const isOver = node.end !== undefined || performance.now() > endMs;
+      if (!(error instanceof NodeCallError) || isOver) throw error;
+      await sleep(100);
+    }
+  }
+}

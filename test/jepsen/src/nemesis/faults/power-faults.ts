@@ -1,0 +1,143 @@
+/** Losses of power: what a node had not synced is gone, and its machine boots anew. */
+
+import { sleep } from "@quorumlog/integration/testing";
+import type { TestCluster } from "../../cluster/test-cluster.ts";
+import { waysBetween } from "../../cluster/way.ts";
+import type { Fault, FaultContext, FaultPlace, Hit } from "../fault.ts";
+import { electionsSeen, sayNodes, startAll } from "./victims.ts";
+
+const WRITES_MS_MIN = 1_500;
+const SECOND_PHASE_MS = [1_500, 3_000] as const;
+
+const forgets = ({ cluster }: FaultPlace): boolean => cluster.forgets;
+
+export const POWER_LOSS: Fault = {
+  name: "power-loss",
+  title: "power loss of a minority; every other time of the leader",
+  reach: "minority",
+  suits: forgets,
+  begin: ({ cluster, harm, prng }) => {
+    const leaderId = cluster.leaderId();
+    if (harm.room === 0) return Promise.resolve(undefined);
+    const nodeId = leaderId !== undefined && prng.chance(0.5) ? leaderId : prng.pick(harm.unharmed);
+    const claim = harm.claim([nodeId]);
+    return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim);
+  },
+};
+
+export const POWER_LOSS_ALL: Fault = {
+  name: "power-loss-all",
+  title: "power loss of all nodes at once",
+  reach: "all",
+  suits: forgets,
+  begin: ({ cluster, harm }) => {
+    const claim = harm.claimAll();
+    return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim);
+  },
+};
+
+/**
+ * A minority misses what is written; one who has it loses power; and then these are the majority,
+ * without those who have it yet. What was acknowledged is on the disk of the one, or is lost.
+ */
+export const PART_KILL: Fault = {
+  name: "part-kill",
+  title: "who was cut off makes a majority with one who has lost power since",
+  reach: "all",
+  suits: forgets,
+  holdMsMin: WRITES_MS_MIN,
+  begin: (context) =>
+    twoMajorities(context, {
+      words: "cut off",
+      separate: ({ links }, some, others) => {
+        const silence = links.silence(waysBetween(some, others));
+        return () => {
+          silence.end();
+        };
+      },
+    }),
+};
+
+/** The same, with those who miss what happens standing still. */
+export const PAUSE_KILL: Fault = {
+  name: "pause-kill",
+  title: "who stood still makes a majority with one who has lost power since",
+  reach: "all",
+  suits: forgets,
+  holdMsMin: WRITES_MS_MIN,
+  begin: (context) =>
+    twoMajorities(context, {
+      words: "standing still",
+      separate: (cluster, some) => {
+        for (const nodeId of some) cluster.node(nodeId).pause(true);
+        return () => {
+          for (const nodeId of some) cluster.node(nodeId).pause(false);
+        };
+      },
+    }),
+};
+
+interface Separation {
+  readonly words: string;
+  /** @returns what ends it. */
+  readonly separate: (
+    cluster: TestCluster,
+    some: readonly number[],
+    others: readonly number[],
+  ) => () => void;
+}
+
+async function losePower(
+  cluster: TestCluster,
+  claim: { readonly nodes: readonly number[]; release(): void },
+): Promise<Hit> {
+  const { nodes } = claim;
+  const leaderId = cluster.leaderId();
+  const elections = electionsSeen(cluster);
+  const lost = await Promise.all(nodes.map((nodeId) => cluster.losePower(nodeId)));
+  const discardedBytes = lost.reduce((sum, bytes) => sum + bytes, 0);
+  const leaders = leaderId !== undefined && nodes.includes(leaderId);
+  return {
+    nodes,
+    words: `${sayNodes(nodes)} lost power, and ${discardedBytes} bytes that were not synced`,
+    end: async () => {
+      await startAll(cluster, nodes);
+      claim.release();
+      const evidence = { losses: nodes.length, discardedBytes, leaders, elections: elections() };
+      return { evidence, hasBitten: discardedBytes > 0 };
+    },
+  };
+}
+
+function twoMajorities(
+  { cluster, harm, prng }: FaultContext,
+  { words, separate }: Separation,
+): Promise<Hit | undefined> {
+  const leaderId = cluster.leaderId();
+  const claim = leaderId === undefined ? undefined : harm.claimAll();
+  if (claim === undefined) return Promise.resolve(undefined);
+  const followers = prng.shuffle(claim.nodes.filter((nodeId) => nodeId !== leaderId));
+  const minority = followers.slice(0, Math.floor((claim.nodes.length - 1) / 2));
+  const majority = claim.nodes.filter((nodeId) => !minority.includes(nodeId));
+  const crasher = prng.pick(majority);
+  const rest = majority.filter((nodeId) => nodeId !== crasher);
+  const endFirst = separate(cluster, minority, majority);
+  return Promise.resolve({
+    nodes: [...minority, crasher],
+    words: `${sayNodes(minority)} ${words}; node ${crasher} loses power; then others ${words}`,
+    end: async () => {
+      const discardedBytes = await cluster.losePower(crasher);
+      const elections = electionsSeen(cluster);
+      // Before the others are heard again: else they would tell what they have.
+      const endSecond = separate(cluster, rest, [...minority, crasher]);
+      endFirst();
+      await cluster.startNode(crasher);
+      await sleep(prng.between(...SECOND_PHASE_MS));
+      const electionCount = elections();
+      endSecond();
+      claim.release();
+      const evidence = { discardedBytes, elections: electionCount };
+      return { evidence, hasBitten: electionCount > 0 };
+    },
+  });
+}

@@ -1,0 +1,31 @@
+/** What faults have in common: who is hit, in words, and what is seen of it. */
+
+import type { TestCluster } from "../../cluster/test-cluster.ts";
+
+export function sayNodes(nodes: readonly number[]): string {
+  return nodes.length === 1 ? `node ${nodes[0]}` : `nodes ${nodes.join(", ")}`;
+}
+
+/** With what they have. */
+export async function startAll(cluster: TestCluster, nodes: readonly number[]): Promise<void> {
+  await Promise.all(nodes.map((nodeId) => cluster.startNode(nodeId)));
+}
+
+/** @returns how many terms have had a leader since, as far as nodes tell. */
+export function electionsSeen(cluster: TestCluster): () => number {
+  const before = newestReign(cluster);
+  const terms = new Set<number>();
+  const stop = cluster.onEvent(({ name, detail }) => {
+    if (name !== "role") return;
+    const { role, term } = JSON.parse(detail) as { readonly role: string; readonly term: number };
+    if (role === "leader" && term > before) terms.add(term);
+  });
+  return () => {
+    stop();
+    return terms.size;
+  };
+}
+
+function newestReign(cluster: TestCluster): number {
+  return Math.max(0, ...[...cluster.views().values()].map((view) => view?.term ?? 0));
+}

@@ -1,0 +1,188 @@
+/**
+ * Has faults hit a cluster: one after the other, or a mix that shifts, by a seed.
+ *
+ *     mix:   | two faults, again and again | nothing | one fault ... | three ...
+ *            0                            10 s      20 s            30 s
+ *
+ * A mix that stays for a while finds what constant chaos hides: who is left alone now and then does
+ * what it does when all is well, and is hit then. Faults that have not bitten yet come first.
+ */
+
+import { sleep } from "@quorumlog/integration/testing";
+import { Prng } from "@quorumlog/std";
+import type { TestCluster } from "../cluster/test-cluster.ts";
+import { untilWhole } from "../cluster/whole.ts";
+import { Coverage, type FaultCoverage } from "./coverage.ts";
+import type { Evidence, Fault, FaultContext, Hit } from "./fault.ts";
+import { Harm } from "./harm.ts";
+
+export interface NemesisInit {
+  readonly cluster: TestCluster;
+  /** Those that do not suit the cluster are left out. */
+  readonly faults: readonly Fault[];
+  readonly seed: number;
+  /** `mix`: several at a time. `turns`: one after the other. */
+  readonly order: "mix" | "turns";
+  readonly onEvent: (event: NemesisEvent) => void;
+  /** See `FaultContext`. */
+  readonly crashClients?: () => Promise<string>;
+  /** How long a mix stays; default 8000 ms. */
+  readonly stablePeriodMs?: number;
+  /** How long a fault lasts, unless it has a limit; `[low, high)`, default 1 to 4 s. */
+  readonly holdMs?: readonly [low: number, high: number];
+  /** Before a fault comes again, or the next one does; `[low, high)`, default 200 to 1500 ms. */
+  readonly pauseMs?: readonly [low: number, high: number];
+}
+
+/** A line of `faults.jsonl`, but for the time's beginning. */
+export interface NemesisEvent {
+  /** By `process.hrtime.bigint()`. */
+  readonly at: bigint;
+  readonly type: "begin" | "end";
+  /** The same at the beginning and at the end, and of no other. */
+  readonly hitId: number;
+  readonly fault: string;
+  readonly nodes: readonly number[];
+  readonly words: string;
+  /** None at the beginning. */
+  readonly evidence: Evidence;
+  /** At the end. */
+  readonly hasBitten?: boolean;
+}
+
+const STABLE_PERIOD_MS = 8_000;
+const HOLD_MS = [1_000, 4_000] as const;
+const QUIET_SHARE = 0.25;
+const QUIET_MS_MIN = 500;
+const PAUSE_MS = [200, 1_500] as const;
+/** Of faults in a mix. */
+const MIX_COUNT_MAX = 3;
+const NAP_MS = 20;
+
+export class Nemesis {
+  readonly faults: readonly Fault[];
+  readonly #init: NemesisInit;
+  readonly #prng: Prng;
+  readonly #harm: Harm;
+  readonly #coverage: Coverage;
+  #hitCount = 0;
+  #isStopping = false;
+  #running: Promise<void> | undefined;
+
+  constructor(init: NemesisInit) {
+    const { cluster, seed, crashClients } = init;
+    this.#init = init;
+    this.#prng = new Prng(seed);
+    this.faults = init.faults.filter(({ suits }) => suits?.({ cluster, crashClients }) ?? true);
+    this.#harm = new Harm(() => cluster.memberIds);
+    this.#coverage = new Coverage(this.faults);
+  }
+
+  /** Begins. @returns once it was stopped. @throws Error if the cluster does not recover. */
+  run(): Promise<void> {
+    this.#running ??= this.#init.order === "mix" ? this.#runMix() : this.#runTurns();
+    return this.#running;
+  }
+
+  /** No further faults. @returns once all are over, and the cluster is whole. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#running;
+    await untilWhole(this.#init.cluster);
+  }
+
+  /** What each fault has done so far. */
+  coverage(): readonly FaultCoverage[] {
+    return this.#coverage.faults();
+  }
+
+  async #runMix(): Promise<void> {
+    while (!this.#isStopping) {
+      const periodMs = this.#init.stablePeriodMs ?? STABLE_PERIOD_MS;
+      const endMs = performance.now() + periodMs;
+      const mix = this.#prng.chance(QUIET_SHARE) ? [] : this.#pickMix();
+      if (mix.length === 0) await this.#nap(this.#prng.between(QUIET_MS_MIN, periodMs));
+      // Each has its own chance: which of them comes first may depend on the machine.
+      else await allDone(mix.map((fault) => this.#repeat(fault, this.#prng.fork(), endMs)));
+    }
+  }
+
+  async #runTurns(): Promise<void> {
+    for (let turn = 0; !this.#isStopping; turn++) {
+      const bitten = this.#coverage.bitten();
+      const left = this.faults.filter(({ name }) => !bitten.has(name));
+      const turns = left.length > 0 ? left : this.faults;
+      const fault = turns[turn % turns.length];
+      if (fault === undefined) return;
+      await this.#hit(fault, this.#prng);
+      await this.#nap(this.#prng.between(...(this.#init.pauseMs ?? PAUSE_MS)));
+    }
+  }
+
+  /** At least one; those first that have not bitten. One that takes all has no other beside it. */
+  #pickMix(): Fault[] {
+    const bitten = this.#coverage.bitten();
+    const all = this.#prng.shuffle([...this.faults]);
+    const byNeed = [
+      ...all.filter(({ name }) => !bitten.has(name)),
+      ...all.filter(({ name }) => bitten.has(name)),
+    ];
+    const mix = byNeed.slice(0, 1);
+    const count = this.#prng.between(1, MIX_COUNT_MAX + 1);
+    for (const fault of byNeed.slice(1)) {
+      if (mix.length === count) break;
+      const together = [...mix, fault];
+      const isTotal = together.some(({ reach }) => reach === "all");
+      if (!isTotal || together.filter(({ reach }) => reach !== "nobody").length === 1)
+        mix.push(fault);
+    }
+    return mix;
+  }
+
+  async #repeat(fault: Fault, prng: Prng, endMs: number): Promise<void> {
+    do {
+      await this.#nap(prng.between(...(this.#init.pauseMs ?? PAUSE_MS)));
+      if (this.#isStopping) return;
+      const hasHit = await this.#hit(fault, prng);
+      // There are others that have not bitten at all.
+      if (hasHit && this.#coverage.bitten().size < this.faults.length) return;
+    } while (performance.now() < endMs);
+  }
+
+  /** @returns whether there was somebody to hit. */
+  async #hit(fault: Fault, prng: Prng): Promise<boolean> {
+    const { cluster, crashClients, holdMs = HOLD_MS } = this.#init;
+    const context: FaultContext = { cluster, prng, harm: this.#harm, crashClients };
+    const hit = await fault.begin(context);
+    if (hit === undefined) {
+      this.#coverage.onSkipped(fault.name);
+      return false;
+    }
+    const hitId = this.#hitCount;
+    this.#hitCount += 1;
+    this.#tell({ type: "begin", hitId, fault: fault.name, evidence: {} }, hit);
+    const { holdMsMin = 0, holdMsMax = Number.POSITIVE_INFINITY } = fault;
+    await this.#nap(Math.max(holdMsMin, Math.min(prng.between(...holdMs), holdMsMax)));
+    const { evidence, hasBitten } = await hit.end();
+    this.#coverage.onEnd(fault.name, { evidence, hasBitten });
+    this.#tell({ type: "end", hitId, fault: fault.name, evidence, hasBitten }, hit);
+    return true;
+  }
+
+  #tell(event: Omit<NemesisEvent, "at" | "nodes" | "words">, { nodes, words }: Hit): void {
+    this.#init.onEvent({ at: process.hrtime.bigint(), ...event, nodes, words });
+  }
+
+  /** Ends early when it is to stop. */
+  async #nap(milliseconds: number): Promise<void> {
+    const endMs = performance.now() + milliseconds;
+    while (!this.#isStopping && performance.now() < endMs)
+      await sleep(Math.min(NAP_MS, endMs - performance.now()));
+  }
+}
+
+/** All of them end, also when one fails: each heals what it did. @throws the first failure. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
