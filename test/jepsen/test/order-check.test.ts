@@ -26,6 +26,10 @@ const C: Place = ["a", 3, 0, 2];
 describe("nothing is wrong", () => {
   test.each<[string, Line[]]>([
     ["in order", [...publish(1, A), ...publish(1, B), ...consume(2, A, B)]],
+    [
+      "with two who publish at the same time",
+      [[3, "invoke", "publish", ["a", 1]], ...publish(1, B), [3, "ok", "publish", A]],
+    ],
     ["with a second delivery by somebody else", [...consume(2, A, B), ...consume(3, A, B, C)]],
     [
       "with another group between",
@@ -41,6 +45,7 @@ test.each<[string, Line[]]>([
   ["out-of-order", [...consume(2, A, C), ...consume(3, B)]],
   ["group-spread", consume(2, A, ["a", 2, 1, 5])],
   ["nonmonotonic-publish", [...publish(1, B), ...publish(1, A)]],
+  ["nonmonotonic-publish", [...publish(1, B), ...publish(2, A)]],
 ])("%s", (kind, lines) => {
   expect(kindsOf(lines)).toEqual([kind]);
 });

@@ -7,7 +7,8 @@
  *
  * The order is that of their offsets. A message may be delivered again, with those behind it, when
  * its consumer was gone before it had committed; but the first delivery of each comes behind the
- * first one of all before it, and a client's own publishes are stored in their order.
+ * first one of all before it. And a message that was acknowledged before another one was published
+ * is stored before that, whoever published them.
  */
 
 import type { HistoryEvent, Operation, Value } from "../history/history-event.ts";
@@ -20,7 +21,7 @@ export type OrderAnomalyKind =
   | "out-of-order"
   /** Two queues have messages of one group. */
   | "group-spread"
-  /** What a client has published later is stored earlier. */
+  /** What was published later is stored earlier. */
   | "nonmonotonic-publish";
 
 export interface OrderResult {
@@ -37,10 +38,14 @@ interface Stored {
   readonly event: number;
 }
 
+/** One that was acknowledged. */
+interface Published extends Stored {
+  readonly invokedAt: number;
+}
+
 export function checkOrder(operations: readonly Operation[]): OrderResult {
   const anomalies: Anomaly<OrderAnomalyKind>[] = [];
   const queueOf = new Map<string, Stored>();
-  const lastPublished = new Map<string, Stored>();
   const furthest = new Map<string, Stored>();
   const delivered = new Set<string>();
   for (const event of answersOf(operations)) {
@@ -51,25 +56,44 @@ export function checkOrder(operations: readonly Operation[]): OrderResult {
       if (known.queue !== queue)
         anomalies.push(anomaly("group-spread", known, stored, `queue ${queue} as well`));
     }
-    if (event.action === "publish") {
-      const [stored] = storedIn(event) as [Stored];
-      const key = `${event.process} ${stored.group}`;
-      const former = lastPublished.get(key);
-      lastPublished.set(key, stored);
-      if (former !== undefined && former.queue === stored.queue && former.offset > stored.offset)
-        anomalies.push(anomaly("nonmonotonic-publish", former, stored, "published after it"));
-    } else
-      for (const stored of storedIn(event)) {
-        const place = `${stored.queue} ${stored.offset}`;
-        if (delivered.has(place)) continue;
-        delivered.add(place);
-        const before = furthest.get(stored.group);
-        if (before === undefined || before.offset < stored.offset)
-          furthest.set(stored.group, stored);
-        else anomalies.push(anomaly("out-of-order", before, stored, "delivered after it"));
-      }
+    if (event.action === "publish") continue;
+    for (const stored of storedIn(event)) {
+      const place = `${stored.queue} ${stored.offset}`;
+      if (delivered.has(place)) continue;
+      delivered.add(place);
+      const before = furthest.get(stored.group);
+      if (before === undefined || before.offset < stored.offset) furthest.set(stored.group, stored);
+      else anomalies.push(anomaly("out-of-order", before, stored, "delivered after it"));
+    }
   }
+  anomalies.push(...storedEarlier(publishesOf(operations)));
   return { anomalies, groups: queueOf.size, consumed: delivered.size };
+}
+
+/** In the order of offsets: nobody may have been told before an earlier one was asked for. */
+function storedEarlier(publishes: readonly Published[]): Anomaly<OrderAnomalyKind>[] {
+  const anomalies: Anomaly<OrderAnomalyKind>[] = [];
+  /** By queue, of those with lower offsets the one that was asked for last. */
+  const latest = new Map<number, Published>();
+  for (const published of publishes.toSorted((a, b) => a.offset - b.offset)) {
+    const { queue, invokedAt, event } = published;
+    const earlier = latest.get(queue);
+    if (earlier !== undefined && event < earlier.invokedAt) {
+      const [first, second] = [nameOf(published), nameOf(earlier)];
+      const message = `${first} was acknowledged before ${second} was published`;
+      const events = [event, earlier.event];
+      anomalies.push({ kind: "nonmonotonic-publish", message, events });
+    }
+    if (earlier === undefined || invokedAt > earlier.invokedAt) latest.set(queue, published);
+  }
+  return anomalies;
+}
+
+function publishesOf(operations: readonly Operation[]): Published[] {
+  return operations.flatMap(({ invoke, completion }) => {
+    if (invoke.action !== "publish" || completion?.type !== "ok") return [];
+    return storedIn(completion).map((stored) => ({ ...stored, invokedAt: invoke.index }));
+  });
 }
 
 function anomaly(
@@ -81,6 +105,10 @@ function anomaly(
   const of = `group ${former.group}: ${JSON.stringify(former.id)} at ${former.offset}`;
   const message = `${of}, and ${JSON.stringify(id)} at ${offset}, ${what}`;
   return { kind, message, events: [former.event, event] };
+}
+
+function nameOf({ id, queue, offset }: Stored): string {
+  return `${JSON.stringify(id)} (queue ${queue}, offset ${offset})`;
 }
 
 function answersOf(operations: readonly Operation[]): HistoryEvent[] {

@@ -7,12 +7,14 @@ import { Producer } from "@quorumlog/client";
 import { checkOrder } from "../check/order-check.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
+import { listOf } from "../history/value-reader.ts";
 import { makeTopic, openPatiently } from "./broker-access.ts";
 import { ConsumingClient } from "./consuming-client.ts";
 import { GroupLag } from "./group-lag.ts";
 import { GroupMember } from "./group-member.ts";
 import { bodyOf, valueIn } from "./message-body.ts";
 import { PublishingClient } from "./publishing-client.ts";
+import { checkQueueEvents } from "./queue-workload.ts";
 import type { ClientContext, LogicalClient, Workload, WorkloadVerdict } from "./workload.ts";
 
 const TOPIC = "jepsen-ordered";
@@ -83,9 +85,25 @@ async function consumerOf(
   });
 }
 
+/** Also as those of any topic: what was published is consumed, and each place has one message. */
 function checkOrderEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const operations = operationsOf(events);
   const { anomalies, groups, consumed } = checkOrder(operations);
-  const counts = { operations: operations.length, groups, consumed };
-  return { valid: anomalies.length === 0, anomalies, unknown: [], counts };
+  const plain = checkQueueEvents(events.map(withoutGroup));
+  return {
+    valid: anomalies.length > 0 ? false : plain.valid,
+    anomalies: [...anomalies, ...plain.anomalies],
+    unknown: plain.unknown,
+    counts: { ...plain.counts, groups, consumed },
+  };
+}
+
+/** As the events of the `queue` workload are: a message is told by its id and its place. */
+function withoutGroup(event: HistoryEvent): HistoryEvent {
+  const { value, action, index } = event;
+  if (event.process === "nemesis" || value === null) return event;
+  const told = listOf(value, index);
+  if (action === "consume")
+    return { ...event, value: told.map((message) => listOf(message, index).slice(1)) };
+  return { ...event, value: event.type === "ok" ? told.slice(1) : (told[1] ?? null) };
 }

@@ -79,7 +79,8 @@ async function consumerOf(
   });
 }
 
-function checkQueueEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
+/** For any that publish to a topic and consume it. */
+export function checkQueueEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const operations = operationsOf(events);
   const result = checkQueue(operations);
   const { acknowledged, consumed, redelivered, recovered } = result;
