@@ -24,6 +24,15 @@ const done = (process: number, action: string, value: Value): Line[] => [
   [process, "ok", action, value],
 ];
 
+/** Acknowledged at 0 to 3; and a client that reads 0 to 2, and goes on at 4. */
+const four = [0, 1, 2, 3].flatMap((offset) => send(1, 10 * (offset + 1), offset));
+const soughtPast = [
+  ...send(4, 50, 4),
+  ...poll(2, [0, 10], [1, 20], [2, 30]),
+  ...done(2, "seek", [0, 4]),
+  ...poll(2, [4, 50]),
+];
+
 describe("nothing is wrong", () => {
   test.each<[string, Line[]]>([
     [
@@ -46,8 +55,39 @@ describe("nothing is wrong", () => {
       "if what nobody answered is read",
       [[1, "invoke", "send", [0, 10]], [1, "info", "send", [0, 10]], ...poll(2, [0, 10])],
     ],
+    [
+      "if another client reads what one has sought past",
+      [...four, ...soughtPast, ...poll(3, [0, 10], [1, 20], [2, 30], [3, 40])],
+    ],
+    [
+      "if what a client has sought past was never acknowledged",
+      [
+        ...four.slice(0, 6),
+        [1, "invoke", "send", [0, 40]],
+        [1, "info", "send", [0, 40]],
+        ...soughtPast,
+      ],
+    ],
+    ["if nobody has read so far", [...four, ...poll(2, [0, 10], [1, 20], [2, 30])]],
   ])("%s", (_, lines) => {
     expect(kindsOf(lines)).toEqual([]);
+  });
+});
+
+describe("what nobody has read is lost as soon as anybody has read behind it", () => {
+  test.each<[string, Line[]]>([
+    ["by a client that has sought past it", [...four, ...soughtPast]],
+    [
+      "by one that began behind it",
+      [...send(1, 40, 3), ...send(4, 50, 4), ...done(2, "seek", [0, 4]), ...poll(2, [4, 50])],
+    ],
+    [
+      "though others have read all that is before it",
+      [...four, ...soughtPast, ...poll(3, [0, 10], [1, 20], [2, 30])],
+    ],
+  ])("%s", (_, lines) => {
+    for (const isDrained of [false, true])
+      expect(kindsOf(lines, isDrained)).toEqual(["lost-write"]);
   });
 });
 

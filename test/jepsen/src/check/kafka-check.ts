@@ -26,7 +26,10 @@ export type KafkaAnomalyKind =
   | "inconsistent-offsets"
   /** One value is at two offsets. */
   | "duplicate"
-  /** It was stored, others behind it were read, and it was read by nobody. */
+  /**
+   * It was stored, something behind it was read, by whomever, and it was read by nobody: also if
+   * all of those sought past it, as nobody then shows that it is there.
+   */
   | "lost-write"
   /** It was stored, and nobody has read so far; after the last drain that is a loss, too. */
   | "unseen"
