@@ -1,8 +1,9 @@
 // Goal: the packages form the graph the architecture draws, and see of each other only the surface.
 // Method: compare manifests and import specifiers with the table below.
+import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path/posix";
 import { describe, expect, test } from "vitest";
-import { filesEndingIn, foldersIn, importsOf, readJson } from "./repository.ts";
+import { filesEndingIn, foldersIn, importsOf, readJson, ROOT } from "./repository.ts";
 
 /** What each package may import. A package that is missing here has no place in the graph yet. */
 const GRAPH: Readonly<Record<string, readonly string[]>> = {
@@ -46,6 +47,7 @@ const PLATFORM: ReadonlySet<string> = new Set([
 
 const SCOPE = "@quorumlog/";
 const sources = filesEndingIn(".ts");
+const licenses = filesEndingIn("LICENSE");
 
 /** A library, or an entry of one. */
 function isForeign(name: string, specifier: string): boolean {
@@ -80,6 +82,12 @@ describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
     expect(built).toEqual([]);
   });
 
+  test("has the license that the repository has, as a tarball has what is in its folder", () => {
+    const texts = new Map(licenses.map(({ path, text }) => [path, text]));
+
+    expect(texts.get(`packages/${name}/LICENSE`)).toBe(texts.get("LICENSE"));
+  });
+
   test("imports nothing else in its sources", () => {
     const folder = `packages/${name}/src/`;
     const inside = sources.filter(({ path }) => path.startsWith(folder));
@@ -101,6 +109,18 @@ describe.each(Object.entries(GRAPH))("%s", (name, allowed) => {
 
     expect(strangers).toEqual([]);
   });
+});
+
+test("every tarball has the license", { timeout: 120_000 }, () => {
+  const workspaces = Object.keys(GRAPH).map((name) => `--workspace=packages/${name}`);
+  const options = { cwd: ROOT, encoding: "utf8", stdio: "pipe" } as const;
+
+  const told = execFileSync("npm", ["pack", "--dry-run", "--json", ...workspaces], options);
+
+  const tarballs = JSON.parse(told) as { name: string; files: { path: string }[] }[];
+  const licensed = tarballs.filter(({ files }) => files.some(({ path }) => path === "LICENSE"));
+  const names = licensed.map(({ name }) => name.slice(SCOPE.length));
+  expect(names.toSorted()).toEqual(Object.keys(GRAPH).toSorted());
 });
 
 test("no relative import leaves its workspace", () => {

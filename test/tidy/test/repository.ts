@@ -13,7 +13,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+export const ROOT: string = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Made by tools or by a run, never by hand. */
 const GENERATED = new Set([".git", ".turbo", "dist", "generated", "node_modules", "out"]);
