@@ -145,7 +145,7 @@ class ClientCrowd implements RunningClients {
       }, timeoutMs);
     });
     try {
-      const isDrained = await Promise.race([this.#drained(), late, this.failed]);
+      const isDrained = await Promise.race([this.failed, this.#drained(), late]);
       await this.stop();
       if (isDrained) this.#onEvents([this.#merge.append(drainedAt(this.#now()))]);
       return isDrained;
