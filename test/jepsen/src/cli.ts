@@ -5,14 +5,22 @@
  */
 
 import { exitCodeOf, FlagError } from "@quorumlog/std";
+import { foreignBug, PatchError } from "@quorumlog/mutants";
 import { HistoryError } from "./history/operations.ts";
 import { writeReport } from "./report/report-file.ts";
 import { RunFolderError } from "./run/line-shape.ts";
-import { type Choices, helpOf, parseRequest, type RunRequest } from "./run/request.ts";
+import {
+  type BrokenRequest,
+  type Choices,
+  helpOf,
+  parseRequest,
+  type RunRequest,
+} from "./run/request.ts";
 import { describeRun } from "./run/run-summary.ts";
 import { exitCodeOfValidity } from "./run/run-verdict.ts";
 import { runSuite } from "./run/runner.ts";
 import { checkSavedHistory } from "./run/saved-history.ts";
+import { runBroken, runSelfTest } from "./self-test/self-test.ts";
 import { WORKLOADS } from "./workload/all-workloads.ts";
 
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
@@ -38,10 +46,25 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     case "check":
       return checkSavedHistory(request.file, request.workload, print);
+    case "self-test":
+      return (await runSelfTest({ ...request, print })) ? 0 : 1;
+    case "broken":
+      return tryPatch(request);
     case "run":
       return run(request);
     default:
       throw new Error("a request is of one of these kinds");
+  }
+}
+
+/** @returns 0 if what is broken was found. */
+async function tryPatch(request: BrokenRequest): Promise<number> {
+  const { patch, seed } = request;
+  try {
+    return (await runBroken(foreignBug(patch), request, { seed, print })) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error;
+    throw new FlagError([`--broken: ${error.message}`]);
   }
 }
 

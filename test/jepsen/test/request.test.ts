@@ -67,3 +67,20 @@ test("help tells every flag and choice", () => {
   expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   expect(parsed("--help", "--bad")).toEqual({ kind: "help" });
 });
+
+test("builds that are broken on purpose are asked for by themselves", () => {
+  expect(parsed("--self-test", "--only", "ack", "--seed", "4")).toEqual({
+    kind: "self-test",
+    only: "ack",
+    seed: 4,
+    jobs: 2,
+  });
+  expect(parsed("--broken", "my.patch", "--workload", "append", "--nodes", "5")).toMatchObject({
+    kind: "broken",
+    patch: "my.patch",
+    workloads: ["append"],
+    nodeCount: 5,
+  });
+  expect(() => parsed("--self-test", "--nemesis", "kill")).toThrow("does not go with --self-test");
+  expect(() => parsed("--only", "ack")).toThrow("--only goes with --self-test");
+});

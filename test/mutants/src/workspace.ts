@@ -60,23 +60,30 @@ export interface BuildResult {
 
 export class Workspace {
   readonly folder: string;
+  readonly #packages: readonly string[];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, packages: readonly string[]) {
     this.folder = folder;
+    this.#packages = packages;
   }
 
-  /** Copies the checkout as it is on disk, and builds that. */
-  static async template(parent: string): Promise<Workspace> {
-    const workspace = new Workspace(join(parent, "unchanged"));
+  /**
+   * Copies the checkout as it is on disk, and builds that.
+   *
+   * @param further - Folders of packages that are needed beside those that every bug is tried with.
+   */
+  static async template(parent: string, further: readonly string[] = []): Promise<Workspace> {
+    const packages = [...FOLDERS, ...further];
+    const workspace = new Workspace(join(parent, "unchanged"), packages);
     const { folder } = workspace;
     mkdirSync(folder);
     for (const file of FILES) cpSync(join(PROJECT, file), join(folder, file));
-    for (const path of FOLDERS)
+    for (const path of packages)
       cpSync(join(PROJECT, path), join(folder, path), { recursive: true, filter: isSource });
     for (const path of SPECIFICATIONS)
       cpSync(join(PROJECT, path), join(folder, path), { recursive: true });
-    linkModules(folder);
-    const { problems } = await workspace.build(FOLDERS);
+    linkModules(folder, packages);
+    const { problems } = await workspace.build(packages);
     if (problems !== undefined)
       throw new WorkspaceError(`the sources do not build, with no bug planted\n${problems}`);
     workspace.#assertSelfContained();
@@ -87,7 +94,7 @@ export class Workspace {
   copy(folder: string): Workspace {
     const options = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true };
     cpSync(this.folder, folder, options);
-    const workspace = new Workspace(folder);
+    const workspace = new Workspace(folder, this.#packages);
     workspace.#assertSelfContained();
     return workspace;
   }
@@ -109,11 +116,13 @@ export class Workspace {
   /** Else a bug would be planted in one place and looked for in another. */
   #assertSelfContained(): void {
     const inside = realpathSync(this.folder) + sep;
-    for (const folder of FOLDERS) {
+    for (const folder of this.#packages) {
       const from = createRequire(join(this.folder, folder, "package.json"));
       for (const name of manifestOf(this.folder, folder).dependencies) {
         if (!name.startsWith(`${SCOPE}/`)) continue;
-        const resolved = realpathSync(from.resolve(name));
+        // By folders: a package may have no entry of its own name.
+        const places = (from.resolve.paths(name) ?? []).map((each) => join(each, name));
+        const resolved = realpathSync(places.find((each) => existsSync(each)) ?? name);
         if (!resolved.startsWith(inside))
           throw new WorkspaceError(`seen from ${folder}, ${name} is ${resolved}`);
       }
@@ -131,14 +140,14 @@ function isSource(path: string): boolean {
   return name !== "dist" && name !== "node_modules" && !name.endsWith(".tsbuildinfo");
 }
 
-function linkModules(folder: string): void {
+function linkModules(folder: string, packages: readonly string[]): void {
   const outside = join(PROJECT, "node_modules");
   const modules = join(folder, "node_modules");
   mkdirSync(join(modules, SCOPE), { recursive: true });
   for (const name of readdirSync(outside))
     if (name !== SCOPE && !name.startsWith("."))
       symlinkSync(join(outside, name), join(modules, name));
-  for (const path of FOLDERS) {
+  for (const path of packages) {
     // A package may have dependencies of its own, in a version that the others do not share.
     const own = join(PROJECT, path, "node_modules");
     if (existsSync(own)) symlinkSync(own, join(folder, path, "node_modules"));

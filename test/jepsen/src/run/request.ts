@@ -30,7 +30,30 @@ export interface ReportRequest {
   readonly folder: string;
 }
 
-export type Request = { readonly kind: "help" } | CheckRequest | ReportRequest | RunRequest;
+/** Builds that are broken on purpose are to be found. */
+export interface SelfTestRequest {
+  readonly kind: "self-test";
+  /** Of those whose names have it in them; `undefined`: of all. */
+  readonly only: string | undefined;
+  readonly seed: number;
+  /** How many are tried at the same time. */
+  readonly jobs: number;
+}
+
+/** A run of a build that somebody has broken. */
+export interface BrokenRequest extends Omit<RunRequest, "kind"> {
+  readonly kind: "broken";
+  /** A file, in the format of `diff -u`. */
+  readonly patch: string;
+}
+
+export type Request =
+  | { readonly kind: "help" }
+  | BrokenRequest
+  | CheckRequest
+  | ReportRequest
+  | RunRequest
+  | SelfTestRequest;
 
 /** What there is to choose from. */
 export interface Choices {
@@ -47,6 +70,8 @@ usage: npm run jepsen -- [--workload A,B] [--nemesis X,Y] [--time-limit S] [--se
                          [--nodes 3|5] [--rate N] [--out DIR] [--keep]
        npm run jepsen -- --check FILE [--workload NAME]
        npm run jepsen -- --report FOLDER
+       npm run jepsen -- --self-test [--only NAME] [--jobs N]
+       npm run jepsen -- --broken PATCH [--workload A,B] [--nemesis X,Y] [--time-limit S]
 
 Starts clusters of real processes, lets clients use them while faults go on, and checks what the
 clients were told. Each workload has a cluster of its own. What was seen is left in a folder, with
@@ -65,6 +90,10 @@ a report to look at.
   --check FILE    check a history: JSON lines as in a run's folder, of the workloads
                   ${listed(checks)}
   --report FOLDER write the report of a run's folder anew
+  --self-test     break copies of the project on purpose, and find each of them out
+  --only NAME     only those whose names have this in them
+  --jobs N        copies that are tried at the same time, default ${JOBS}
+  --broken PATCH  the same with a patch of your own (diff -u), and a run as it is asked for
   --help          print this
 
 Exit code: 0 if all is well; 1 if there is an anomaly, or a fault that was asked for never had an
@@ -74,6 +103,7 @@ effect; 2 for wrong flags; 3 if a check came to no end.
 
 const TIME_LIMIT_S = 150;
 const SEED_BELOW = 2 ** 31;
+const JOBS = 2;
 
 const FLAGS = {
   workload: { type: "text" },
@@ -86,34 +116,43 @@ const FLAGS = {
   keep: { type: "switch" },
   check: { type: "text" },
   report: { type: "text" },
+  "self-test": { type: "switch" },
+  only: { type: "text" },
+  jobs: { type: "integer", min: 1, max: 16, fallback: JOBS },
+  broken: { type: "text" },
   help: { type: "switch" },
 } as const satisfies FlagSpecs;
 
-/** What a run is for, and what else would be said to no effect. */
-const OF_A_RUN = ["nemesis", "time-limit", "seed", "nodes", "rate", "out", "keep"] as const;
+type FlagName = keyof typeof FLAGS;
+type Mode = "broken" | "check" | "report" | "run" | "self-test";
+
+const OF_A_RUN = ["workload", "nemesis", "time-limit", "seed", "nodes", "rate"] as const;
+
+/** What is said to some effect, by what is asked for. */
+const GOES_WITH: Readonly<Record<Mode, readonly FlagName[]>> = {
+  run: [...OF_A_RUN, "out", "keep"],
+  broken: OF_A_RUN,
+  check: ["workload"],
+  report: [],
+  "self-test": ["only", "jobs", "seed"],
+};
 
 /** @throws FlagError which names all that is wrong */
 export function parseRequest(argv: readonly string[], choices: Choices): Request {
   const { flags, given, problems } = readFlags(FLAGS, argv);
   if (flags.help) return { kind: "help" };
-  if (flags.check !== undefined && flags.report !== undefined)
-    problems.push("--check and --report: one at a time");
-  const alone = flags.check === undefined ? "report" : "check";
-  if (flags.check !== undefined || flags.report !== undefined)
-    for (const name of OF_A_RUN)
-      if (given.has(name)) problems.push(`--${name} does not go with --${alone}`);
-  if (flags.report !== undefined) {
-    if (given.has("workload")) problems.push("--workload does not go with --report");
-    refuseFlags(problems);
-    return { kind: "report", folder: flags.report };
-  }
-  if (flags.check !== undefined) {
-    if (flags.workload !== undefined && !choices.checks.includes(flags.workload))
-      problems.push(`--workload: "${flags.workload}" is none of ${choices.checks.join(", ")}`);
-    refuseFlags(problems);
-    return { kind: "check", file: flags.check, workload: flags.workload };
-  }
-  const { defaults } = choices;
+  const modes = (["check", "report", "self-test", "broken"] as const).filter((name) =>
+    given.has(name),
+  );
+  if (modes.length > 1)
+    problems.push(`${modes.map((name) => `--${name}`).join(", ")}: one at a time`);
+  const mode: Mode = modes[0] ?? "run";
+  for (const name of given)
+    if (!modes.some((each) => each === name) && !GOES_WITH[mode].includes(name))
+      problems.push(
+        mode === "run" ? `--${name} goes with --self-test` : `--${name} does not go with --${mode}`,
+      );
+  const { workload, check, report, broken, only, jobs } = flags;
   const chosen = (name: "nemesis" | "workload", known: readonly string[]): string[] => {
     const names = flags[name]?.split(",").map((each) => each.trim()) ?? [];
     for (const each of names)
@@ -121,20 +160,25 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
         problems.push(`--${name}: "${each}" is none of ${known.join(", ")}`);
     return [...new Set(names)];
   };
-  const workloads = chosen("workload", choices.workloads);
+  const workloads = chosen("workload", mode === "check" ? choices.checks : choices.workloads);
   const nemeses = chosen("nemesis", choices.nemeses);
   refuseFlags(problems);
-  return {
-    kind: "run",
+  if (report !== undefined) return { kind: "report", folder: report };
+  if (check !== undefined) return { kind: "check", file: check, workload };
+  const seed = flags.seed ?? Math.floor(Math.random() * SEED_BELOW);
+  if (flags["self-test"]) return { kind: "self-test", only, seed, jobs };
+  const { defaults } = choices;
+  const run = {
     workloads: workloads.length === 0 ? defaults.workloads : workloads,
     nemeses: nemeses.length === 0 ? defaults.nemeses : nemeses,
     timeLimitS: flags["time-limit"],
-    seed: flags.seed ?? Math.floor(Math.random() * SEED_BELOW),
-    nodeCount: flags.nodes === "5" ? 5 : 3,
+    seed,
+    nodeCount: flags.nodes === "5" ? (5 as const) : (3 as const),
     rate: flags.rate,
     out: flags.out ?? "out/jepsen",
     isKept: flags.keep,
   };
+  return broken === undefined ? { kind: "run", ...run } : { kind: "broken", patch: broken, ...run };
 }
 
 /** The command that asks for the same again. */

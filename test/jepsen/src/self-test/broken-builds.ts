@@ -1,0 +1,65 @@
+/** Builds that are broken on purpose, and what each of them cannot hide from. */
+
+import { type Bug, foreignBug, plantedBugs } from "@quorumlog/mutants";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What a broken build is run with. */
+export interface Exposure {
+  readonly workloads: readonly string[];
+  readonly nemeses: readonly string[];
+  /** Of the part with faults. */
+  readonly timeLimitS: number;
+}
+
+export interface BrokenBuild {
+  readonly bug: Bug;
+  readonly exposure: Exposure;
+}
+
+/** Bugs that no other test is about, beside `src` and `dist`. */
+const BROKEN = fileURLToPath(new URL("../../broken/", import.meta.url));
+
+const TIME_LIMIT_S = 40;
+
+/** By the name of a planted bug, of test/mutants/bugs or of test/jepsen/broken. */
+const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: string])[] = [
+  // Acknowledged before a quorum has it.
+  ["131-ack-before-commit", "append", "partition-leader"],
+  ["319-acknowledged-by-the-leader-alone", "queue", "partition-leader"],
+  // Acknowledged, or voted, before it is on the disk.
+  ["102-append-not-synced", "append", "power-loss-all"],
+  ["08-vote-before-persist", "append", "power-loss-all"],
+  ["115-corruption-cut-off", "append", "corruption"],
+  // Reads of those who do not lead any more.
+  ["75-read-unconfirmed", "register", "partition-leader"],
+  ["137-read-before-confirmation", "append", "partition-leader"],
+  ["138-read-before-apply", "register", "slow-links"],
+  // A second try takes effect a second time.
+  ["141-duplicate-applied-twice", "append", "kill-leader"],
+  ["302-sequences-not-kept", "queue", "kill-leader"],
+  ["publish-numbered-anew", "queue", "kill-leader"],
+  // Consumers.
+  ["offset-acknowledged-outside-the-log", "offsets", "partition-leader"],
+  ["308-commit-of-a-former-claim", "offsets", "client-crash"],
+  ["317-commits-what-is-not-finished", "queue", "client-crash"],
+  ["316-groups-spread-over-queues", "ordered", "kill-leader"],
+  // What a snapshot lacks, and what is trimmed before it is there.
+  ["143-sessions-not-in-image", "append", "snapshots,kill"],
+  ["151-trim-before-snapshot", "append", "snapshots,power-loss"],
+];
+
+/** @throws PatchError if one of them is no patch; Error if there is none of a name. */
+export function brokenBuilds(): BrokenBuild[] {
+  const own = readdirSync(BROKEN)
+    .filter((name) => name.endsWith(".patch"))
+    .map((name) => foreignBug(join(BROKEN, name)));
+  const bugs = new Map([...plantedBugs(), ...own].map((bug) => [bug.name, bug]));
+  return EXPOSURES.map(([name, workload, nemesis]) => {
+    const bug = bugs.get(name);
+    if (bug === undefined) throw new Error(`there is no planted bug ${name}`);
+    const workloads = workload.split(",");
+    return { bug, exposure: { workloads, nemeses: nemesis.split(","), timeLimitS: TIME_LIMIT_S } };
+  });
+}
