@@ -3,12 +3,11 @@
 // its ports are others, which are free.
 
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "@quorumlog/transport/testing";
 import { expect, onTestFinished, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -16,14 +15,8 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** The code, with a free port in place of each that it names. */
 async function atFreePorts(code: string): Promise<string> {
   const named = new Set([...code.matchAll(/127\.0\.0\.1:(?<port>[1-9]\d*)/gu)].map(([all]) => all));
-  const servers = [...named].map(() => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
   let result = code;
-  for (const [i, address] of [...named].entries()) {
-    const server = servers[i] as (typeof servers)[0];
-    result = result.replaceAll(address, `127.0.0.1:${(server.address() as AddressInfo).port}`);
-    server.close();
-  }
+  for (const address of named) result = result.replaceAll(address, `127.0.0.1:${await freePort()}`);
   return result;
 }
 
