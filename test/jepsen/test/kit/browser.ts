@@ -34,9 +34,14 @@ export function findBrowser(): string | undefined {
   });
 }
 
-/** Opens a file as a person would from the disk: with no server, and no network. */
-export async function openPage(browser: string, file: string): Promise<Page> {
-  const { stdout, stderr } = await run(browser, ["--dump-dom", pathToFileURL(file).href]);
+/**
+ * Opens a file as a person would from the disk: with no server, and no network.
+ *
+ * @param view - What its address has behind `#`.
+ */
+export async function openPage(browser: string, file: string, view: string = ""): Promise<Page> {
+  const address = pathToFileURL(file).href + view;
+  const { stdout, stderr } = await run(browser, ["--dump-dom", address]);
   return { dom: stdout, console: stderr.split("\n").filter((line) => line.includes(":CONSOLE")) };
 }
 

@@ -29,13 +29,13 @@ function reportOf(name: string, run: Parameters<typeof writeSeededRun>[1]): stri
   return execFileSync(process.execPath, [CLI, "--report", path], { encoding: "utf8" }).trim();
 }
 
-async function shown(context: TestContext, file: string): Promise<Page> {
+async function shown(context: TestContext, file: string, view: string = ""): Promise<Page> {
   if (browser === undefined) {
     console.warn(`skipped: ${context.task.name}: ${NO_BROWSER}`);
     context.skip(NO_BROWSER);
     throw new Error("a skipped test goes no further");
   }
-  return openPage(browser, file);
+  return openPage(browser, file, view);
 }
 
 test("the report is one file, in which texts of a history end nothing", () => {
@@ -77,6 +77,17 @@ describe("in a browser", () => {
     expect(page.dom).toContain("stale-read");
     expect(page.dom).toContain("&lt;/script&gt;&lt;img src=x");
     expect(page.dom).not.toContain("<title>broken");
+  });
+
+  test("a part of it is shown as its address says", async (context) => {
+    const file = reportOf("part", { seed: 5, operations: 3_000, isValid: true });
+
+    const page = await shown(context, file, "#queue:12.5-14");
+
+    expect(page.console).toEqual([]);
+    expect(page.dom).toContain('id="workload-queue"');
+    expect(page.dom).toContain("12.50 s to 14.00 s: 1.50 s");
+    expect(page.dom).toContain(">13.2 s</text>");
   });
 
   test(

@@ -5,38 +5,79 @@ import { coverageTable } from "./fault-table.ts";
 import type { ReportData, WorkloadData } from "./report-data.ts";
 import { TimeWindow } from "./time-window.ts";
 import { repetition, tiles, validityName, verdictHead } from "./verdict-head.ts";
+import { formatView, parseView } from "./view-address.ts";
 import { workloadView } from "./workload-view.ts";
 
-function build(data: ReportData): readonly HTMLElement[] {
-  const place = element("div", {});
-  const window = new TimeWindow(data.durationNs);
-  const views = new Map<string, HTMLElement>();
-  const tabs = new Map<string, HTMLElement>();
-  const open = (workload: WorkloadData): void => {
-    const view = views.get(workload.name) ?? workloadView(workload, { ...data, window });
-    views.set(workload.name, view);
-    place.replaceChildren(view);
-    for (const [name, tab] of tabs)
-      tab.setAttribute("aria-selected", String(name === workload.name));
-  };
-  for (const workload of data.workloads) {
-    const tab = element("button", { type: "button", role: "tab" }, workload.name, badge(workload));
-    tab.addEventListener("click", () => {
-      open(workload);
-    });
-    tabs.set(workload.name, tab);
+class Report {
+  readonly #data: ReportData;
+  readonly #window: TimeWindow;
+  readonly #place: HTMLElement = element("div", {});
+  readonly #views = new Map<string, HTMLElement>();
+  readonly #tabs = new Map<string, HTMLElement>();
+  #shown = "";
+
+  constructor(data: ReportData) {
+    this.#data = data;
+    this.#window = new TimeWindow(data.durationNs);
+    for (const workload of data.workloads) this.#tabs.set(workload.name, this.#tab(workload));
   }
-  // Whoever opens the page of a run that went wrong wants to see where.
-  const first = data.workloads.find(({ valid }) => valid !== true) ?? data.workloads[0];
-  if (first !== undefined) open(first);
-  return [
-    verdictHead(data),
-    tiles(data),
-    element("nav", { class: "tabs", role: "tablist" }, ...tabs.values()),
-    place,
-    coverageTable(data.coverage),
-    repetition(data),
-  ];
+
+  build(): readonly HTMLElement[] {
+    this.#openFirst();
+    this.#window.onChange(() => {
+      this.#noteAddress();
+    });
+    return [
+      verdictHead(this.#data),
+      tiles(this.#data),
+      element("nav", { class: "tabs", role: "tablist" }, ...this.#tabs.values()),
+      this.#place,
+      coverageTable(this.#data.coverage),
+      repetition(this.#data),
+    ];
+  }
+
+  /** As the address says; else where something is wrong, which is what one wants to see. */
+  #openFirst(): void {
+    const { workloads } = this.#data;
+    const view = parseView(
+      location.hash,
+      workloads.map(({ name }) => name),
+    );
+    const wrong = workloads.find(({ valid }) => valid !== true) ?? workloads[0];
+    const first = workloads.find(({ name }) => name === view?.workload) ?? wrong;
+    if (first === undefined) return;
+    this.#open(first);
+    const { fromNs, toNs } = view ?? {};
+    if (fromNs !== undefined && toNs !== undefined) this.#window.show(fromNs, toNs);
+  }
+
+  #open(workload: WorkloadData): void {
+    const { phases } = this.#data;
+    const { name } = workload;
+    const view = this.#views.get(name) ?? workloadView(workload, { phases, window: this.#window });
+    this.#views.set(name, view);
+    this.#place.replaceChildren(view);
+    this.#shown = name;
+    for (const [other, tab] of this.#tabs)
+      tab.setAttribute("aria-selected", String(other === name));
+  }
+
+  #tab(workload: WorkloadData): HTMLElement {
+    const { name } = workload;
+    const tab = element("button", { type: "button", role: "tab" }, name, badge(workload));
+    tab.addEventListener("click", () => {
+      this.#open(workload);
+      this.#noteAddress();
+    });
+    return tab;
+  }
+
+  #noteAddress(): void {
+    const { beginNs: fromNs, endNs: toNs, lengthNs, wholeNs } = this.#window;
+    const range = lengthNs < wholeNs ? { fromNs, toNs } : {};
+    history.replaceState(null, "", formatView({ workload: this.#shown, ...range }));
+  }
 }
 
 function badge({ valid, anomalyCount }: WorkloadData): HTMLElement {
@@ -46,5 +87,5 @@ function badge({ valid, anomalyCount }: WorkloadData): HTMLElement {
 }
 
 const data = JSON.parse(document.querySelector("#data")?.textContent ?? "") as ReportData;
-document.querySelector("#report")?.append(...build(data));
+document.querySelector("#report")?.append(...new Report(data).build());
 document.body.dataset["drawn"] = "yes";
