@@ -7,7 +7,9 @@
 import { exitCodeOf, FlagError } from "@quorumlog/std";
 import { foreignBug, PatchError } from "@quorumlog/mutants";
 import { HistoryError } from "./history/operations.ts";
+import { allFaults } from "./nemesis/all-faults.ts";
 import { writeReport } from "./report/report-file.ts";
+import { MIX } from "./run/fault-schedule.ts";
 import { RunFolderError } from "./run/line-shape.ts";
 import {
   type BrokenRequest,
@@ -29,8 +31,8 @@ const NAMES = WORKLOADS.map(({ name }) => name);
 
 const CHOICES: Choices = {
   workloads: NAMES,
-  nemeses: ["kill-leader"],
-  defaults: { workloads: ["append", "register"], nemeses: ["kill-leader"] },
+  nemeses: [MIX, ...allFaults().map(({ name }) => name)],
+  defaults: { workloads: ["append", "queue", "register"], nemeses: [MIX] },
   checks: NAMES,
 };
 

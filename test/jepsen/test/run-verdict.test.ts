@@ -1,8 +1,8 @@
 // Goal: a run passes only if everything was decided, nothing is wrong, and its faults had effects.
 
 import { expect, test } from "vitest";
-import type { CoverageRecord, WorkloadRecord } from "../src/run/run-record.ts";
-import { exitCodeOfValidity, verdictOf } from "../src/run/run-verdict.ts";
+import type { CoverageRecord, Verdict, WorkloadRecord } from "../src/run/run-record.ts";
+import { exitCodeOfValidity, verdictOf, type VerdictParts } from "../src/run/run-verdict.ts";
 
 const WORKLOAD: WorkloadRecord = {
   name: "append",
@@ -32,15 +32,24 @@ const KILL: CoverageRecord = {
   evidence: "gone",
 };
 
+function judged(parts: Partial<VerdictParts>): Verdict {
+  const whole = { workloads: [WORKLOAD], coverage: [KILL], problems: [] };
+  return verdictOf({ ...whole, mustBite: "everywhere", ...parts });
+}
+
 test("a run that went well passes, in words with figures", () => {
-  const { valid, summary, reasons } = verdictOf([WORKLOAD, BROKEN].slice(0, 1), [KILL], []);
+  const { valid, summary, reasons } = judged({});
 
   expect([valid, reasons]).toEqual([true, []]);
   expect(summary).toBe("No anomaly in 100 operations of append, while 4 faults went on");
 });
 
 test("an anomaly is first, and nothing else is left out", () => {
-  const verdict = verdictOf([UNDECIDED, BROKEN], [{ ...KILL, bit: 0 }], ["node 2 has ended"]);
+  const verdict = judged({
+    workloads: [UNDECIDED, BROKEN],
+    coverage: [{ ...KILL, bit: 0 }],
+    problems: ["node 2 has ended"],
+  });
 
   expect(verdict.valid).toBe(false);
   expect(verdict.summary).toContain("Anomalies in queue");
@@ -53,14 +62,23 @@ test("an anomaly is first, and nothing else is left out", () => {
 });
 
 test("a fault without an effect fails the run, as one that was never begun", () => {
-  expect(verdictOf([WORKLOAD], [{ ...KILL, bit: 0 }], []).valid).toBe(false);
-  expect(verdictOf([WORKLOAD], [{ ...KILL, begun: 0, bit: 0 }], []).reasons).toEqual([
-    "append: kill was asked for, and never begun",
+  expect(judged({ coverage: [{ ...KILL, bit: 0 }] }).valid).toBe(false);
+  expect(judged({ coverage: [{ ...KILL, begun: 0, bit: 0 }] }).reasons).toEqual([
+    "append: kill was asked for, and there was never anybody to hit",
   ]);
 });
 
+test("a fault that was drawn from a mix has to have an effect somewhere", () => {
+  const idle = { ...KILL, workload: "queue", bit: 0 };
+  const undrawn = { ...KILL, fault: "pause", begun: 0, bit: 0 };
+
+  expect(judged({ coverage: [KILL, idle, undrawn], mustBite: "anywhere" }).valid).toBe(true);
+  expect(judged({ coverage: [KILL, idle] }).valid).toBe(false);
+  expect(judged({ coverage: [idle], mustBite: "anywhere" }).valid).toBe(false);
+});
+
 test("what is not decided is no pass, and not the same as a failure", () => {
-  const { valid } = verdictOf([UNDECIDED], [KILL], []);
+  const { valid } = judged({ workloads: [UNDECIDED] });
 
   expect(valid).toBe("unknown");
   expect([true, false, valid].map((each) => exitCodeOfValidity(each))).toEqual([0, 1, 3]);

@@ -41,7 +41,7 @@ test("a gap of the time after it is another one, up to the next fault", () => {
       [10.5, 12],
     ]),
   ).toEqual([
-    [1, 4],
+    [1, 1],
     [3.5, 1],
   ]);
 });

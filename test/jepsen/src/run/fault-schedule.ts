@@ -2,26 +2,48 @@
 
 import type { RunningClients } from "../client/running-clients.ts";
 import type { TestCluster } from "../cluster/test-cluster.ts";
+import { allFaults } from "../nemesis/all-faults.ts";
+import { evidenceWords } from "../nemesis/evidence-words.ts";
+import { Nemesis, type NemesisEvent } from "../nemesis/nemesis.ts";
 import type { CoverageRecord, FaultLine } from "./run-record.ts";
 import type { FaultSpan } from "./write-gaps.ts";
+
+/** In place of a fault's name: all that suit the cluster, a few at a time. */
+export const MIX = "mix";
 
 export interface FaultScheduleInit {
   readonly workload: string;
   readonly cluster: TestCluster;
   readonly clients: RunningClients;
+  /** Of faults, or {@link MIX}. */
   readonly names: readonly string[];
   readonly seed: number;
-  readonly nowNs: () => number;
+  /** When the run began, by `process.hrtime.bigint()`. */
+  readonly startedAt: bigint;
   readonly onLine: (line: FaultLine) => void;
 }
 
 export class FaultSchedule {
   readonly #init: FaultScheduleInit;
+  readonly #nemesis: Nemesis;
   readonly #begun = new Map<number, FaultLine>();
   readonly #ended = new Map<number, FaultLine>();
 
   constructor(init: FaultScheduleInit) {
+    const { cluster, clients, names, seed } = init;
     this.#init = init;
+    const all = allFaults();
+    const faults = names.includes(MIX) ? all : all.filter(({ name }) => names.includes(name));
+    this.#nemesis = new Nemesis({
+      cluster,
+      faults,
+      seed,
+      order: faults.length === 1 ? "turns" : "mix",
+      onEvent: (event) => {
+        this.#onEvent(event);
+      },
+      crashClients: () => clients.crash(),
+    });
   }
 
   get begun(): number {
@@ -35,17 +57,22 @@ export class FaultSchedule {
       .map(({ fault }) => fault);
   }
 
-  async run(timeLimitMs: number, signal: AbortSignal): Promise<void> {
-    const { cluster } = this.#init;
-    const until = performance.now() + timeLimitMs;
-    while (performance.now() < until && !signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, 4_000));
-      const { nodeId } = await cluster.leader();
-      const line = this.#begin("kill-leader", [nodeId], `node ${nodeId}`);
-      await cluster.kill(nodeId);
-      await new Promise((resolve) => setTimeout(resolve, 3_000));
-      await cluster.startNode(nodeId);
-      this.#end(line, "it was gone");
+  /**
+   * @returns once the last one is over, and the cluster is whole.
+   * @throws Error if it does not become so
+   */
+  async run(timeLimitMs: number): Promise<void> {
+    // None of those that were asked for suits this cluster.
+    if (this.#nemesis.faults.length === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeLimitMs);
+    });
+    try {
+      await Promise.race([over, this.#nemesis.run()]);
+    } finally {
+      clearTimeout(timer);
+      await this.#nemesis.stop();
     }
   }
 
@@ -56,43 +83,27 @@ export class FaultSchedule {
   }
 
   coverage(): CoverageRecord[] {
-    const byFault = new Map<string, FaultLine[]>();
-    for (const line of this.#begun.values())
-      byFault.set(line.fault, [...(byFault.get(line.fault) ?? []), line]);
-    return [...byFault].map(([fault, lines]) => {
-      const evidence = lines.map(({ id }) => this.#ended.get(id)?.evidence ?? "");
-      const seen = evidence.filter((text) => text !== "");
-      return {
-        workload: this.#init.workload,
-        fault,
-        begun: lines.length,
-        bit: seen.length,
-        evidence: seen[0] ?? "",
-      };
+    const { workload } = this.#init;
+    return this.#nemesis.coverage().map(({ fault, hits, bites, evidence }) => {
+      return { workload, fault, begun: hits, bit: bites, evidence: evidenceWords(evidence) };
     });
   }
 
-  #begin(fault: string, nodeIds: readonly number[], words: string): FaultLine {
-    const { workload, nowNs, onLine } = this.#init;
-    const id = this.#begun.size;
+  #onEvent({ at, type, hitId: id, fault, nodes, words, evidence, hasBitten }: NemesisEvent): void {
+    const { workload, startedAt, onLine } = this.#init;
+    const timeNs = Number(at - startedAt);
+    const said = evidenceWords(evidence);
     const line: FaultLine = {
-      timeNs: nowNs(),
-      type: "begin",
+      timeNs,
+      type,
       id,
       workload,
       fault,
-      nodeIds,
+      nodeIds: nodes,
       words,
-      evidence: "",
+      evidence: type === "begin" || hasBitten === true ? said : `no effect: ${said}`,
     };
-    this.#begun.set(id, line);
+    (type === "begin" ? this.#begun : this.#ended).set(id, line);
     onLine(line);
-    return line;
-  }
-
-  #end(begin: FaultLine, evidence: string): void {
-    const line: FaultLine = { ...begin, timeNs: this.#init.nowNs(), type: "end", evidence };
-    this.#ended.set(begin.id, line);
-    this.#init.onLine(line);
   }
 }

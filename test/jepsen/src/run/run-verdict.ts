@@ -8,30 +8,31 @@ export function exitCodeOfValidity(valid: Validity): number {
   return valid ? 0 : 1;
 }
 
+export interface VerdictParts {
+  readonly workloads: readonly WorkloadRecord[];
+  readonly coverage: readonly CoverageRecord[];
+  /** What else went wrong, a sentence each: the run says nothing then. */
+  readonly problems: readonly string[];
+  /**
+   * Where a fault has to have an effect: in each cluster, as it was asked for; or, if it was drawn
+   * as one of a mix, in any of those that it was drawn for.
+   */
+  readonly mustBite: "anywhere" | "everywhere";
+}
+
 /**
  * An anomaly weighs more than anything else; a fault that had no effect has tested nothing, so the
  * run does not pass for it; and what is unknown is no pass either.
- *
- * @param problems - What else went wrong, a sentence each: the run says nothing then.
  */
-export function verdictOf(
-  workloads: readonly WorkloadRecord[],
-  coverage: readonly CoverageRecord[],
-  problems: readonly string[],
-): Verdict {
+export function verdictOf(parts: VerdictParts): Verdict {
+  const { workloads, coverage, problems } = parts;
   const anomalies = workloads
     .filter(({ anomalyCount }) => anomalyCount > 0)
     .map(({ name, anomalies: found, anomalyCount }) => {
       const kinds = [...new Set(found.map(({ kind }) => kind))].join(", ");
       return `${name}: ${anomalyCount} anomalies: ${kinds}`;
     });
-  const missed = coverage
-    .filter(({ bit }) => bit === 0)
-    .map(({ workload, fault, begun }) =>
-      begun === 0
-        ? `${workload}: ${fault} was asked for, and never begun`
-        : `${workload}: ${fault} was begun ${begun} times, and never had an effect`,
-    );
+  const missed = missedFaults(parts);
   const undecided = workloads.flatMap(({ name, unknown }) =>
     unknown.map((why) => `${name}: ${why}`),
   );
@@ -49,6 +50,19 @@ export function verdictOf(
   if (undecided.length > 0)
     return { valid: "unknown", summary: "No anomaly was found, but not all is decided", reasons };
   return { valid: true, summary: passWords(workloads, coverage), reasons };
+}
+
+/** A sentence each. */
+function missedFaults({ coverage, mustBite }: VerdictParts): string[] {
+  const bitten = new Set(coverage.filter(({ bit }) => bit > 0).map(({ fault }) => fault));
+  return coverage
+    .filter(({ bit }) => bit === 0)
+    .filter(({ fault, begun }) => mustBite === "everywhere" || (begun > 0 && !bitten.has(fault)))
+    .map(({ workload, fault, begun }) =>
+      begun === 0
+        ? `${workload}: ${fault} was asked for, and there was never anybody to hit`
+        : `${workload}: ${fault} was begun ${begun} times, and never had an effect`,
+    );
 }
 
 function passWords(

@@ -4,6 +4,7 @@ import { Prng } from "@quorumlog/std";
 import { join } from "node:path";
 import { writeReport } from "../report/report-file.ts";
 import { workloadNamed } from "../workload/all-workloads.ts";
+import { MIX } from "./fault-schedule.ts";
 import { LiveLine, type LiveState } from "./live-line.ts";
 import { machineFacts, projectVersion, sourceCommit } from "./machine-facts.ts";
 import { commandOf, type RunRequest } from "./request.ts";
@@ -161,7 +162,8 @@ class SuiteRun {
     const problems = [...this.#problems, ...this.#runs.flatMap((each) => each.problems)];
     // A run that was cut has not begun all of its faults, and has read nothing in the end.
     const coverage = this.#signal.aborted ? [] : this.#runs.flatMap((each) => each.coverage());
-    const verdict = verdictOf(records, coverage, problems);
+    const mustBite = this.#request.nemeses.includes(MIX) ? "anywhere" : "everywhere";
+    const verdict = verdictOf({ workloads: records, coverage, problems, mustBite });
     if (!this.#signal.aborted || verdict.valid === false) return verdict;
     const reasons = ["the run was cut", ...verdict.reasons];
     return { valid: "unknown", summary: "The run was cut: no anomaly until then", reasons };

@@ -3,13 +3,14 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve as absolute } from "node:path";
 import { type RunningClients, startClients } from "../client/running-clients.ts";
+import type { Target } from "../cluster/target.ts";
 import { TestCluster } from "../cluster/test-cluster.ts";
+import { compareReplicas } from "../cluster/whole.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
 import type { Workload, WorkloadVerdict } from "../workload/workload.ts";
 import { checkInBackground } from "./background-check.ts";
 import { FaultSchedule } from "./fault-schedule.ts";
 import { NodeSampler } from "./node-sampler.ts";
-import { compareReplicas } from "./replica-comparison.ts";
 import type { RunFolderWriter } from "./run-folder.ts";
 import type { AnomalyRecord, CoverageRecord, WorkloadRecord, WriteGap } from "./run-record.ts";
 import type { RunRequest } from "./request.ts";
@@ -29,7 +30,6 @@ export interface WorkloadRunInit {
 
 /** Kept of each workload; the rest is in its history. */
 const ANOMALIES_KEPT_MAX = 200;
-const WHOLE_MS = 120_000;
 const CHECK_MS = 300_000;
 /** What is asked for without a change; all other actions are writes. */
 const READS: ReadonlySet<string> = new Set([
@@ -95,6 +95,9 @@ export class WorkloadRun {
     const cluster = await TestCluster.start({
       kind: workload.kind,
       nodes: request.nodeCount,
+      // For nodes that come when members go.
+      spares: 1,
+      // Without it nothing is lost by a loss of power.
       disk: "unsynced",
       seed,
       folder: this.#dataFolder,
@@ -107,10 +110,11 @@ export class WorkloadRun {
         folder.addNode(line);
       },
     });
-    await workload.prepare(cluster.target);
+    await workload.prepare(targetOfMembers(cluster));
     const { rate } = request;
     const options = { seed, startedAt, ...(rate === undefined ? {} : { rate }) };
-    this.#clients = await startClients(workload, cluster.target, options, (events) => {
+    const target = targetOfMembers(cluster);
+    this.#clients = await startClients(workload, target, options, (events) => {
       this.#onEvents(events);
     });
     this.#clients.failed.catch((error: unknown) => {
@@ -118,9 +122,9 @@ export class WorkloadRun {
     });
   }
 
-  /** @returns once the last fault has ended. */
+  /** @returns once the last fault has ended, and the cluster is whole. */
   async breakThings(timeLimitMs: number): Promise<void> {
-    const { request, seed, folder, tell, signal } = this.#init;
+    const { request, seed, folder, tell, startedAt } = this.#init;
     const cluster = this.#cluster;
     const clients = this.#clients;
     if (cluster === undefined || clients === undefined) return;
@@ -130,25 +134,26 @@ export class WorkloadRun {
       clients,
       names: request.nemeses,
       seed,
-      nowNs: () => this.#nowNs(),
+      startedAt,
       onLine: (line) => {
         folder.addFault(line);
+        clients.setTarget(targetOfMembers(cluster));
         const verb = line.type === "begin" ? "begins" : "ends";
         const words = line.type === "begin" ? line.words : line.evidence;
         tell(`${this.name}: ${line.fault} ${verb}${words === "" ? "" : `: ${words}`}`);
       },
     });
-    await this.#guard("faults", this.#faults.run(timeLimitMs, signal));
+    await this.#guard("faults", this.#faults.run(timeLimitMs));
   }
 
-  /** All nodes serve again, and one leads; then everything is read, and replicas are compared. */
+  /** Everything is read, and replicas are compared. */
   async settle(): Promise<void> {
     const { signal } = this.#init;
     const cluster = this.#cluster;
     const clients = this.#clients;
     if (cluster === undefined || clients === undefined || signal.aborted) return;
-    await this.#guard("recovery", this.#becomeWhole(cluster));
     this.#writesEndNs = this.#nowNs();
+    clients.setTarget(targetOfMembers(cluster));
     await this.#guard(
       "final reads",
       clients.drain().then((isDrained) => {
@@ -157,10 +162,11 @@ export class WorkloadRun {
     );
     await this.#guard(
       "replicas",
-      compareReplicas(cluster, signal).then(({ compared, anomalies, problem }) => {
-        this.#comparedReplicas = compared;
-        this.#replicaAnomalies = anomalies;
-        if (problem !== undefined) this.problems.push(`${this.name}: ${problem}`);
+      compareReplicas(cluster).then(({ audits, differences }) => {
+        this.#comparedReplicas = audits.size;
+        this.#replicaAnomalies = differences.map((message) => {
+          return { kind: "replicas-differ", message, events: [] };
+        });
       }),
     );
   }
@@ -239,19 +245,6 @@ export class WorkloadRun {
     return join(absolute(this.#init.folder.path), "data", this.name);
   }
 
-  async #becomeWhole(cluster: TestCluster): Promise<void> {
-    const { signal } = this.#init;
-    await cluster.until(
-      `${this.name} is whole again`,
-      () => {
-        signal.throwIfAborted();
-        const isWhole = cluster.founders.every((nodeId) => cluster.isServing(nodeId));
-        return isWhole && cluster.leaderId() !== undefined ? true : undefined;
-      },
-      WHOLE_MS,
-    );
-  }
-
   #onEvents(events: readonly HistoryEvent[]): void {
     this.#init.folder.addEvents(this.name, events);
     for (const { process, type, action, timeNs } of events) {
@@ -281,4 +274,10 @@ export class WorkloadRun {
   #nowNs(): number {
     return Number(process.hrtime.bigint() - this.#init.startedAt);
   }
+}
+
+/** Without nodes that are not there. */
+function targetOfMembers({ target, memberIds }: TestCluster): Target {
+  const members = [...target.nodes].filter(([nodeId]) => memberIds.includes(nodeId));
+  return { ...target, nodes: new Map(members) };
 }

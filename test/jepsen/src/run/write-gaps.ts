@@ -33,27 +33,28 @@ export function writeGapsOf(
     const next = spans.find((other) => other.beginNs >= span.endNs && other !== span);
     const nextNs = next?.beginNs ?? Infinity;
     const firstAfter = acknowledgedAtNs[firstAtOrAfter(acknowledgedAtNs, span.endNs)] ?? endNs;
-    const gapNs = (fromNs: number, toNs: number): number =>
-      longestGapNs(acknowledgedAtNs, { fromNs, toNs: Math.min(toNs, endNs), endNs });
+    const untilNs = Math.min(nextNs, span.endNs + AFTER_NS_MAX, endNs);
+    const gapNs = (range: GapRange): number => longestGapNs(acknowledgedAtNs, range);
     return {
       workload,
       fault,
       faultId,
-      duringNs: gapNs(beginNs, span.endNs),
-      afterNs: gapNs(firstAfter, Math.min(nextNs, span.endNs + AFTER_NS_MAX)),
+      duringNs: gapNs({ fromNs: beginNs, toNs: Math.min(span.endNs, endNs), endNs }),
+      // What the next fault does is not this one's.
+      afterNs: gapNs({ fromNs: firstAfter, toNs: untilNs, endNs: untilNs }),
     };
   });
 }
 
+interface GapRange {
+  readonly fromNs: number;
+  readonly toNs: number;
+  /** Nothing is missing after it. */
+  readonly endNs: number;
+}
+
 /** Of those that begin in `[fromNs, toNs)`, of which `fromNs` is one. */
-function longestGapNs(
-  times: readonly number[],
-  {
-    fromNs,
-    toNs,
-    endNs,
-  }: { readonly fromNs: number; readonly toNs: number; readonly endNs: number },
-): number {
+function longestGapNs(times: readonly number[], { fromNs, toNs, endNs }: GapRange): number {
   if (fromNs >= endNs || fromNs > toNs) return 0;
   let longest = 0;
   let last = fromNs;

@@ -8,14 +8,14 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What is said where there is none. */
 export const NO_BROWSER: string = `PATH has none of ${NAMES.join(", ")}: apt-get install chromium`;
 
 export interface Page {
-  /** As the scripts of the page have left it. */
+  /** As the scripts of the page have left it; without their own texts, and what they were given. */
   readonly dom: string;
   /** What was written to the console, errors among them. */
   readonly console: readonly string[];
@@ -42,7 +42,11 @@ export function findBrowser(): string | undefined {
 export async function openPage(browser: string, file: string, view: string = ""): Promise<Page> {
   const address = pathToFileURL(file).href + view;
   const { stdout, stderr } = await run(browser, ["--dump-dom", address]);
-  return { dom: stdout, console: stderr.split("\n").filter((line) => line.includes(":CONSOLE")) };
+  const dom = stdout
+    .split("</script>")
+    .map((part) => part.split("<script")[0] ?? "")
+    .join("");
+  return { dom, console: stderr.split("\n").filter((line) => line.includes(":CONSOLE")) };
 }
 
 /** @param to - A .png file. */

@@ -50,7 +50,7 @@ test("the report is one file, in which texts of a history end nothing", () => {
   expect(html.match(/<\/script>/gu)).toHaveLength(3);
 });
 
-describe("in a browser", () => {
+describe("in a browser", { timeout: 300_000 }, () => {
   test("a run that went well says so, and draws its charts", async (context) => {
     const file = reportOf("valid", { seed: 2, operations: 3_000, isValid: true });
 
@@ -63,7 +63,7 @@ describe("in a browser", () => {
     for (const drawn of ['class="area ok"', 'class="curve p99"', 'class="node leader"', "<canvas"])
       expect(page.dom).toContain(drawn);
     expect(page.dom).toContain("npm run jepsen -- --seed 2");
-    expect(page.dom).toContain("had an effect");
+    expect(page.dom).toMatch(/class="badge good">\d+ of \d+/u);
   });
 
   test("a run with anomalies shows them with their operations, as texts", async (context) => {
@@ -87,27 +87,23 @@ describe("in a browser", () => {
     expect(page.console).toEqual([]);
     expect(page.dom).toContain('id="workload-queue"');
     expect(page.dom).toContain("12.50 s to 14.00 s: 1.50 s");
-    expect(page.dom).toContain(">13.2 s</text>");
+    expect(page.dom).toContain(">13.0 s</text>");
   });
 
-  test(
-    "120,000 operations of each workload are drawn, too",
-    { timeout: 120_000 },
-    async (context) => {
-      const file = reportOf("large", { seed: 4, operations: 120_000, isValid: false });
+  test("120,000 operations of each workload are drawn, too", async (context) => {
+    const file = reportOf("large", { seed: 4, operations: 120_000, isValid: false });
 
-      const page = await shown(context, file);
-      // For whoever wants to see it: SCREENSHOT=DIR.
-      const shots = process.env["SCREENSHOT"];
-      if (shots !== undefined && browser !== undefined)
-        for (const isDark of [false, true]) {
-          const to = join(shots, isDark ? "dark.png" : "light.png");
-          await shootPage(browser, file, { to, isDark, height: 2_900 });
-        }
+    const page = await shown(context, file);
+    // For whoever wants to see it: SCREENSHOT=DIR.
+    const shots = process.env["SCREENSHOT"];
+    if (shots !== undefined && browser !== undefined)
+      for (const isDark of [false, true]) {
+        const to = join(shots, isDark ? "dark.png" : "light.png");
+        await shootPage(browser, file, { to, isDark, height: 2_900 });
+      }
 
-      expect(page.console).toEqual([]);
-      expect(page.dom).toContain('data-drawn="yes"');
-      expect(page.dom).toContain("360,000");
-    },
-  );
+    expect(page.console).toEqual([]);
+    expect(page.dom).toContain('data-drawn="yes"');
+    expect(page.dom).toContain("360,000");
+  });
 });

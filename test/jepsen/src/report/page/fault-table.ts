@@ -67,25 +67,37 @@ function worstByFault(faults: readonly FaultData[]): HTMLElement {
   return element("p", { class: "muted" }, words.length === 0 ? "" : `Longest: ${words.join(", ")}`);
 }
 
-/** A fault that never had an effect has tested nothing. */
+/** A row for each fault: how often it had an effect of how often it was begun, by workload. */
 export function coverageTable(coverage: readonly CoverageData[]): HTMLElement {
-  const rows = coverage.map(({ workload, fault, begun, bit, evidence }) => [
-    workload,
-    fault,
-    String(begun),
-    String(bit),
-    bit > 0
-      ? element("span", { class: "badge good" }, "had an effect")
-      : element("span", { class: "badge bad" }, "never had an effect"),
-    element("span", { class: "muted" }, evidence),
-  ]);
-  const titles = ["workload", "fault", "begun", "with effect", "", "seen"];
+  const workloads = [...new Set(coverage.map(({ workload }) => workload))];
+  const faults = [...new Set(coverage.map(({ fault }) => fault))];
+  const rows = faults.map((fault) => {
+    const records = coverage.filter((each) => each.fault === fault);
+    const cells = workloads.map((name) =>
+      coverageCell(records.find(({ workload }) => workload === name)),
+    );
+    const seen = records.find(({ bit }) => bit > 0)?.evidence ?? "";
+    return [fault, ...cells, element("span", { class: "muted" }, seen)];
+  });
   return element(
     "section",
     { class: "card", id: "coverage" },
     element("h2", {}, "Coverage"),
+    element(
+      "p",
+      { class: "muted" },
+      "How often each fault had an effect, of how often it was there. ",
+      "A fault that never had one has tested nothing.",
+    ),
     coverage.length === 0
       ? element("p", { class: "muted" }, "No faults were asked for.")
-      : table(titles, rows, new Set([2, 3])),
+      : table(["fault", ...workloads, "seen"], rows, new Set()),
   );
+}
+
+function coverageCell(record: CoverageData | undefined): HTMLElement {
+  if (record === undefined) return element("span", { class: "muted" }, "does not suit it");
+  const { begun, bit } = record;
+  if (begun === 0) return element("span", { class: "muted" }, "not drawn");
+  return element("span", { class: `badge ${bit > 0 ? "good" : "bad"}` }, `${bit} of ${begun}`);
 }
