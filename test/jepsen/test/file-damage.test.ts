@@ -37,6 +37,15 @@ test("two bits are others than before", () => {
   for (const position of changed) expect(words).toContain(String(position));
 });
 
+test("room that was made ahead is left alone by bits that flip", () => {
+  const path = fileOfOnes();
+  writeFileSync(path, Buffer.concat([Buffer.alloc(10, 1), Buffer.alloc(SIZE)]));
+
+  flipBits(path, new Prng(1));
+
+  expect([...readFileSync(path).subarray(10)].every((byte) => byte === 0)).toBe(true);
+});
+
 test("an end is missing, never all of it and never nothing", () => {
   for (let seed = 1; seed <= 50; seed++) {
     const path = fileOfOnes();

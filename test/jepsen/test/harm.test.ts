@@ -3,8 +3,10 @@
 import { expect, test } from "vitest";
 import { Harm } from "../src/nemesis/harm.ts";
 
+const allServe = (): boolean => true;
+
 test("a minority can be taken, by one fault or several, and no node twice", () => {
-  const harm = new Harm(() => [1, 2, 3, 4, 5]);
+  const harm = new Harm(() => [1, 2, 3, 4, 5], allServe);
 
   const first = harm.claim([2]);
   expect([harm.room, harm.unharmed]).toEqual([1, [1, 3, 4, 5]]);
@@ -19,7 +21,7 @@ test("a minority can be taken, by one fault or several, and no node twice", () =
 });
 
 test("who takes all is alone with it", () => {
-  const harm = new Harm(() => [1, 2, 3]);
+  const harm = new Harm(() => [1, 2, 3], allServe);
 
   const all = harm.claimAll();
   expect([all?.nodes, harm.claimAll(), harm.claim([1])]).toEqual([[1, 2, 3], undefined, undefined]);
@@ -30,10 +32,23 @@ test("who takes all is alone with it", () => {
 
 test("a minority is one of those that belong to the group now", () => {
   let members = [1, 2, 3];
-  const harm = new Harm(() => members);
+  const harm = new Harm(() => members, allServe);
 
   members = [1, 3];
   expect([harm.room, harm.claim([1])]).toEqual([0, undefined]);
   members = [1, 3, 4];
   expect(harm.claim([4])?.nodes).toEqual([4]);
+});
+
+test("who has ended by itself counts, and is told of", () => {
+  let ended = 2;
+  const harm = new Harm(
+    () => [1, 2, 3],
+    (nodeId) => nodeId !== ended,
+  );
+
+  expect([harm.room, harm.ended, harm.unharmed]).toEqual([0, [2], [1, 3]]);
+  expect([harm.claim([1]), harm.claimAll()]).toEqual([undefined, undefined]);
+  ended = 0;
+  expect([harm.room, harm.ended]).toEqual([1, []]);
 });

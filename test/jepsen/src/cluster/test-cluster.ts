@@ -274,6 +274,11 @@ export class TestCluster implements AsyncDisposable {
     // LMDB's own writes do not pass the disk that forgets. Whether what it had not synced is there
     // is open after a power loss: both are tried, its last commit and none.
     if (this.prng.chance(0.5)) rmSync(this.tablesOf(nodeId), { recursive: true, force: true });
+    return this.unsyncedBytes(nodeId);
+  }
+
+  /** What a power loss would take away now; or what the last one has taken, until it is started. */
+  unsyncedBytes(nodeId: number): number {
     return readUnsyncedCount(this.plan.unsyncedCountOf(nodeId));
   }
 

@@ -74,7 +74,10 @@ export class Nemesis {
     this.#init = init;
     this.#prng = new Prng(seed);
     this.faults = init.faults.filter(({ suits }) => suits?.({ cluster, crashClients }) ?? true);
-    this.#harm = new Harm(() => cluster.memberIds);
+    this.#harm = new Harm(
+      () => cluster.memberIds,
+      (nodeId) => cluster.isServing(nodeId),
+    );
     this.#coverage = new Coverage(this.faults);
   }
 
@@ -153,6 +156,7 @@ export class Nemesis {
   async #hit(fault: Fault, prng: Prng): Promise<boolean> {
     const { cluster, crashClients, holdMs = HOLD_MS } = this.#init;
     const context: FaultContext = { cluster, prng, harm: this.#harm, crashClients };
+    await this.#startEnded();
     const hit = await fault.begin(context);
     if (hit === undefined) {
       this.#coverage.onSkipped(fault.name);
@@ -167,6 +171,20 @@ export class Nemesis {
     this.#coverage.onEnd(fault.name, { evidence, hasBitten });
     this.#tell({ type: "end", hitId, fault: fault.name, evidence, hasBitten }, hit);
     return true;
+  }
+
+  /** That is a finding of the run, and the others are not to pay for it. */
+  async #startEnded(): Promise<void> {
+    const { cluster } = this.#init;
+    for (const nodeId of this.#harm.ended) {
+      const claim = this.#harm.claimEnded(nodeId);
+      try {
+        await cluster.node(nodeId).kill();
+        await cluster.startNode(nodeId);
+      } finally {
+        claim.release();
+      }
+    }
   }
 
   #tell(event: Omit<NemesisEvent, "at" | "nodes" | "words">, { nodes, words }: Hit): void {

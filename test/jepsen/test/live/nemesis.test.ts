@@ -12,8 +12,6 @@ import { loadOn } from "../kit/load.ts";
 const FAULTS: ReadonlySet<string> = new Set([
   "kill-leader",
   "partition-leader",
-  "partition-one-way",
-  "slow-links",
   "transfer",
   "membership",
   "disk-full",

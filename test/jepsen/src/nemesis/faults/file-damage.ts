@@ -5,6 +5,7 @@ import {
   fstatSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   statSync,
   truncateSync,
@@ -39,9 +40,9 @@ export function pickFile(files: readonly string[], prng: Prng): string {
   return prng.pick(logs.length > 0 && prng.chance(LOG_SHARE) ? logs : files);
 }
 
-/** @returns what was done, in words. */
+/** Of what was written. @returns what was done, in words. */
 export function flipBits(path: string, prng: Prng): string {
-  const { size } = statSync(path);
+  const size = writtenBytes(path);
   const fd = openSync(path, "r+");
   const places: number[] = [];
   const byte = Buffer.alloc(1);
@@ -56,12 +57,24 @@ export function flipBits(path: string, prng: Prng): string {
   return `bits of bytes ${places.join(" and ")} of ${basename(path)} flipped`;
 }
 
-/** Little is more likely than much. @returns what was done, in words. */
+/**
+ * Little is more likely than much; of room that was made ahead, or of what was written.
+ *
+ * @returns what was done, in words.
+ */
 export function truncate(path: string, prng: Prng): string {
-  const { size } = statSync(path);
+  const size = prng.chance(0.5) ? writtenBytes(path) : statSync(path).size;
   const lost = Math.max(1, Math.floor(size ** prng.fraction()));
   truncateSync(path, size - lost);
-  return `the last ${lost} of ${size} bytes of ${basename(path)} cut off`;
+  return `${basename(path)} cut by ${lost} to ${size - lost} bytes`;
+}
+
+/** Up to the last byte that is not zero; at least 1. */
+function writtenBytes(path: string): number {
+  const bytes = readFileSync(path);
+  let end = bytes.byteLength;
+  while (end > 1 && bytes[end - 1] === 0) end -= 1;
+  return end;
 }
 
 /** Of files that may change until later. */

@@ -7,6 +7,7 @@ import type { Fault, FaultContext, FaultPlace, Hit } from "../fault.ts";
 import { electionsSeen, sayNodes, startAll } from "./victims.ts";
 
 const WRITES_MS_MIN = 1_500;
+const MOMENT_MS = 500;
 const SECOND_PHASE_MS = [1_500, 3_000] as const;
 
 const forgets = ({ cluster }: FaultPlace): boolean => cluster.forgets;
@@ -94,6 +95,7 @@ async function losePower(
   const { nodes } = claim;
   const leaderId = cluster.leaderId();
   const elections = electionsSeen(cluster);
+  await somethingIsUnsynced(cluster, nodes);
   const lost = await Promise.all(nodes.map((nodeId) => cluster.losePower(nodeId)));
   const discardedBytes = lost.reduce((sum, bytes) => sum + bytes, 0);
   const leaders = leaderId !== undefined && nodes.includes(leaderId);
@@ -107,6 +109,15 @@ async function losePower(
       return { evidence, hasBitten: discardedBytes > 0 };
     },
   };
+}
+
+/** A power loss just after a sync takes nothing: a moment later there is something to lose. */
+async function somethingIsUnsynced(cluster: TestCluster, nodes: readonly number[]): Promise<void> {
+  const endMs = performance.now() + MOMENT_MS;
+  while (performance.now() < endMs) {
+    if (nodes.some((nodeId) => cluster.unsyncedBytes(nodeId) > 0)) return;
+    await sleep(1);
+  }
 }
 
 function twoMajorities(
@@ -126,6 +137,7 @@ function twoMajorities(
     nodes: [...minority, crasher],
     words: `${sayNodes(minority)} ${words}; node ${crasher} loses power; then others ${words}`,
     end: async () => {
+      await somethingIsUnsynced(cluster, [crasher]);
       const discardedBytes = await cluster.losePower(crasher);
       const elections = electionsSeen(cluster);
       // Before the others are heard again: else they would tell what they have.
