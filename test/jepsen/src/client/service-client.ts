@@ -15,10 +15,14 @@ export interface ServiceClientInit {
 const TIMEOUT_MS = 2_000;
 /** How often a write goes to a node that may not lead, though one is thought to. */
 const STRAY_CHANCE = 0.03;
+/** How long a node that was not reached is left alone, if there are others. */
+const AWAY_MS = 1_000;
 
 export class ServiceClient {
   readonly #init: ServiceClientInit;
   readonly #connections = new Map<string, ServiceConnection>();
+  /** Nodes that were not reached, and when. */
+  readonly #awaySince = new Map<number, number>();
   #leaderId: number | undefined;
 
   constructor(init: ServiceClientInit) {
@@ -27,8 +31,7 @@ export class ServiceClient {
 
   /** Asks any node, once. @throws CallError */
   ask(call: string, fields: Fields): Promise<Fields> {
-    const { target, prng } = this.#init;
-    return this.askNode(prng.pick([...target().nodes.keys()]), call, fields);
+    return this.askNode(this.#anyNode(), call, fields);
   }
 
   /** Asks whoever is thought to lead, once. @throws CallError */
@@ -37,7 +40,7 @@ export class ServiceClient {
     const { nodes } = target();
     const isKnown = this.#leaderId !== undefined && nodes.has(this.#leaderId);
     const isStray = !isKnown || prng.chance(STRAY_CHANCE);
-    const nodeId = isStray ? prng.pick([...nodes.keys()]) : (this.#leaderId ?? 0);
+    const nodeId = isStray ? this.#anyNode() : (this.#leaderId ?? 0);
     try {
       const answer = await this.askNode(nodeId, call, fields);
       this.#leaderId = nodeId;
@@ -72,7 +75,7 @@ export class ServiceClient {
   }
 
   /** @throws CallError */
-  askNode(nodeId: number, call: string, fields: Fields): Promise<Fields> {
+  async askNode(nodeId: number, call: string, fields: Fields): Promise<Fields> {
     const address = this.#init.target().nodes.get(nodeId);
     if (address === undefined) throw new RangeError(`there is no node ${nodeId}`);
     let connection = this.#connections.get(address);
@@ -80,6 +83,22 @@ export class ServiceClient {
       connection = new ServiceConnection(address);
       this.#connections.set(address, connection);
     }
-    return connection.call(call, fields, TIMEOUT_MS);
+    try {
+      return await connection.call(call, fields, TIMEOUT_MS);
+    } catch (error) {
+      const isAway = error instanceof CallError && error.code === "NOT_REACHED";
+      if (isAway) this.#awaySince.set(nodeId, performance.now());
+      throw error;
+    }
+  }
+
+  #anyNode(): number {
+    const { target, prng } = this.#init;
+    const nodeIds = [...target().nodes.keys()];
+    const now = performance.now();
+    const there = nodeIds.filter((nodeId) => {
+      return now - (this.#awaySince.get(nodeId) ?? -Infinity) > AWAY_MS;
+    });
+    return prng.pick(there.length > 0 ? there : nodeIds);
   }
 }

@@ -61,9 +61,16 @@ export class GroupMember {
     return this.#inbox.take(countMax, timeoutMs);
   }
 
-  /** @returns the one that was handed out first, if there is one now. @throws Error as `take` */
+  /**
+   * @returns the one that was handed out first, and is of a queue that this member still has.
+   * @throws Error as `take`
+   */
   takeOne(): Letter | undefined {
-    return this.#inbox.takeNow(1)[0];
+    for (;;) {
+      const [letter] = this.#inbox.takeNow(1);
+      if (letter?.context.signal.aborted !== true) return letter;
+      letter.giveBack();
+    }
   }
 
   /** Notes how far the group is. @throws OperationError */

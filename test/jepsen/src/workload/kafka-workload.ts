@@ -25,6 +25,10 @@ const SEND_MS = 3_000;
 /** Of a poll that finds nothing. */
 const POLL_MS = 300;
 const MESSAGES_MAX = 100;
+/** Of a queue that is read anew: whether that is where others are, or from its beginning. */
+const NEAR_CHANCE = 0.9;
+/** How far back from there. */
+const BACK_MAX = 50;
 const CALL_MS = 3_000;
 
 export const KAFKA_WORKLOAD: Workload = {
@@ -39,10 +43,11 @@ export const KAFKA_WORKLOAD: Workload = {
     const open = (): Promise<Producer> =>
       Producer.open({ nameServers, producerGroup: "jepsen", queueSelector: queueOfKey });
     const producer = await openPatiently(open, signal);
+    const seen = new Map<number, number>();
     return Promise.all(
       slots.map(async (slot) => {
         const consumer = await openPatiently(() => PullConsumer.open({ nameServers }), signal);
-        return new KafkaClient(context, { slot, producer, consumer });
+        return new KafkaClient(context, { slot, producer, consumer, seen });
       }),
     );
   },
@@ -53,14 +58,16 @@ interface KafkaClientInit {
   readonly slot: number;
   readonly producer: Producer;
   readonly consumer: PullConsumer;
+  /** By queue, the furthest offset that a client of this process has read; all before it, too. */
+  readonly seen: Map<number, number>;
 }
 
 class KafkaClient implements LogicalClient {
   readonly #context: ClientContext;
   readonly #init: KafkaClientInit;
   #assigned: readonly number[] = [];
-  /** By queue, the furthest offset that was seen. */
-  readonly #seen = new Map<number, number>();
+  /** Queues that are to be read on where others are, and not from their beginning. */
+  readonly #behind: number[] = [];
   /** Of the final read: where its queue ends. */
   #end: number | undefined;
   #hasSought = false;
@@ -73,12 +80,13 @@ class KafkaClient implements LogicalClient {
   next(): Attempt {
     const { prng } = this.#context;
     if (this.#assigned.length === 0) return this.#assign(this.#drawQueues());
+    const behind = this.#behind.pop();
+    if (behind !== undefined && this.#assigned.includes(behind)) return this.#seekNear(behind);
     const draw = prng.fraction();
     if (draw < MIX.send) return this.#send();
     if (draw < MIX.poll) return this.#poll();
     if (draw < MIX.assign) return this.#assign(this.#drawQueues());
-    const queue = prng.pick(this.#assigned);
-    return this.#seek(queue, prng.below((this.#seen.get(queue) ?? 0) + 1));
+    return this.#seekNear(prng.pick(this.#assigned));
   }
 
   /** Each queue is read by one client: found out where it ends, it begins at 0. */
@@ -93,6 +101,13 @@ class KafkaClient implements LogicalClient {
     }
     if (!this.#hasSought) return this.#seek(slot, 0);
     return consumer.position(name) >= this.#end ? undefined : this.#poll();
+  }
+
+  /** Never past what nobody has read: that would be taken for lost. */
+  #seekNear(queue: number): Attempt {
+    const { prng } = this.#context;
+    const seen = this.#init.seen.get(queue) ?? 0;
+    return this.#seek(queue, Math.max(0, seen - prng.below(BACK_MAX)));
   }
 
   #drawQueues(): number[] {
@@ -136,7 +151,7 @@ class KafkaClient implements LogicalClient {
       const polled = queues.get(queue) ?? [];
       polled.push([offset, valueIn(message)]);
       queues.set(queue, polled);
-      this.#seen.set(queue, Math.max(offset, this.#seen.get(queue) ?? 0));
+      this.#init.seen.set(queue, Math.max(offset, this.#init.seen.get(queue) ?? 0));
     }
     return [...queues];
   }
@@ -149,6 +164,8 @@ class KafkaClient implements LogicalClient {
       run: async () => {
         const names = queues.map((queue) => ({ topic: TOPIC, queue }));
         await this.#init.consumer.assign(names, { timeoutMs: CALL_MS });
+        const added = queues.filter((queue) => !this.#assigned.includes(queue));
+        this.#behind.push(...added.filter(() => this.#context.prng.chance(NEAR_CHANCE)));
         this.#assigned = queues;
         return queues;
       },
