@@ -42,6 +42,8 @@ export interface LeaderTarget extends WaitOptions {
   readonly isRepeatable: boolean;
   /** It takes its time: a node that says nothing for seconds is not given up. */
   readonly isLong?: boolean;
+  /** Of several calls that share `timeoutMs`, as `performance.now` says; default: it begins now. */
+  readonly deadline?: number;
 }
 
 interface LeaderCall extends LeaderTarget {
@@ -154,7 +156,7 @@ export class ClusterLink {
     request: Request,
   ): Promise<Answer> {
     const { seeker, isRepeatable, isLong = false, signal, timeoutMs = CALL_TIMEOUT_MS } = call;
-    const deadline = performance.now() + timeoutMs;
+    const { deadline = performance.now() + timeoutMs } = call;
     let backoffMs = BACKOFF_MS_MIN;
     /** The last answer: that the time was over says nothing of why. */
     let told: OperationError | undefined;

@@ -334,9 +334,9 @@ export class GroupAdmin {
     return [...this.#link.routes.route.groups.keys()];
   }
 
-  /** All that is asked here may be asked again; for the next call alone. */
-  #leader(groupId: number, { left }: CallTime): LeaderTarget {
-    return { seeker: this.#link.seeker(groupId), isRepeatable: true, ...left };
+  /** All that is asked here may be asked again. */
+  #leader(groupId: number, { shared }: CallTime): LeaderTarget {
+    return { seeker: this.#link.seeker(groupId), isRepeatable: true, ...shared };
   }
 }
 

@@ -15,18 +15,25 @@ export const CALL_TIMEOUT_MS = 10_000;
 
 /** What several calls have together, one behind the other: it is over when its caller's is. */
 export class CallTime {
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: { readonly signal?: AbortSignal };
+  readonly #timeoutMs: number;
   readonly #deadline: number;
 
   constructor({ signal, timeoutMs = CALL_TIMEOUT_MS }: WaitOptions) {
-    this.#signal = signal;
+    this.#signal = signal === undefined ? {} : { signal };
+    this.#timeoutMs = timeoutMs;
     this.#deadline = performance.now() + timeoutMs;
   }
 
-  /** For the next call; of time that is over, a millisecond. */
+  /** For the next call, which tells of the whole time if it is over. */
+  get shared(): WaitOptions & { readonly deadline: number } {
+    return { timeoutMs: this.#timeoutMs, deadline: this.#deadline, ...this.#signal };
+  }
+
+  /** For the next call, as its own; of time that is over, a millisecond. */
   get left(): WaitOptions {
-    const timeoutMs = Math.max(1, this.#deadline - performance.now());
-    return { timeoutMs, ...(this.#signal === undefined ? {} : { signal: this.#signal }) };
+    const timeoutMs = Math.max(1, Math.ceil(this.#deadline - performance.now()));
+    return { timeoutMs, ...this.#signal };
   }
 }
 
