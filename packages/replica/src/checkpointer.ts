@@ -4,7 +4,7 @@
  *
  *     CUT_BYTES have changed, and the disk is idle ──┐
  *     CUT_BYTES_MAX have changed ────────────────────┼──> cut ──> written, off the way of answers
- *     CUT_INTERVAL_MS have passed, more for many rows ┘
+ *     CUT_INTERVAL_MS are over, more for many rows ──┘
  *     LAG_BYTES_MAX wait for the disk ──────────────────> nothing is applied until fewer do
  *
  * Cuts are taken between two entries, and of what is applied alone. What is applied is committed,

@@ -73,9 +73,9 @@ export class PeerDirectory {
       for (const former of allMembers(this.#configuration))
         if (!members.some((member) => isSameMember(member, former)))
           this.#forget(former, findMember(configuration, former.id) !== undefined);
+      this.#memberReports = undefined;
     }
     this.#configuration = configuration;
-    this.#memberReports = undefined;
     this.#logged = addresses;
     this.#update();
   }
