@@ -42,6 +42,15 @@ export class OpenedEntry {
     return this.offset + this.#starts.length;
   }
 
+  get recordCount(): number {
+    return this.#starts.length;
+  }
+
+  /** Of the entry. */
+  get dataBytes(): number {
+    return this.#data.length;
+  }
+
   /** What it takes in memory, about. */
   get bytes(): number {
     return this.#data.length + RECORD_BYTES * this.#starts.length;

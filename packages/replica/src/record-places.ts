@@ -63,14 +63,15 @@ export class RecordPlaces {
 
   /**
    * @param offset - Of a record that it has.
-   * @returns the records from there on that have `bytesMax` bytes together, at least one.
+   * @returns the records from there on that have `bytesMax` bytes together, at least one; an empty
+   *   one counts as a byte, or there would be no end of them.
    */
   runFrom(offset: number, bytesMax: number): RecordRun {
     const from = COLUMNS * (offset - this.offset);
     let bytes = 0;
     let at = from;
     while (at < this.#columns.length && (at === from || bytes < bytesMax)) {
-      bytes += this.#at(at + 1);
+      bytes += Math.max(1, this.#at(at + 1));
       at += COLUMNS;
     }
     const end = this.#at(at - COLUMNS) + this.#at(at - COLUMNS + 1);

@@ -61,6 +61,8 @@ export interface ReaderLimits {
   readonly places: CacheLimits;
   /** Entries with fewer records are read whole: one of those is a good part of them. */
   readonly placesCountMin: number;
+  /** So are those with smaller ones: to take the checksum of each costs more than to read them. */
+  readonly placesBytesMin: number;
 }
 
 const MIB = 1024 * 1024;
@@ -68,6 +70,7 @@ const LIMITS: ReaderLimits = {
   opened: { bytesMax: 32 * MIB, countMax: 4_096 },
   places: { bytesMax: 24 * MIB, countMax: 32_768 },
   placesCountMin: 16,
+  placesBytesMin: 512,
 };
 
 /** What is applied of the log, and which offsets it has. */
@@ -81,17 +84,18 @@ type ReadableLog = Pick<LogStore, "entries" | "firstIndex" | "part">;
 export class RecordReader {
   readonly #log: ReadableLog;
   readonly #keeper: AppliedState;
+  readonly #limits: ReaderLimits;
   /** What is applied stays as it is, so they are good for as long as they are in the log. */
   readonly #opened: EntryCache<OpenedEntry>;
   readonly #places: EntryCache<RecordPlaces>;
 
   constructor(log: ReadableLog, keeper: AppliedState, limits: ReaderLimits = LIMITS) {
-    const { opened, places, placesCountMin } = limits;
     this.#log = log;
     this.#keeper = keeper;
-    this.#places = new EntryCache(places);
-    this.#opened = new EntryCache(opened, (entry) => {
-      if (entry.nextOffset - entry.offset >= placesCountMin) this.#places.add(entry.places());
+    this.#limits = limits;
+    this.#places = new EntryCache(limits.places);
+    this.#opened = new EntryCache(limits.opened, (entry) => {
+      this.#onForgotten(entry);
     });
   }
 
@@ -112,6 +116,14 @@ export class RecordReader {
     this.#readKnown(into);
     if (into.bytes < bytesMax && into.next < state.nextOffset) this.#readLog(into);
     return { records: into.records, nextOffset: into.next };
+  }
+
+  #onForgotten(entry: OpenedEntry): void {
+    const { placesCountMin, placesBytesMin } = this.#limits;
+    const { offset, recordCount, dataBytes } = entry;
+    const isKept = recordCount >= placesCountMin && dataBytes >= placesBytesMin * recordCount;
+    // Of one that was worn and read whole they are there still.
+    if (isKept && this.#places.before(offset)?.offset !== offset) this.#places.add(entry.places());
   }
 
   #readKnown(into: Collection): void {
@@ -199,7 +211,7 @@ export class RecordReader {
     const known = sample.index > start.index ? sample : start;
     const places = this.#places.before(offset);
     const opened = this.#opened.before(offset);
-    const nearest = (opened?.offset ?? -1) > (places?.offset ?? -1) ? opened : places;
+    const nearest = (opened?.offset ?? -1) >= (places?.offset ?? -1) ? opened : places;
     if (nearest === undefined || nearest.index < known.index)
       return { ...known, isBehindOpened: false };
     const { index, nextOffset } = nearest;

@@ -13,8 +13,9 @@ import type { CallOptions } from "./replicated-group.ts";
 export interface ReadOptions {
   /**
    * Bytes of records; at least one record is read, so 1 reads just that. In `[1, 64 MiB]`, default
-   * 1 MiB. Entries that were read of late are kept in memory, up to 32 MiB; a read of another one
-   * walks up to 1 MiB of entries to its first record, and the one with that as a whole.
+   * 1 MiB. Entries that were read of late are kept in memory, up to 32 MiB, and of others the
+   * places of their records, if those are not tiny: one is read by itself. A read of any other
+   * entry walks up to 1 MiB of entries to its first record, and the one with that as a whole.
    */
   readonly maxBytes?: number;
 }

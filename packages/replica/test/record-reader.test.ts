@@ -98,7 +98,14 @@ const TIGHT: ReaderLimits = {
   opened: { bytesMax: 100_000, countMax: 5 },
   places: { bytesMax: 50_000, countMax: 100 },
   placesCountMin: 2,
+  placesBytesMin: 0,
 };
+/** Of records: an empty one counts as a byte. */
+const SIZES = [0, 30, 3_000];
+
+function countedBytes(record: Buffer): number {
+  return Math.max(1, record.length);
+}
 
 test.each([
   ["what is kept by default", undefined],
@@ -119,7 +126,7 @@ test.each([
     Array.from({ length: count }, (_, i) => Buffer.alloc(bytes, `${log.records.length + i},`));
   for (let i = 0; i < 400; i++) {
     const commands = Array.from({ length: prng.below(4) }, () =>
-      make(1 + prng.below(20), prng.below(2) === 0 ? 30 : 3_000),
+      make(1 + prng.below(20), SIZES[prng.below(SIZES.length)] ?? 0),
     );
     const isRejected = commands.length > 0 && prng.below(5) === 0;
     log.add(commands, isRejected ? prng.below(commands.length) : -1);
@@ -132,10 +139,10 @@ test.each([
     expect(nextOffset).toBe(from + texts.length);
     const expected = log.records.slice(from, nextOffset);
     expect(texts).toEqual(expected.map(String));
-    const bytes = expected.reduce((sum, { length }) => sum + length, 0);
+    const bytes = expected.reduce((sum, record) => sum + countedBytes(record), 0);
     const isEnd = nextOffset === log.records.length;
     expect(bytes >= bytesMax || isEnd).toBe(true);
-    expect(bytes - (expected.at(-1)?.length ?? 0)).toBeLessThan(bytesMax);
+    expect(bytes - countedBytes(expected.at(-1) as Buffer)).toBeLessThan(bytesMax);
   }
   if (limits === undefined) return;
   expect(log.parts.length).toBeGreaterThan(200);
@@ -166,6 +173,7 @@ test("of an entry that was let go of, one record is read, and all of them when m
     opened: { bytesMax: 200_000, countMax: 100 },
     places: { bytesMax: 500_000, countMax: 100 },
     placesCountMin: 2,
+    placesBytesMin: 0,
   });
   const bodies = Array.from({ length: 1_000 }, (_, i) => Buffer.from(`${i} is a record`));
   for (let i = 0; i < 8; i++) log.add([bodies]);
@@ -183,6 +191,36 @@ test("of an entry that was let go of, one record is read, and all of them when m
   for (let i = 0; i < 1_000; i++) log.read(i, 1);
   expect(log.asked).toHaveLength(1);
   expect(log.parts.length).toBeLessThan(300);
+});
+
+test("who goes on behind an entry that was read again reads many small ones at a time", () => {
+  const log = new AppliedLog({ ...TIGHT, opened: { bytesMax: 100_000, countMax: 1_000 } });
+  const bodies = Array.from({ length: 20 }, () => Buffer.alloc(1_000));
+  for (let i = 0; i < 8; i++) log.add([bodies]);
+  for (let i = 0; i < 100; i++) log.add([[Buffer.from(`${i}`)]]);
+  for (let i = 140; i >= 0; i -= 20) log.read(i, 1);
+  // The last of the large ones by its places, and then as a whole: those are there as well.
+  for (let i = 0; i < 6; i++) log.read(140, 1);
+  expect(log.parts).toHaveLength(5);
+  log.asked.length = 0;
+
+  log.read(160, 1);
+  log.read(161, 1);
+  expect(log.asked).toHaveLength(1);
+});
+
+test("of an entry of a thousand records of some bytes each, no places are kept", () => {
+  const log = new AppliedLog({
+    opened: { bytesMax: MIB, countMax: 1 },
+    places: { bytesMax: MIB, countMax: 100 },
+    placesCountMin: 16,
+    placesBytesMin: 512,
+  });
+  log.add([Array.from({ length: 1_000 }, () => Buffer.alloc(20))]);
+  log.add([Array.from({ length: 20 }, () => Buffer.alloc(600))]);
+  log.add([[Buffer.from("a")]]);
+  for (const offset of [0, 1_000, 1_020, 5, 1_005, 1_020]) log.read(offset, 1);
+  expect(log.parts).toEqual([2]);
 });
 
 test("what a reader has got stays as it is, whatever becomes of the log's memory", () => {

@@ -41,6 +41,7 @@ const READER_LIMITS: ReaderLimits = {
   opened: { bytesMax: 8_000, countMax: 4 },
   places: { bytesMax: 16_000, countMax: 40 },
   placesCountMin: 2,
+  placesBytesMin: 0,
 };
 
 /** What is told of a node to those that check. */
