@@ -17,11 +17,14 @@ import {
   helpOf,
   parseRequest,
   type RunRequest,
+  type SuiteRequest,
 } from "./run/request.ts";
+import type { Validity } from "./run/run-record.ts";
 import { describeRun } from "./run/run-summary.ts";
 import { exitCodeOfValidity } from "./run/run-verdict.ts";
 import { runSuite } from "./run/runner.ts";
 import { checkSavedHistory } from "./run/saved-history.ts";
+import { runFullSuite } from "./suite/suite.ts";
 import { runBroken, runSelfTest } from "./self-test/self-test.ts";
 import { WORKLOADS } from "./workload/all-workloads.ts";
 
@@ -44,7 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
       print(helpOf(CHOICES).trimEnd());
       return 0;
     case "report":
-      print(reportOf(request.folder));
+      print(await told("--report", () => writeReport(request.folder)));
       return 0;
     case "check":
       return checkSavedHistory(request.file, request.workload, print);
@@ -54,6 +57,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return tryPatch(request);
     case "run":
       return run(request);
+    case "suite":
+      return runAll(request);
     default:
       throw new Error("a request is of one of these kinds");
   }
@@ -70,10 +75,32 @@ async function tryPatch(request: BrokenRequest): Promise<number> {
   }
 }
 
+async function run(request: RunRequest): Promise<number> {
+  return untilCut(async (signal) => {
+    const { record, folder, report } = await runSuite(request, signal);
+    print(describeRun(record));
+    print(`folder ${folder}`);
+    print(`report ${report}`);
+    return record.verdict.valid;
+  });
+}
+
+async function runAll(request: SuiteRequest): Promise<number> {
+  const workloads = WORKLOADS;
+  return untilCut(async (signal) => {
+    const init = { request, workloads, faults: allFaults(), signal, tell: printError };
+    const { text, valid } = await told("--suite", () => runFullSuite(init));
+    print(text);
+    return valid;
+  });
+}
+
 /**
  * A signal ends all that was started, and what was seen is left all the same; a second one, now.
+ *
+ * @returns the exit code of the process.
  */
-async function run(request: RunRequest): Promise<number> {
+async function untilCut(work: (signal: AbortSignal) => Promise<Validity>): Promise<number> {
   const cut = new AbortController();
   let signalExitCode = 0;
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES))
@@ -82,31 +109,28 @@ async function run(request: RunRequest): Promise<number> {
       signalExitCode = exitCode;
       cut.abort(new Error(`the run was cut by ${signal}`));
     });
-  const { record, folder, report } = await runSuite(request, cut.signal);
-  print(describeRun(record));
-  print(`folder ${folder}`);
-  print(`report ${report}`);
+  const valid = await work(cut.signal);
   // What was cut in the middle may still wait for something; nothing of it outlives this process.
   if (signalExitCode !== 0) process.exit(signalExitCode);
-  return exitCodeOfValidity(record.verdict.valid);
+  return exitCodeOfValidity(valid);
 }
 
 function print(line: string): void {
   console.log(line);
 }
 
-function reportOf(folder: string): string {
+function printError(line: string): void {
+  console.error(line);
+}
+
+/** What is wrong with files that were given is told as what is wrong with flags. */
+async function told<T>(flag: string, work: () => Promise<T> | T): Promise<T> {
   try {
-    return writeReport(folder);
+    return await work();
   } catch (error) {
     if (!(error instanceof RunFolderError || error instanceof HistoryError)) throw error;
-    throw new FlagError([`--report ${folder}: ${error.message}`]);
+    throw new FlagError([`${flag}: ${error.message}`]);
   }
 }
 
-process.exitCode = await exitCodeOf(
-  () => main(process.argv.slice(2)),
-  (line) => {
-    console.error(line);
-  },
-);
+process.exitCode = await exitCodeOf(() => main(process.argv.slice(2)), printError);

@@ -59,6 +59,21 @@ test("a file is checked, and a report written, without a run", () => {
   expect(() => parsed("--check", "a", "--report", "b")).toThrow("one at a time");
 });
 
+test("a suite goes on with the same seed, and takes no choice of cells", () => {
+  expect(parsed("--suite", "full")).toEqual({
+    kind: "suite",
+    timeLimitS: 20,
+    seed: 1,
+    nodeCount: 3,
+    rate: undefined,
+    out: "out/jepsen",
+  });
+  expect(parsed("--suite", "full", "--time-limit", "7")).toMatchObject({ timeLimitS: 7 });
+  expect(() => parsed("--suite", "half", "--workload", "queue")).toThrow(
+    /--suite: "half" is none of full\n--workload does not go with --suite/u,
+  );
+});
+
 test("help tells every flag and choice", () => {
   const help = helpOf(CHOICES);
 

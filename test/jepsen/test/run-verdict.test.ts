@@ -75,6 +75,9 @@ test("a fault that was drawn from a mix has to have an effect somewhere", () => 
   expect(judged({ coverage: [KILL, idle, undrawn], mustBite: "anywhere" }).valid).toBe(true);
   expect(judged({ coverage: [KILL, idle] }).valid).toBe(false);
   expect(judged({ coverage: [idle], mustBite: "anywhere" }).valid).toBe(false);
+  const once = { ...idle, begun: 1 };
+  expect(judged({ coverage: [once, once], mustBite: "anywhere" }).valid).toBe(true);
+  expect(judged({ coverage: [once, once, once], mustBite: "anywhere" }).valid).toBe(false);
 });
 
 test("what is not decided is no pass, and not the same as a failure", () => {

@@ -3,6 +3,7 @@
 import type { Prng } from "@quorumlog/std";
 import type { TestCluster } from "../cluster/test-cluster.ts";
 import type { Harm } from "./harm.ts";
+import type { Need } from "./need.ts";
 
 export interface Fault {
   /** As it is chosen by: `kill-leader`. */
@@ -14,8 +15,8 @@ export interface Fault {
    * what other faults have taken, or all.
    */
   readonly reach: "nobody" | "minority" | "all";
-  /** Whether it can be there: with this kind of nodes, these disks, clients. Default: anywhere. */
-  readonly suits?: (place: FaultPlace) => boolean;
+  /** Where it can be there. Default: anywhere. */
+  readonly needs?: Need;
   /** It lasts as long as the nemesis says, but not less than this; default 0. */
   readonly holdMsMin?: number;
   /** Nor more than this; 0: what it does takes its own time. Default: no limit. */
@@ -28,13 +29,10 @@ export interface Fault {
   begin(context: FaultContext): Promise<Hit | undefined>;
 }
 
-export interface FaultPlace {
+export interface FaultContext {
   readonly cluster: TestCluster;
   /** Ends a process of clients, and starts another; says which. `undefined`: there are none. */
   readonly crashClients: (() => Promise<string>) | undefined;
-}
-
-export interface FaultContext extends FaultPlace {
   readonly prng: Prng;
   readonly harm: Harm;
 }

@@ -15,6 +15,7 @@ import { untilWhole } from "../cluster/whole.ts";
 import { Coverage, type FaultCoverage } from "./coverage.ts";
 import type { Evidence, Fault, FaultContext, Hit } from "./fault.ts";
 import { Harm } from "./harm.ts";
+import { type FaultGround, lackOf } from "./need.ts";
 
 export interface NemesisInit {
   readonly cluster: TestCluster;
@@ -73,7 +74,13 @@ export class Nemesis {
     const { cluster, seed, crashClients } = init;
     this.#init = init;
     this.#prng = new Prng(seed);
-    this.faults = init.faults.filter(({ suits }) => suits?.({ cluster, crashClients }) ?? true);
+    const ground: FaultGround = {
+      nodeCount: cluster.founders.length,
+      nameServerCount: cluster.plan.nameServers.length,
+      forgets: cluster.forgets,
+      hasClients: crashClients !== undefined,
+    };
+    this.faults = init.faults.filter(({ needs }) => lackOf(needs, ground) === undefined);
     this.#harm = new Harm(
       () => cluster.memberIds,
       (nodeId) => cluster.isServing(nodeId),

@@ -47,13 +47,26 @@ export interface BrokenRequest extends Omit<RunRequest, "kind"> {
   readonly patch: string;
 }
 
+/** All workloads under each fault. */
+export interface SuiteRequest {
+  readonly kind: "suite";
+  /** Of each cell. */
+  readonly timeLimitS: number;
+  readonly seed: number;
+  readonly nodeCount: 3 | 5;
+  readonly rate: number | undefined;
+  /** What was done so far is in here. */
+  readonly out: string;
+}
+
 export type Request =
   | { readonly kind: "help" }
   | BrokenRequest
   | CheckRequest
   | ReportRequest
   | RunRequest
-  | SelfTestRequest;
+  | SelfTestRequest
+  | SuiteRequest;
 
 /** What there is to choose from. */
 export interface Choices {
@@ -68,6 +81,7 @@ export function helpOf({ workloads, nemeses, defaults, checks }: Choices): strin
   return `\
 usage: npm run jepsen -- [--workload A,B] [--nemesis X,Y] [--time-limit S] [--seed N]
                          [--nodes 3|5] [--rate N] [--out DIR] [--keep]
+       npm run jepsen -- --suite full [--time-limit S] [--seed N] [--nodes 3|5] [--out DIR]
        npm run jepsen -- --check FILE [--workload NAME]
        npm run jepsen -- --report FOLDER
        npm run jepsen -- --self-test [--only NAME] [--jobs N]
@@ -87,6 +101,8 @@ a report to look at.
   --rate N        operations per second of each workload, at most; default: as fast as is useful
   --out DIR       where the folder is made, default out/jepsen
   --keep          leave the files of nodes in it, also if all is well
+  --suite full    every workload under each fault alone, S seconds each, default ${SUITE_S}; prints
+                  a matrix, and goes on where it was cut
   --check FILE    check a history: JSON lines as in a run's folder, of the workloads
                   ${listed(checks)}
   --report FOLDER write the report of a run's folder anew
@@ -102,18 +118,22 @@ effect; 2 for wrong flags; 3 if a check came to no end.
 }
 
 const TIME_LIMIT_S = 150;
+const SUITE_S = 20;
+/** A suite that is cut goes on with the same one. */
+const SUITE_SEED = 1;
 const SEED_BELOW = 2 ** 31;
 const JOBS = 2;
 
 const FLAGS = {
   workload: { type: "text" },
   nemesis: { type: "text" },
-  "time-limit": { type: "integer", min: 5, max: 86_400, fallback: TIME_LIMIT_S },
+  "time-limit": { type: "integer", min: 5, max: 86_400 },
   seed: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER },
   nodes: { type: "text", oneOf: ["3", "5"] },
   rate: { type: "integer", min: 1, max: 1_000_000 },
   out: { type: "text" },
   keep: { type: "switch" },
+  suite: { type: "text", oneOf: ["full"] },
   check: { type: "text" },
   report: { type: "text" },
   "self-test": { type: "switch" },
@@ -124,7 +144,7 @@ const FLAGS = {
 } as const satisfies FlagSpecs;
 
 type FlagName = keyof typeof FLAGS;
-type Mode = "broken" | "check" | "report" | "run" | "self-test";
+type Mode = "broken" | "check" | "report" | "run" | "self-test" | "suite";
 
 const OF_A_RUN = ["workload", "nemesis", "time-limit", "seed", "nodes", "rate"] as const;
 
@@ -132,6 +152,7 @@ const OF_A_RUN = ["workload", "nemesis", "time-limit", "seed", "nodes", "rate"] 
 const GOES_WITH: Readonly<Record<Mode, readonly FlagName[]>> = {
   run: [...OF_A_RUN, "out", "keep"],
   broken: OF_A_RUN,
+  suite: ["time-limit", "seed", "nodes", "rate", "out"],
   check: ["workload"],
   report: [],
   "self-test": ["only", "jobs", "seed"],
@@ -141,7 +162,7 @@ const GOES_WITH: Readonly<Record<Mode, readonly FlagName[]>> = {
 export function parseRequest(argv: readonly string[], choices: Choices): Request {
   const { flags, given, problems } = readFlags(FLAGS, argv);
   if (flags.help) return { kind: "help" };
-  const modes = (["check", "report", "self-test", "broken"] as const).filter((name) =>
+  const modes = (["suite", "check", "report", "self-test", "broken"] as const).filter((name) =>
     given.has(name),
   );
   if (modes.length > 1)
@@ -165,17 +186,24 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
   refuseFlags(problems);
   if (report !== undefined) return { kind: "report", folder: report };
   if (check !== undefined) return { kind: "check", file: check, workload };
+  const nodeCount = flags.nodes === "5" ? (5 as const) : (3 as const);
+  const out = flags.out ?? "out/jepsen";
+  if (flags.suite !== undefined) {
+    const timeLimitS = flags["time-limit"] ?? SUITE_S;
+    const suiteSeed = flags.seed ?? SUITE_SEED;
+    return { kind: "suite", timeLimitS, seed: suiteSeed, nodeCount, rate: flags.rate, out };
+  }
   const seed = flags.seed ?? Math.floor(Math.random() * SEED_BELOW);
   if (flags["self-test"]) return { kind: "self-test", only, seed, jobs };
   const { defaults } = choices;
   const run = {
     workloads: workloads.length === 0 ? defaults.workloads : workloads,
     nemeses: nemeses.length === 0 ? defaults.nemeses : nemeses,
-    timeLimitS: flags["time-limit"],
+    timeLimitS: flags["time-limit"] ?? TIME_LIMIT_S,
     seed,
-    nodeCount: flags.nodes === "5" ? (5 as const) : (3 as const),
+    nodeCount,
     rate: flags.rate,
-    out: flags.out ?? "out/jepsen",
+    out,
     isKept: flags.keep,
   };
   return broken === undefined ? { kind: "run", ...run } : { kind: "broken", patch: broken, ...run };

@@ -2,6 +2,9 @@
 
 import type { CoverageRecord, Validity, Verdict, WorkloadRecord } from "./run-record.ts";
 
+/** Of a fault out of a mix, after which it should have had an effect: others were there, too. */
+const MIX_TRIES = 3;
+
 /** Also that of a check alone. */
 export function exitCodeOfValidity(valid: Validity): number {
   if (valid === "unknown") return 3;
@@ -15,7 +18,7 @@ export interface VerdictParts {
   readonly problems: readonly string[];
   /**
    * Where a fault has to have an effect: in each cluster, as it was asked for; or, if it was drawn
-   * as one of a mix, in any of those that it was drawn for.
+   * as one of a mix, in any of those that it was drawn for, and not with the first try.
    */
   readonly mustBite: "anywhere" | "everywhere";
 }
@@ -54,10 +57,16 @@ export function verdictOf(parts: VerdictParts): Verdict {
 
 /** A sentence each. */
 function missedFaults({ coverage, mustBite }: VerdictParts): string[] {
+  const tries = new Map<string, number>();
+  for (const { fault, begun } of coverage) tries.set(fault, (tries.get(fault) ?? 0) + begun);
+  const isTried = (fault: string): boolean => (tries.get(fault) ?? 0) >= MIX_TRIES;
   const bitten = new Set(coverage.filter(({ bit }) => bit > 0).map(({ fault }) => fault));
   return coverage
     .filter(({ bit }) => bit === 0)
-    .filter(({ fault, begun }) => mustBite === "everywhere" || (begun > 0 && !bitten.has(fault)))
+    .filter(
+      ({ fault, begun }) =>
+        mustBite === "everywhere" || (begun > 0 && isTried(fault) && !bitten.has(fault)),
+    )
     .map(({ workload, fault, begun }) =>
       begun === 0
         ? `${workload}: ${fault} was asked for, and there was never anybody to hit`

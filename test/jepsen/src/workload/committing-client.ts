@@ -83,7 +83,8 @@ export class CommittingClient implements LogicalClient {
         letter.finish();
         // The consumer hears of it within this turn.
         await new Promise((resolve) => setImmediate(resolve));
-        await this.#member?.commit(COMMIT_MS);
+        // A commit that fails is not given up: the consumer has it in its next one, too.
+        await this.#member?.commit(COMMIT_MS).catch(notKnown);
         await this.#demandOwn(letter);
         return [message.queue, message.offset + 1];
       },
@@ -106,7 +107,7 @@ export class CommittingClient implements LogicalClient {
 
 const NEVER = new AbortController().signal;
 
-/** Whatever came of the question: what it was about is not known. */
+/** Whatever came of it: what it was about is not known. */
 function notKnown(error: unknown): never {
   if (!(error instanceof OperationError)) throw error;
   throw new OperationError(error.code, error.message, { outcome: "unknown", cause: error });

@@ -96,7 +96,7 @@ export const PARTITION_RING: Fault = {
   name: "partition-ring",
   title: "each node sees a majority, and none the same one: those beside it in a ring",
   reach: "all",
-  suits: ({ cluster }) => cluster.founders.length >= 5,
+  needs: "fiveNodes",
   begin: ({ cluster, harm, prng }) => {
     const claim = harm.claimAll();
     if (claim === undefined) return nobody();

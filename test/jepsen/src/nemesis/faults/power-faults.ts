@@ -3,20 +3,18 @@
 import { sleep } from "@quorumlog/integration/testing";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 import { waysBetween } from "../../cluster/way.ts";
-import type { Fault, FaultContext, FaultPlace, Hit } from "../fault.ts";
+import type { Fault, FaultContext, Hit } from "../fault.ts";
 import { electionsSeen, sayNodes, startAll } from "./victims.ts";
 
 const WRITES_MS_MIN = 1_500;
 const MOMENT_MS = 500;
 const SECOND_PHASE_MS = [1_500, 3_000] as const;
 
-const forgets = ({ cluster }: FaultPlace): boolean => cluster.forgets;
-
 export const POWER_LOSS: Fault = {
   name: "power-loss",
   title: "power loss of a minority; every other time of the leader",
   reach: "minority",
-  suits: forgets,
+  needs: "forgetfulDisk",
   begin: ({ cluster, harm, prng }) => {
     const leaderId = cluster.leaderId();
     if (harm.room === 0) return Promise.resolve(undefined);
@@ -30,7 +28,7 @@ export const POWER_LOSS_ALL: Fault = {
   name: "power-loss-all",
   title: "power loss of all nodes at once",
   reach: "all",
-  suits: forgets,
+  needs: "forgetfulDisk",
   begin: ({ cluster, harm }) => {
     const claim = harm.claimAll();
     return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim);
@@ -45,7 +43,7 @@ export const PART_KILL: Fault = {
   name: "part-kill",
   title: "who was cut off makes a majority with one who has lost power since",
   reach: "all",
-  suits: forgets,
+  needs: "forgetfulDisk",
   holdMsMin: WRITES_MS_MIN,
   begin: (context) =>
     twoMajorities(context, {
@@ -64,7 +62,7 @@ export const PAUSE_KILL: Fault = {
   name: "pause-kill",
   title: "who stood still makes a majority with one who has lost power since",
   reach: "all",
-  suits: forgets,
+  needs: "forgetfulDisk",
   holdMsMin: WRITES_MS_MIN,
   begin: (context) =>
     twoMajorities(context, {

@@ -93,7 +93,7 @@ export const NAME_SERVERS_DOWN: Fault = {
   name: "nameservers-down",
   title: "all NameServers are killed",
   reach: "nobody",
-  suits: ({ cluster }) => cluster.plan.nameServers.length > 0,
+  needs: "nameServers",
   begin: async ({ cluster }) => {
     const numbers = cluster.plan.nameServers.map((_, number) => number);
     await Promise.all(numbers.map((number) => cluster.stopNameServer(number)));
@@ -113,7 +113,7 @@ export const CLIENT_CRASH: Fault = {
   title: "a process of clients is killed, in the middle of what it does",
   reach: "nobody",
   holdMsMax: 500,
-  suits: ({ crashClients }) => crashClients !== undefined,
+  needs: "clients",
   begin: async ({ crashClients }) => {
     if (crashClients === undefined) return undefined;
     const words = await crashClients();
