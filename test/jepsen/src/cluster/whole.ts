@@ -2,6 +2,8 @@
 
 import type { StateAudit } from "../node/state-audit.ts";
 import type { NodeView } from "../node/node-protocol.ts";
+import { until } from "@quorumlog/integration/testing";
+import { byLeader } from "./by-leader.ts";
 import type { TestCluster } from "./test-cluster.ts";
 
 export interface ReplicaComparison {
@@ -11,6 +13,7 @@ export interface ReplicaComparison {
 }
 
 const WHOLE_MS = 120_000;
+const SNAPSHOT_MS = 3_000;
 
 /**
  * Waits until all members serve, one leads, the others follow it, and all have applied what was
@@ -42,8 +45,12 @@ export async function untilWhole(cluster: TestCluster): Promise<void> {
   }
 }
 
-/** With nobody writing: all members come to the same index, and are compared there. */
+/**
+ * With nobody writing: all members come to the same index, and are compared there; and so are their
+ * snapshots of one index, which hold what the replica itself keeps, such as sessions.
+ */
 export async function compareReplicas(cluster: TestCluster): Promise<ReplicaComparison> {
+  await untilSnapshot(cluster);
   const audits = await cluster.until(
     "all replicas have applied as much",
     async () => {
@@ -60,19 +67,54 @@ export async function compareReplicas(cluster: TestCluster): Promise<ReplicaComp
   return { audits, differences: differencesOf(audits) };
 }
 
+/** All members have one of the same index. */
+async function untilSnapshot(cluster: TestCluster): Promise<void> {
+  await cluster.until(
+    "all replicas have a snapshot of one index",
+    async () => {
+      await byLeader(cluster, "the state is kept", (leader) =>
+        leader.call("snapshot", { timeoutMs: SNAPSHOT_MS }),
+      );
+      // One that was busy with another one has passed it over: then there is the next one.
+      return until("a common snapshot", SNAPSHOT_MS, () => haveCommonSnapshot(cluster)).catch(
+        () => undefined,
+      );
+    },
+    WHOLE_MS,
+  );
+}
+
+async function haveCommonSnapshot(cluster: TestCluster): Promise<true | undefined> {
+  const names = await Promise.all(
+    cluster.memberIds.map((nodeId) => cluster.node(nodeId).call("snapshotNames", undefined)),
+  );
+  const [first = [], ...others] = names;
+  return first.some((name) => others.every((own) => own.includes(name))) ? true : undefined;
+}
+
 function differencesOf(audits: ReadonlyMap<number, StateAudit>): string[] {
   const [first, ...others] = audits;
   if (first === undefined) return [];
   const [firstId, expected] = first;
-  return others.flatMap(([nodeId, audit]) =>
-    (["state", "stateBytes", "firstOffset", "nextOffset", "log"] as const)
+  return others.flatMap(([nodeId, audit]) => [
+    ...snapshotDifferences([firstId, expected], [nodeId, audit]),
+    ...(["state", "stateBytes", "firstOffset", "nextOffset", "log"] as const)
       .filter((field) => audit[field] !== expected[field])
       .map(
         (field) =>
           `at index ${audit.appliedIndex}, ${field} is ${expected[field]} on node ${firstId} ` +
           `and ${audit[field]} on node ${nodeId}`,
       ),
-  );
+  ]);
+}
+
+function snapshotDifferences(
+  [firstId, first]: [number, StateAudit],
+  [nodeId, { snapshots }]: [number, StateAudit],
+): string[] {
+  return Object.entries(first.snapshots)
+    .filter(([name, digest]) => name in snapshots && snapshots[name] !== digest)
+    .map(([name]) => `${name} is not the same on nodes ${firstId} and ${nodeId}`);
 }
 
 function leaderView(cluster: TestCluster): NodeView | undefined {

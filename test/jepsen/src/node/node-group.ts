@@ -1,5 +1,6 @@
 /** A node's replica with what it serves to clients, whatever kind it is of. */
 
+import { join } from "node:path";
 import { Broker } from "@quorumlog/broker";
 import { KeyValueMachine, TABLE_NAMES } from "@quorumlog/example-kv";
 import type { FileSystem } from "@quorumlog/log";
@@ -16,11 +17,13 @@ import { openTcpTransport, parseTransportOptions, type Transport } from "@quorum
 import { serveLog } from "../service/log-service.ts";
 import { serveRegisters } from "../service/register-service.ts";
 import type { NodeSettings } from "./node-protocol.ts";
-import { auditState, type StateAudit } from "./state-audit.ts";
+import { type AuditedParts, auditState, snapshotNames, type StateAudit } from "./state-audit.ts";
 
 export interface NodeGroup {
   readonly replica: ReplicatedLog | ReplicatedStateMachine;
   audit(): Promise<StateAudit>;
+  /** Of those on its disk. */
+  snapshotNames(): string[];
   close(): Promise<void>;
 }
 
@@ -63,7 +66,7 @@ async function openBroker(parts: NodeParts, replica: ReplicaOptions): Promise<No
   const { group } = broker;
   return {
     replica: group.replica,
-    audit: () => auditState(group.replica, group.machine, true),
+    ...auditsOf(parts, { group: group.replica, machine: group.machine, keepsLog: true }),
     close: () => broker.close(),
   };
 }
@@ -73,7 +76,7 @@ async function openLog(parts: NodeParts, options: ReplicaOptions): Promise<NodeG
   const server = await serveLog(log, { port: parts.settings.clientPort });
   return {
     replica: log,
-    audit: () => auditState(log, undefined, true),
+    ...auditsOf(parts, { group: log, machine: undefined, keepsLog: true }),
     close: async () => {
       await log.close();
       await server.close();
@@ -92,12 +95,27 @@ async function openRegisters(parts: NodeParts, options: ReplicaOptions): Promise
   const server = await serveRegisters(group, machine, { port: parts.settings.clientPort });
   return {
     replica: group,
-    audit: () => auditState(group, machine, false),
+    ...auditsOf(parts, { group, machine, keepsLog: false }),
     close: async () => {
       await group.close();
       await server.close();
     },
   };
+}
+
+function auditsOf(
+  { settings }: NodeParts,
+  parts: Omit<AuditedParts, "snapshots">,
+): Pick<NodeGroup, "audit" | "snapshotNames"> {
+  const snapshots = join(settings.directory, `group-${groupIdOf(settings)}`, "snapshots");
+  return {
+    audit: () => auditState({ ...parts, snapshots }),
+    snapshotNames: () => snapshotNames(snapshots),
+  };
+}
+
+function groupIdOf({ kind }: NodeSettings): number {
+  return kind === "broker" ? BROKER_GROUP_ID : 0;
 }
 
 async function replicaOptions(parts: NodeParts): Promise<ReplicaOptions> {
@@ -111,8 +129,8 @@ async function replicaOptions(parts: NodeParts): Promise<ReplicaOptions> {
 
 /** Each link to another node is a proxy of its own. */
 async function openTransport({ settings, fileSystem }: NodeParts): Promise<Transport> {
-  const { kind, directory, clusterId, nodeId, ifMissing, listen, token, routes } = settings;
-  const groupId = kind === "broker" ? BROKER_GROUP_ID : 0;
+  const { directory, clusterId, nodeId, ifMissing, listen, token, routes } = settings;
+  const groupId = groupIdOf(settings);
   const place = { directory, clusterId, nodeId, groupId, ifMissing, fileSystem };
   const { incarnation } = openNode({ ...place, foundersAgree: true });
   const input = { clusterId, nodeId, incarnation, listen, token };

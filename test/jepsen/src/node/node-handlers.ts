@@ -22,6 +22,7 @@ export function nodeHandlers(init: {
   return {
     view: () => viewOf(replica.status()),
     audit: () => group.audit(),
+    snapshotNames: () => group.snapshotNames(),
     setDisk: (condition) => {
       disk.fileSystem.condition = condition;
       return undefined;

@@ -62,6 +62,7 @@ export interface NodeCalls {
   readonly view: [undefined, NodeView];
   /** What it has, as digests, at the index that it has applied. */
   readonly audit: [undefined, StateAudit];
+  readonly snapshotNames: [undefined, readonly string[]];
   readonly setDisk: [DiskCondition, undefined];
   readonly diskTroubles: [undefined, TroubleCounts];
   /** The clock on the wall goes so much ahead of the machine's, or behind it; in ms. */

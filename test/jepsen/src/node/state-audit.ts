@@ -2,6 +2,8 @@
 
 import type { LogRecord, Machine, ReplicatedLog, ReplicatedStateMachine } from "@quorumlog/replica";
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 export interface StateAudit {
   readonly appliedIndex: number;
@@ -13,21 +15,30 @@ export interface StateAudit {
   readonly nextOffset: number;
   /** SHA-256 of the offsets, times and bytes of those records; empty if no log is kept. */
   readonly log: string;
+  /** SHA-256 of each snapshot's file, by its name, which says of which index it is. */
+  readonly snapshots: Readonly<Record<string, string>>;
 }
 
-type AuditedMachine = Pick<Machine, "snapshot">;
+export interface AuditedParts {
+  readonly group: ReplicatedLog | ReplicatedStateMachine;
+  /** `undefined`: the log is all there is. */
+  readonly machine: Pick<Machine, "snapshot"> | undefined;
+  /** Whether the log can be read. */
+  readonly keepsLog: boolean;
+  /** Where snapshots are. */
+  readonly snapshots: string;
+}
 
 const STRETCH_BYTES = 1024 * 1024;
 
-/**
- * @param machine - `undefined`: the log is all there is.
- * @param keepsLog - Whether it can be read.
- */
-export async function auditState(
-  group: ReplicatedLog | ReplicatedStateMachine,
-  machine: AuditedMachine | undefined,
-  keepsLog: boolean,
-): Promise<StateAudit> {
+/** Of snapshots that are whole. */
+export function snapshotNames(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.endsWith(".snapshot"));
+}
+
+/** @throws Error if the log has a hole. */
+export async function auditState(parts: AuditedParts): Promise<StateAudit> {
+  const { group, machine, keepsLog } = parts;
   // Both in one turn: nothing is applied between them.
   const { appliedIndex, firstOffset, nextOffset } = group.status();
   const state = machine === undefined ? { digest: "", bytes: 0 } : digestState(machine);
@@ -39,10 +50,20 @@ export async function auditState(
     firstOffset,
     nextOffset,
     log,
+    snapshots: digestSnapshots(parts.snapshots),
   };
 }
 
-function digestState(machine: AuditedMachine): { digest: string; bytes: number } {
+function digestSnapshots(directory: string): Record<string, string> {
+  const digests: Record<string, string> = {};
+  for (const name of snapshotNames(directory)) {
+    const bytes = readFileSync(join(directory, name));
+    digests[name] = createHash("sha256").update(bytes).digest("hex");
+  }
+  return digests;
+}
+
+function digestState(machine: Pick<Machine, "snapshot">): { digest: string; bytes: number } {
   const hash = createHash("sha256");
   let bytes = 0;
   for (const chunk of machine.snapshot()) {

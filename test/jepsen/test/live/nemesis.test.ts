@@ -63,6 +63,9 @@ test(
     expect(events.length).toBe(2 * ends.length);
     expect(differences).toEqual([]);
     expect(audits.size).toBe(3);
+    const snapshots = [...audits.values()].map((audit) => Object.keys(audit.snapshots));
+    const common = snapshots[0]?.filter((name) => snapshots.every((own) => own.includes(name)));
+    expect(common).not.toEqual([]);
     for (const { nextOffset } of audits.values())
       expect(nextOffset).toBeGreaterThanOrEqual(written);
     expect(cluster.unexpectedEnds).toEqual([]);

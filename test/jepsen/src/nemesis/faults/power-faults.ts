@@ -7,7 +7,8 @@ import type { Fault, FaultContext, Hit } from "../fault.ts";
 import { electionsSeen, sayNodes, startAll } from "./victims.ts";
 
 const WRITES_MS_MIN = 1_500;
-const MOMENT_MS = 500;
+const MOMENT_MS = 1_000;
+const LOOK_AGAIN_MS = 5;
 const SECOND_PHASE_MS = [1_500, 3_000] as const;
 
 export const POWER_LOSS: Fault = {
@@ -109,12 +110,19 @@ async function losePower(
   };
 }
 
-/** A power loss just after a sync takes nothing: a moment later there is something to lose. */
+/**
+ * A power loss just after a sync takes nothing. So nodes are stopped, looked at, and let go again,
+ * until there is something to lose; then they stand still until their power is gone.
+ */
 async function somethingIsUnsynced(cluster: TestCluster, nodes: readonly number[]): Promise<void> {
   const endMs = performance.now() + MOMENT_MS;
-  while (performance.now() < endMs) {
-    if (nodes.some((nodeId) => cluster.unsyncedBytes(nodeId) > 0)) return;
+  for (;;) {
+    for (const nodeId of nodes) cluster.node(nodeId).pause(true);
     await sleep(1);
+    if (nodes.some((nodeId) => cluster.unsyncedBytes(nodeId) > 0)) return;
+    if (performance.now() > endMs) return;
+    for (const nodeId of nodes) cluster.node(nodeId).pause(false);
+    await sleep(LOOK_AGAIN_MS);
   }
 }
 
