@@ -13,6 +13,7 @@ import { assert } from "@quorumlog/std";
 import type { Codec } from "./codec.ts";
 import { type LateRow, LateRows } from "./late-rows.ts";
 import { rowProblem } from "./row-limits.ts";
+import { StateVersionError } from "./state-version-error.ts";
 import type { Table } from "./table.ts";
 import { TypedTable } from "./typed-table.ts";
 
@@ -111,7 +112,7 @@ export class TableSet {
     return images(this.names, tables);
   }
 
-  /** @throws RangeError if it is of another version, which has other tables. */
+  /** @throws StateVersionError if it is of another version, which has other tables. */
   restore(chunks: Iterable<Uint8Array>): void {
     const source = new PieceSource(chunks);
     const tables = this.emptyTables();
@@ -122,7 +123,9 @@ export class TableSet {
       const names = isLength ? source.take(namesBytes)?.toString("utf8") : undefined;
       const own = JSON.stringify(this.names);
       if (names !== own)
-        throw new RangeError(`the state has tables ${said(names)}: this version has ${said(own)}`);
+        throw new StateVersionError(
+          `the state has tables ${said(names)}: this version has ${said(own)}`,
+        );
       for (const table of tables) {
         const count = source.take(COUNT_BYTES);
         assert(count !== undefined, "a snapshot of tables is whole");

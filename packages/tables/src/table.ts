@@ -52,6 +52,7 @@ export interface Tables {
    * if the chunks throw.
    *
    * @param chunks - Belong to the tables from here on.
+   * @throws StateVersionError if they are of a version that has other tables.
    */
   restore(chunks: Iterable<Uint8Array>): void;
 }

@@ -5,7 +5,7 @@
 import { LogError } from "@quorumlog/log";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { modelAt } from "./kit/counting-machine.ts";
 import { FailingOpen } from "./kit/failing-open.ts";
 import { eventually, executeMany, type TableNode, TableNodes } from "./kit/table-nodes.ts";
@@ -102,6 +102,29 @@ describe("one node", PATIENT, () => {
       expectModel(node, i * 100);
       await executeMany(node, 100);
       await node.kill();
+    }
+  });
+
+  test("of a version with another table refuses the state, and leaves it as it was", async () => {
+    for (const kind of ["lmdb", "memory"] as const) {
+      const nodes = new TableNodes([1]);
+      const first = await nodes.open(1, kind);
+      await first.group.leader();
+      await executeMany(first, 200);
+      await first.group.snapshot();
+      await eventually(() => nodes.snapshots(1).size > 0);
+      await first.kill();
+
+      await expect(nodes.open(1, kind, { moreTables: ["added"] })).rejects.toMatchObject({
+        code: "STATE_VERSION",
+        message: expect.stringContaining('this version has ["added","counts","rows"]') as string,
+      });
+
+      // Its log is closed a moment after the refusal.
+      const { group, machine } = await vi.waitFor(() => nodes.open(1, kind), { timeout: 20_000 });
+      await group.leader();
+      await group.readBarrier();
+      expect(machine.rows()).toEqual(modelAt(200));
     }
   });
 

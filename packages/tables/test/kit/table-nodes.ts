@@ -19,6 +19,13 @@ import { LaggingCheckpoint } from "./lagging-checkpoint.ts";
 
 export type TableKind = "lmdb" | "memory";
 
+interface NodeOptions extends LmdbTablesOptions {
+  readonly join?: boolean;
+  readonly coveredOffset?: number;
+  /** As another version has. */
+  readonly moreTables?: readonly string[];
+}
+
 export interface TableNode {
   readonly directory: string;
   readonly machine: CountingMachine;
@@ -50,15 +57,12 @@ export class TableNodes {
     return join(this.#folder, `node-${nodeId}`);
   }
 
-  async open(
-    nodeId: number,
-    kind: TableKind,
-    options: LmdbTablesOptions & { readonly join?: boolean; readonly coveredOffset?: number } = {},
-  ): Promise<TableNode> {
+  async open(nodeId: number, kind: TableKind, options: NodeOptions = {}): Promise<TableNode> {
     const directory = this.directory(nodeId);
-    const lmdb = kind === "lmdb" ? new LmdbTables(COUNTING_TABLES, options) : undefined;
+    const names = [...COUNTING_TABLES, ...(options.moreTables ?? [])];
+    const lmdb = kind === "lmdb" ? new LmdbTables(names, options) : undefined;
     const checkpoint = lmdb === undefined ? undefined : new LaggingCheckpoint(lmdb);
-    const tables = lmdb ?? new MemoryTables(COUNTING_TABLES);
+    const tables = lmdb ?? new MemoryTables(names);
     const machine = new CountingMachine(tables, options.coveredOffset);
     const transport = this.#network.transport({ nodeId, incarnation: 1 });
     const events: ReplicaEvent[] = [];
