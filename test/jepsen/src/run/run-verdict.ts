@@ -5,6 +5,8 @@ import type { CoverageRecord, Validity, Verdict, WorkloadRecord } from "./run-re
 /** Of a fault out of a mix, after which it should have had an effect: others were there, too. */
 const MIX_TRIES = 3;
 
+const COUNT = new Intl.NumberFormat("en");
+
 /** Also that of a check alone. */
 export function exitCodeOfValidity(valid: Validity): number {
   if (valid === "unknown") return 3;
@@ -84,7 +86,8 @@ function passWords(
   );
   const faults = coverage.reduce((sum, { begun }) => sum + begun, 0);
   const names = listed(workloads.map(({ name }) => name));
-  return `No anomaly in ${operations} operations of ${names}, while ${faults} faults went on`;
+  const figure = COUNT.format(operations);
+  return `No anomaly in ${figure} operations of ${names}, while ${faults} faults went on`;
 }
 
 /** `a, b and c`. */

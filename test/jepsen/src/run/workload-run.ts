@@ -1,5 +1,6 @@
 /** One workload of a run: its cluster, its clients, and what is done to both. */
 
+import { sleep } from "@quorumlog/integration/testing";
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve as absolute } from "node:path";
 import { type RunningClients, startClients } from "../client/running-clients.ts";
@@ -31,6 +32,10 @@ export interface WorkloadRunInit {
 /** Kept of each workload; the rest is in its history. */
 const ANOMALIES_KEPT_MAX = 200;
 const CHECK_MS = 300_000;
+/** That went well, before there are faults; or so long, on a machine that is busy. */
+const WARM_OPERATIONS = 50;
+const WARM_UP_MS_MAX = 60_000;
+const WARM_UP_LOOK_MS = 50;
 /** What is asked for without a change; all other actions are writes. */
 const READS: ReadonlySet<string> = new Set([
   "read",
@@ -120,6 +125,7 @@ export class WorkloadRun {
     this.#clients.failed.catch((error: unknown) => {
       this.#complain("clients", error);
     });
+    await this.#warmUp();
   }
 
   /** @returns once the last fault has ended, and the cluster is whole. */
@@ -243,6 +249,14 @@ export class WorkloadRun {
 
   get #dataFolder(): string {
     return join(absolute(this.#init.folder.path), "data", this.name);
+  }
+
+  /** A fault that hits clients which have not found anybody yet tests nothing. */
+  async #warmUp(): Promise<void> {
+    const { signal } = this.#init;
+    const until = performance.now() + WARM_UP_MS_MAX;
+    while (this.#counts.ok < WARM_OPERATIONS && performance.now() < until && !signal.aborted)
+      await sleep(WARM_UP_LOOK_MS);
   }
 
   #onEvents(events: readonly HistoryEvent[]): void {

@@ -13,6 +13,11 @@ export interface Chart {
   readonly plot: Element;
 }
 
+/** Narrower columns would show chance alone. */
+const COLUMN_PIXELS_MIN = 4;
+const OPERATIONS_PER_COLUMN = 4;
+const COLUMNS_MIN = 24;
+
 /** A section with a heading, what its colours mean, and something to draw on. */
 export function chartRoot(
   title: string,
@@ -52,6 +57,13 @@ export function drawFaultBands(
     const width = Math.max(1, scale.clampedX(endNs) - x);
     plot.append(svgElement("rect", { class: "band", x, y: 0, width, height }));
   }
+}
+
+/** Of a chart of figures: so few that there are some operations in each, and some pixels. */
+export function columnCount(scale: TimeScale, operations: number): number {
+  const most = Math.floor((scale.right - scale.left) / COLUMN_PIXELS_MIN);
+  const wanted = Math.floor(operations / OPERATIONS_PER_COLUMN);
+  return Math.max(1, Math.min(most, Math.max(wanted, COLUMNS_MIN)));
 }
 
 /** A line at a height, with its figure in the margin. */

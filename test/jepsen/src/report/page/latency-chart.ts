@@ -1,6 +1,14 @@
 /** How long operations took that went well: median, 99th percentile and longest, over time. */
 
-import { type Chart, chartRoot, clearPlot, drawFaultBands, drawLevel, plotSvg } from "./chart.ts";
+import {
+  type Chart,
+  chartRoot,
+  clearPlot,
+  columnCount,
+  drawFaultBands,
+  drawLevel,
+  plotSvg,
+} from "./chart.ts";
 import { svgElement } from "./element.ts";
 import { INFO, type OperationTable } from "./operation-table.ts";
 import { countText, durationText } from "./quantity.ts";
@@ -10,7 +18,6 @@ import type { TimeScale } from "./time-scale.ts";
 const HEIGHT = 172;
 const TOP = 8;
 const FLOOR = HEIGHT - 6;
-const COLUMN_PIXELS = 5;
 const LOWEST_NS = 1e5;
 const HIGHEST_NS = 1e10;
 /** Marks of operations of which nobody knows; more would be one stroke. */
@@ -83,7 +90,7 @@ export class LatencyChart implements Chart {
   }
 
   #measure(scale: TimeScale): Column[] {
-    const length = Math.max(1, Math.floor((scale.right - scale.left) / COLUMN_PIXELS));
+    const length = columnCount(scale, this.#operations.countEnded(scale));
     const columnNs = (scale.endNs - scale.beginNs) / length;
     const columnOf = (i: number): number =>
       this.#operations.outcome(i) === 0

@@ -22,7 +22,7 @@ export class NodeChart implements Chart {
       ["leader", "leader, with its term"],
       ["follower", "follower"],
       ["candidate", "candidate"],
-      ["paused", "paused"],
+      ["paused", "says nothing: paused"],
       ["down", "down"],
     ] as const;
     this.root = chartRoot("Nodes", legend, this.plot);

@@ -48,6 +48,16 @@ export class OperationTable {
     return this.events[place] === event ? place : -1;
   }
 
+  /** How many ended within a part of the run. */
+  countEnded({ beginNs, endNs }: { readonly beginNs: number; readonly endNs: number }): number {
+    let count = 0;
+    for (let i = 0; i < this.count; i++) {
+      const ns = this.endNs(i);
+      if (ns >= beginNs && ns < endNs) count += 1;
+    }
+    return count;
+  }
+
   /** In words, with its outcome. */
   describe(operation: number): string {
     const action = this.#columns.actions[this.#actionCodes[operation] ?? 0] ?? "";

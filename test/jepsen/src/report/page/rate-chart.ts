@@ -1,6 +1,14 @@
 /** Operations per second, by what became of them. */
 
-import { type Chart, chartRoot, clearPlot, drawFaultBands, drawLevel, plotSvg } from "./chart.ts";
+import {
+  type Chart,
+  chartRoot,
+  clearPlot,
+  columnCount,
+  drawFaultBands,
+  drawLevel,
+  plotSvg,
+} from "./chart.ts";
 import { svgElement } from "./element.ts";
 import type { OperationTable } from "./operation-table.ts";
 import { countText, durationText } from "./quantity.ts";
@@ -11,8 +19,6 @@ const HEIGHT = 132;
 const TOP = 8;
 /** Where nothing is: with room below for half a figure. */
 const FLOOR = HEIGHT - 6;
-/** Pixels of a column: narrower ones would show chance alone. */
-const COLUMN_PIXELS = 4;
 
 export class RateChart implements Chart {
   readonly plot: SVGSVGElement = plotSvg(HEIGHT);
@@ -37,7 +43,7 @@ export class RateChart implements Chart {
   draw(scale: TimeScale): void {
     clearPlot(this.plot, scale);
     drawFaultBands(this.plot, scale, { faults: this.#faults, height: FLOOR });
-    const count = Math.max(1, Math.floor((scale.right - scale.left) / COLUMN_PIXELS));
+    const count = columnCount(scale, this.#operations.countEnded(scale));
     this.#columnNs = (scale.endNs - scale.beginNs) / count;
     this.#counts = this.#count(scale, count);
     const most = Math.max(1, ...this.#totals());
