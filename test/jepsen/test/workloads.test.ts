@@ -4,6 +4,7 @@ import { Prng } from "@quorumlog/std";
 import { expect, test } from "vitest";
 import { WORKLOADS, workloadNamed } from "../src/workload/all-workloads.ts";
 import { RegisterKeys } from "../src/workload/register-keys.ts";
+import { eventsOf, type Line } from "./kit/lines.ts";
 
 test("each workload has a name of its own, and is found by it", () => {
   for (const workload of WORKLOADS) expect(workloadNamed(workload.name)).toBe(workload);
@@ -24,4 +25,15 @@ test("registers are in use for a while, and never again", () => {
   }
   expect(firstAt.size).toBe(keys.all(9_996).length);
   for (const [key, from] of firstAt) expect((lastAt.get(key) ?? 0) - from).toBeLessThan(1_000);
+});
+
+test.each([
+  [9, { valid: true, unknown: [] }],
+  [10, { valid: "unknown", unknown: ["append was asked for 10 times, and never done"] }],
+])("what was asked for again and again, and never done, is no pass: %i times", (count, wanted) => {
+  const lines = Array.from({ length: count }, (_, i): Line[] => [
+    [1, "invoke", "append", i],
+    [1, "fail", "append", i],
+  ]);
+  expect(workloadNamed("append").check(eventsOf(lines.flat()))).toMatchObject(wanted);
 });

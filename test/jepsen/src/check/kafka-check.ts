@@ -90,6 +90,7 @@ class KafkaCheck {
   readonly #anomalies: KafkaAnomaly[] = [];
   readonly #queues = new Map<number, QueueLog>();
   readonly #sends = new Map<Value, Send>();
+  readonly #told = new Set<string>();
   #polledCount = 0;
 
   constructor(isDrained: boolean) {
@@ -151,25 +152,25 @@ class KafkaCheck {
     if (known === undefined) log.at.set(offset, seen);
     else if (known.value !== seen.value) {
       const message = `${nameOf(queue, offset)} is ${text(known.value)}, and ${text(seen.value)}`;
-      this.#report("inconsistent-offsets", message, [known.event, seen.event]);
+      this.#reportOnce("inconsistent-offsets", message, [known.event, seen.event]);
     }
     const former = log.offsets.get(seen.value);
     if (former === undefined) log.offsets.set(seen.value, offset);
     else if (former !== offset) {
       const message = `${text(seen.value)} is at ${nameOf(queue, former)}, and at ${offset}`;
-      this.#report("duplicate", message, [seen.event]);
+      this.#reportOnce("duplicate", message, [seen.event]);
     }
   }
 
   #checkOrigin(queue: number, { value, event }: Seen): void {
     const send = this.#sends.get(value);
     if (send?.queue !== queue) {
-      this.#report("unexpected", `${text(value)} was not sent to queue ${queue}`, [event]);
+      this.#reportOnce("unexpected", `${text(value)} was not sent to queue ${queue}`, [event]);
       return;
     }
     if (send.outcome === "fail") {
       const message = `${text(value)} was not stored, and was read in queue ${queue}`;
-      this.#report("aborted-read", message, [send.event, event]);
+      this.#reportOnce("aborted-read", message, [send.event, event]);
     }
   }
 
@@ -246,6 +247,13 @@ class KafkaCheck {
       this.#queues.set(queue, log);
     }
     return log;
+  }
+
+  /** Whoever reads the same again tells nothing new. */
+  #reportOnce(kind: KafkaAnomalyKind, message: string, events: readonly number[]): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.#report(kind, message, events);
   }
 
   #report(kind: KafkaAnomalyKind, message: string, events: readonly number[]): void {

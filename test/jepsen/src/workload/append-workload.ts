@@ -10,6 +10,7 @@ import { ServiceClient } from "../client/service-client.ts";
 import type { HistoryEvent, Value } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
 import { SessionAppender } from "./session-appender.ts";
+import { verdictOf } from "./verdict.ts";
 import type {
   Attempt,
   ClientContext,
@@ -186,6 +187,5 @@ class AppendClient implements LogicalClient {
 function checkAppendEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const operations = operationsOf(events);
   const { anomalies, acknowledged, recovered, reads } = checkAppends(operations);
-  const counts = { operations: operations.length, acknowledged, recovered, reads };
-  return { valid: anomalies.length === 0, anomalies, unknown: [], counts };
+  return verdictOf({ operations, anomalies, counts: { acknowledged, recovered, reads } });
 }

@@ -9,6 +9,7 @@ import { type HistoryEvent, isDrained, type Value } from "../history/history-eve
 import { operationsOf } from "../history/operations.ts";
 import { makeTopic, openPatiently } from "./broker-access.ts";
 import { bodyOf, valueIn } from "./message-body.ts";
+import { verdictOf } from "./verdict.ts";
 import type {
   Attempt,
   ClientContext,
@@ -196,10 +197,5 @@ function checkKafkaEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const isOver = isDrained(events);
   const { anomalies, acknowledged, polled, recovered } = checkKafka(operations, isOver);
   const unknown = isOver ? [] : ["what is left was not read: nothing is known of losses there"];
-  return {
-    valid: anomalies.length > 0 ? false : isOver ? true : "unknown",
-    anomalies,
-    unknown,
-    counts: { operations: operations.length, acknowledged, polled, recovered },
-  };
+  return verdictOf({ operations, anomalies, unknown, counts: { acknowledged, polled, recovered } });
 }

@@ -12,6 +12,7 @@ import { type CommittingInit, CommittingClient } from "./committing-client.ts";
 import { GroupMember } from "./group-member.ts";
 import { bodyOf } from "./message-body.ts";
 import { PublishingClient } from "./publishing-client.ts";
+import { verdictOf } from "./verdict.ts";
 import type {
   Attempt,
   ClientContext,
@@ -48,16 +49,21 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
     signal,
   );
   return slots.map((slot) => {
-    if (slot < PUBLISHERS) return publisherOf(context, producer);
+    if (slot < PUBLISHERS) return publisherOf(context, producer, slot);
     if (slot < PUBLISHERS + READERS) return new OffsetReader(context, admin);
     return new CommittingClient(memberInit(context, admin));
   });
 }
 
-function publisherOf({ unique, prng }: ClientContext, producer: Producer): PublishingClient {
+function publisherOf(
+  { unique, prng }: ClientContext,
+  producer: Producer,
+  slot: number,
+): PublishingClient {
   return new PublishingClient({
     producer,
     topic: TOPIC,
+    slot,
     draw: () => {
       const value = unique();
       return { value, message: { body: bodyOf(value, prng) } };
@@ -121,6 +127,5 @@ class OffsetReader implements LogicalClient {
 function checkOffsetEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const operations = operationsOf(events);
   const { anomalies, commits, reads } = checkOffsets(operations);
-  const counts = { operations: operations.length, commits, reads };
-  return { valid: anomalies.length === 0, anomalies, unknown: [], counts };
+  return verdictOf({ operations, anomalies, counts: { commits, reads } });
 }

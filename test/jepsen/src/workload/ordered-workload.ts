@@ -45,15 +45,20 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   );
   const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
   const clients = slots.map(async (slot): Promise<LogicalClient> => {
-    return slot < PUBLISHERS ? publisherOf(context, producer) : consumerOf(context, lag);
+    return slot < PUBLISHERS ? publisherOf(context, producer, slot) : consumerOf(context, lag);
   });
   return Promise.all(clients);
 }
 
-function publisherOf({ unique, prng }: ClientContext, producer: Producer): PublishingClient {
+function publisherOf(
+  { unique, prng }: ClientContext,
+  producer: Producer,
+  slot: number,
+): PublishingClient {
   return new PublishingClient({
     producer,
     topic: TOPIC,
+    slot,
     draw: () => {
       const id = unique();
       const messageGroup = `group-${prng.below(MESSAGE_GROUPS)}`;

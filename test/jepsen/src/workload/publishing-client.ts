@@ -14,16 +14,22 @@ export interface DrawnMessage {
 export interface PublishingClientInit {
   readonly producer: Producer;
   readonly topic: string;
+  readonly slot: number;
   readonly draw: () => DrawnMessage;
 }
 
 const TIMEOUT_MS = 3_000;
+/** Of some: a producer that is patient sends again what was stored before all nodes were down. */
+const PATIENT_TIMEOUT_MS = 15_000;
+const PATIENT_EVERY = 3;
 
 export class PublishingClient implements LogicalClient {
   readonly #init: PublishingClientInit;
+  readonly #timeoutMs: number;
 
   constructor(init: PublishingClientInit) {
     this.#init = init;
+    this.#timeoutMs = init.slot % PATIENT_EVERY === 0 ? PATIENT_TIMEOUT_MS : TIMEOUT_MS;
   }
 
   next(): Attempt {
@@ -34,7 +40,7 @@ export class PublishingClient implements LogicalClient {
       value,
       isRead: false,
       run: async () => {
-        const sent = await producer.send(topic, message, { timeoutMs: TIMEOUT_MS });
+        const sent = await producer.send(topic, message, { timeoutMs: this.#timeoutMs });
         return [value, sent.queue, sent.offset ?? null].flat();
       },
     };

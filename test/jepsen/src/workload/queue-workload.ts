@@ -13,6 +13,7 @@ import { GroupLag } from "./group-lag.ts";
 import { GroupMember } from "./group-member.ts";
 import { bodyOf, valueIn } from "./message-body.ts";
 import { PublishingClient } from "./publishing-client.ts";
+import { verdictOf } from "./verdict.ts";
 import type { ClientContext, LogicalClient, Workload, WorkloadVerdict } from "./workload.ts";
 
 const TOPIC = "jepsen-queue";
@@ -45,15 +46,20 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   );
   const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
   const clients = slots.map(async (slot): Promise<LogicalClient> => {
-    return slot < PUBLISHERS ? publisherOf(context, producer) : consumerOf(context, lag);
+    return slot < PUBLISHERS ? publisherOf(context, producer, slot) : consumerOf(context, lag);
   });
   return Promise.all(clients);
 }
 
-function publisherOf({ unique, prng }: ClientContext, producer: Producer): PublishingClient {
+function publisherOf(
+  { unique, prng }: ClientContext,
+  producer: Producer,
+  slot: number,
+): PublishingClient {
   return new PublishingClient({
     producer,
     topic: TOPIC,
+    slot,
     draw: () => {
       const value = unique();
       return { value, message: { body: bodyOf(value, prng) } };
@@ -90,10 +96,6 @@ export function checkQueueEvents(events: readonly HistoryEvent[]): WorkloadVerdi
     ? result.anomalies
     : result.anomalies.filter(({ kind }) => kind !== "lost");
   const unknown = isOver ? [] : ["what is left was not consumed: nothing is known of losses"];
-  return {
-    valid: anomalies.length > 0 ? false : isOver ? true : "unknown",
-    anomalies,
-    unknown,
-    counts: { operations: operations.length, acknowledged, consumed, redelivered, recovered },
-  };
+  const counts = { acknowledged, consumed, redelivered, recovered };
+  return verdictOf({ operations, anomalies, unknown, counts });
 }

@@ -10,6 +10,7 @@ import { ServiceClient } from "../client/service-client.ts";
 import type { HistoryEvent, Value } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
 import { RegisterKeys } from "./register-keys.ts";
+import { verdictOf } from "./verdict.ts";
 import type {
   Attempt,
   ClientContext,
@@ -152,13 +153,8 @@ function checkRegisterEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const unknown = result.unknown.map(({ key, why }) => {
     return `the search for an order of register ${key} met its limit of ${why}`;
   });
-  const isBroken = result.anomalies.length > 0;
-  return {
-    valid: isBroken ? false : unknown.length > 0 ? "unknown" : true,
-    anomalies: result.anomalies.map(anomalyOf),
-    unknown,
-    counts: { operations: operations.length, registers: result.keys },
-  };
+  const anomalies = result.anomalies.map(anomalyOf);
+  return verdictOf({ operations, anomalies, unknown, counts: { registers: result.keys } });
 }
 
 function anomalyOf({ key, stuck, before }: RegisterResult["anomalies"][number]): {
