@@ -86,7 +86,43 @@ function demandWhole(store: SegmentLogStore, written: readonly LogEntry[]): void
   expect(isWhole).toBe(true);
 }
 
+/** Indexes of entries whose last bytes are not what was written, or are not there. */
+function wrongParts({ store, written }: Filled): number[] {
+  const isWrong = ({ index, data }: LogEntry): boolean => {
+    try {
+      const from = Math.floor(data.length / 2);
+      const part = store.part(index, from, data.length) ?? Buffer.alloc(0);
+      return Buffer.compare(part, data.subarray(from)) !== 0;
+    } catch (error) {
+      if (error instanceof LogError && error.code === "LOG_CORRUPT") return true;
+      throw error;
+    }
+  };
+  return written.filter(isWrong).map(({ index }) => index);
+}
+
 describe("an entry that is damaged under an open log", () => {
+  test.each(["bytes", "end"])("is read by parts of the new file; what was wrong: %s", (what) => {
+    const log = filled();
+    const { machine, written } = log;
+    expect(wrongParts(log)).toEqual([]);
+    if (what === "end") machine.fileSystem.truncate(pathOf(log, 2), 30_000);
+    else machine.fileSystem.damage(pathOf(log, 2), 30_000, new Uint8Array(1_000).fill(0xee));
+    const [first = 0] = wrongParts(log);
+    expect(log.store.sealed.idWith(first)).toBe(2);
+
+    repair(log, 2);
+
+    expect(wrongParts(log)).toEqual([]);
+    // Nor is one read that is trimmed away, of a file that is there still or used again.
+    const base = { ...log.store.base(), index: first, term: 3 };
+    log.store.trim(base, () => {});
+    const trimmed = written.slice(0, first).map(({ index }) => index);
+    expect(wrongParts(log)).toEqual(trimmed);
+    machine.settle();
+    expect(wrongParts(log)).toEqual(trimmed);
+  });
+
   test("is found as it is read, with its index, and after a repair it is what it was", () => {
     const log = filled();
     const { machine, store, written } = log;

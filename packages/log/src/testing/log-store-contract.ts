@@ -90,6 +90,7 @@ export const logStoreContract: readonly LogStoreCase[] = [
       await harness.stop();
       const again = harness.open();
       assert.equal(textOf(again.part(1, 3, 6)), "345");
+      assert.equal(again.part(1, 3, 3)?.byteLength, 0);
       await new Promise<void>((resolve) => {
         again.trim({ ...again.base(), index: 1, term: 6 }, resolve);
       });
