@@ -148,7 +148,7 @@ test("a consumer group that would not fit into its row is refused", () => {
     expect(codes).toEqual(["TOO_MANY", ""]);
     expect(new Set(others)).toEqual(new Set([""]));
   }
-});
+}, 120_000);
 
 test("an epoch or an offset that is no number is refused, and fences nobody", () => {
   const machine = withTopic();

@@ -58,8 +58,9 @@ test("by bytes the oldest messages go, and are found by nobody any more", async 
   const { nodes, leaderId, topicId } = await filled(100, {
     more: { retention: { bytes: 300_000 } },
   });
-  await expect.poll(() => firstOffset(nodes, leaderId, topicId)).toBeGreaterThan(50);
-  await expect.poll(async () => new Set(await firstOffsets(nodes, topicId)).size).toBe(1);
+  const patience = { timeout: 20_000 };
+  await expect.poll(() => firstOffset(nodes, leaderId, topicId), patience).toBeGreaterThan(50);
+  await expect.poll(async () => new Set(await firstOffsets(nodes, topicId)).size, patience).toBe(1);
 
   const channel = nodes.channel(leaderId);
   const asked = { topicId, queue: 0, storeTimestampMs: 0 };
