@@ -3,6 +3,7 @@
 import { type Bug, ending, PatchError, plant, runNode, type Workspace } from "@quorumlog/mutants";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { RunFolderError } from "../run/line-shape.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import type { Exposure } from "./broken-builds.ts";
@@ -79,15 +80,17 @@ async function outcomeOf({
   return { outcome, words: [summary, ...reasons.slice(0, 1)].join(": ") };
 }
 
-/** The one that the run has left. */
+/** The one that the run has left; `undefined`: it has not come so far. */
 function recordIn(out: string): RunRecord | undefined {
-  let names: string[];
   try {
-    names = readdirSync(out);
-  } catch {
-    // It has not come so far.
-    return undefined;
+    const [name] = readdirSync(out);
+    return name === undefined ? undefined : new RunFolder(join(out, name)).record;
+  } catch (error) {
+    if (error instanceof RunFolderError || isMissing(error)) return undefined;
+    throw error;
   }
-  const [name] = names;
-  return name === undefined ? undefined : new RunFolder(join(out, name)).record;
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
 }
