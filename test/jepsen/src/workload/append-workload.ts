@@ -19,7 +19,7 @@ import type {
   WorkloadVerdict,
 } from "./workload.ts";
 
-const CLIENTS = 10;
+const CLIENTS = 30;
 /** Of the clients, every so many. */
 const SESSION_EVERY = 5;
 /** What comes is read by whichever draw is below. */

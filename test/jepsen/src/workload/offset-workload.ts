@@ -1,6 +1,7 @@
 /**
  * How far a consumer group is: members join, commit what they have consumed, message by message,
- * and leave; others ask how far the group is. Clients that publish keep it going.
+ * and leave; a process of them stands still now and then, for longer than a session lasts. Others
+ * ask how far the group is. Clients that publish keep it going.
  */
 
 import { Admin, Producer } from "@quorumlog/client";
@@ -12,6 +13,7 @@ import { type CommittingInit, CommittingClient } from "./committing-client.ts";
 import { GroupMember } from "./group-member.ts";
 import { bodyOf } from "./message-body.ts";
 import { PublishingClient } from "./publishing-client.ts";
+import { beginStalls } from "./stalls.ts";
 import { verdictOf } from "./verdict.ts";
 import type {
   Attempt,
@@ -29,6 +31,9 @@ const CLIENTS = 12;
 const PUBLISHERS = 4;
 const READERS = 2;
 const READ_MS = 2_000;
+/** Longer than the session of a member. */
+const STALL_MS = 10_000;
+const STALL_EVERY_MS = [5_000, 40_000] as const;
 
 export const OFFSET_WORKLOAD: Workload = {
   name: "offsets",
@@ -48,6 +53,7 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
     () => Producer.open({ nameServers, producerGroup: "jepsen" }),
     signal,
   );
+  beginStalls({ prng: context.prng.fork(), stallMs: STALL_MS, everyMs: STALL_EVERY_MS });
   return slots.map((slot) => {
     if (slot < PUBLISHERS) return publisherOf(context, producer, slot);
     if (slot < PUBLISHERS + READERS) return new OffsetReader(context, admin);

@@ -19,9 +19,9 @@ import type { ClientContext, LogicalClient, Workload, WorkloadVerdict } from "./
 const TOPIC = "jepsen-queue";
 const GROUP = "jepsen-queue-consumers";
 const QUEUES = 4;
-const CLIENTS = 12;
+const CLIENTS = 30;
 /** The others consume. */
-const PUBLISHERS = 8;
+const PUBLISHERS = 26;
 const COMMIT_MS = 1_000;
 /** Of some processes: what they publish shares batches. */
 const LINGER_MS = 5;

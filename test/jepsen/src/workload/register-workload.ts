@@ -19,8 +19,8 @@ import type {
   WorkloadVerdict,
 } from "./workload.ts";
 
-const CLIENTS = 10;
-const COLUMNS = 6;
+const CLIENTS = 30;
+const COLUMNS = 15;
 /** Of one register, if all that is asked for is done. */
 const OPERATIONS_PER_KEY = 80;
 const NANOSECONDS = 1e9;

@@ -47,7 +47,8 @@ test(
     const unanswered = events.filter(({ error }) => error === "NO_ANSWER");
     expect(unanswered.length).toBeGreaterThan(0);
     expect(unanswered.every(({ type }) => type === "info")).toBe(true);
-    expect(REGISTER_WORKLOAD.check(events)).toMatchObject({ valid: true });
+    // Nothing is wrong; but who never writes has shown nothing.
+    expect(REGISTER_WORKLOAD.check(events)).toMatchObject({ valid: "unknown", anomalies: [] });
   },
   TEST_MS,
 );
