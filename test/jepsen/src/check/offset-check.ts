@@ -83,6 +83,7 @@ function wentBack(
     .filter(({ returnedAt }) => returnedAt < Infinity)
     .toSorted((a, b) => a.returnedAt - b.returnedAt);
   const anomalies: Anomaly<OffsetAnomalyKind>[] = [];
+  const told = new Set<string>();
   let highest: Commit | undefined;
   let at = 0;
   for (const read of reads.toSorted((a, b) => a.invokedAt - b.invokedAt)) {
@@ -93,6 +94,9 @@ function wentBack(
     }
     if (highest === undefined || read.offset >= highest.offset) continue;
     const message = `queue ${queue}: ${highest.offset} was told, and later ${read.offset}`;
+    // Whoever asks again tells nothing new.
+    if (told.has(message)) continue;
+    told.add(message);
     const events = [highest.invokedAt, read.invokedAt];
     anomalies.push({ kind: "offset-went-back", message, events });
   }
