@@ -4,6 +4,7 @@
  *
  *     group-<id>/tables/data.mdb    and lock.mdb: LMDB's
  *     group-<id>/tables/opening     only while the database is read
+ *     group-<id>/tables/writing     only during the first commit of a process
  *     group-<id>/tables.damaged     what was found to be damaged last, for a look
  */
 
@@ -48,6 +49,7 @@ export class LmdbTables implements Tables, Checkpoint {
   #record: CheckpointRecord | undefined;
   #writer: WriteBehind | undefined;
   #isWhole = true;
+  #isCondemned = false;
   #closing: Promise<void> | undefined;
 
   /**
@@ -107,20 +109,23 @@ export class LmdbTables implements Tables, Checkpoint {
     const note = new OpeningNote(directory);
     if (note.begin())
       this.#giveUp(this.#corrupt("a commit had failed, or whoever read it did not survive"));
+    else if (new OpeningNote(directory, "writing").isSpent)
+      this.#giveUp(this.#corrupt("whoever wrote to it did not survive"));
     try {
       this.#record = this.#openDatabase();
-    } finally {
+    } catch (error) {
       note.end();
+      throw error;
     }
-    if (this.#record === undefined) return undefined;
-    if (!isEqual(this.#record.tables, this.#set.names)) return undefined;
+    const isUsable = this.#record !== undefined && isEqual(this.#record.tables, this.#set.names);
+    // Whoever loads it reads far more of it: that is the same attempt.
+    if (!isUsable) note.end();
+    if (this.#record === undefined || !isUsable) return undefined;
     const { index, term, configuration } = this.#record;
     return { index, term, configuration: Buffer.from(configuration, "base64") };
   }
 
   load(): ReadonlyMap<string, Uint8Array> | undefined {
-    const note = new OpeningNote(this.#directory());
-    note.begin();
     try {
       return this.#load(required(this.#record, "there is something to load"));
     } catch (error) {
@@ -128,7 +133,7 @@ export class LmdbTables implements Tables, Checkpoint {
       this.#giveUp(error);
       return undefined;
     } finally {
-      note.end();
+      new OpeningNote(this.#directory()).end();
     }
   }
 
@@ -157,30 +162,46 @@ export class LmdbTables implements Tables, Checkpoint {
   async #close(): Promise<void> {
     await this.#writer?.drained();
     await this.#environment?.close();
+    // Where nothing was loaded or written, nobody has said so far that opening it went well.
+    if (this.#init !== undefined && !this.#isCondemned)
+      tryToNote(() => {
+        new OpeningNote(this.#directory()).end();
+      });
   }
 
   #openWriter(): WriteBehind {
     assert(this.#environment !== undefined, "nothing is cut before the checkpoint is open");
     const { onDurable, onFailure } = required(this.#init, "what is open was opened");
-    this.#writer ??= new WriteBehind({
+    if (this.#writer !== undefined) return this.#writer;
+    const opening = new OpeningNote(this.#directory());
+    const writing = new OpeningNote(this.#directory(), "writing");
+    let isFirst = true;
+    tryToNote(() => writing.begin());
+    this.#writer = new WriteBehind({
       environment: this.#environment,
       directory: this.#directory(),
       record: this.#record,
-      onDurable,
+      onDurable: () => {
+        if (isFirst)
+          tryToNote(() => {
+            // Where nothing was loaded, this says that opening it went well.
+            opening.end();
+            writing.end();
+          });
+        isFirst = false;
+        onDurable();
+      },
       onFailure: (error) => {
-        this.#condemn();
+        this.#isCondemned = true;
+        tryToNote(() => {
+          opening.condemn();
+          // It has failed, and ended nobody.
+          writing.end();
+        });
         onFailure(error);
       },
     });
     return this.#writer;
-  }
-
-  #condemn(): void {
-    try {
-      new OpeningNote(this.#directory()).condemn();
-    } catch {
-      // The disk takes nothing more. Then the file is read again, and is that of the last commit.
-    }
   }
 
   /** @throws CheckpointError `CHECKPOINT_FOREIGN`, `CHECKPOINT_VERSION`, `CHECKPOINT_FAILED` */
@@ -288,6 +309,14 @@ export class LmdbTables implements Tables, Checkpoint {
 
   #directory(): string {
     return join(required(this.#init, "it is open").directory, "tables");
+  }
+}
+
+function tryToNote(note: () => void): void {
+  try {
+    note();
+  } catch {
+    // The disk takes nothing more. Then the file is read again, and is that of the last commit.
   }
 }
 

@@ -247,6 +247,26 @@ describe("a file that is damaged", () => {
     expect(found).toBeUndefined();
     expect(damages[0]?.message).toContain("whoever read it did not survive");
   });
+
+  test("is given up if the first commit since it was opened ended the process twice", async () => {
+    const folder = await filled();
+    const note = join(folder.directory, "tables", "writing");
+    writeFileSync(note, "1\n");
+    const opened = folder.open();
+    opened.tables.load();
+    const isDurable = opened.durable();
+    opened.cut(2);
+    expect([opened.position, readFileSync(note, "utf8")]).toEqual([position(1), "2\n"]);
+    await isDurable;
+    expect(existsSync(note)).toBe(false);
+    await opened.close();
+    writeFileSync(note, "2\n");
+
+    const { position: found, damages } = folder.open();
+
+    expect(found).toBeUndefined();
+    expect(damages[0]?.message).toContain("whoever wrote to it did not survive");
+  });
 });
 
 test("a commit that fails is told of once, and nothing is written behind it", async () => {

@@ -7,7 +7,7 @@ import { LmdbTables } from "../src/index.ts";
 import { ReplicatedStateMachine } from "@quorumlog/replica";
 import { Prng } from "@quorumlog/std";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -234,3 +234,72 @@ test("a disk that takes no more of the database ends the node, and loses no answ
   expect(statSync(join(directory, "group-0", "tables", "data.mdb")).size).toBeGreaterThan(1e6);
   await audited(directory, said);
 }, 60_000);
+
+/** Opens a checkpoint, changes it, and ends as by `kill -9` once that is on the disk. */
+const WRITER = `
+  import { LmdbTables, textCodec } from "@quorumlog/tables";
+  const [directory, count] = process.argv.slice(1);
+  const tables = new LmdbTables(["rows"]);
+  const rows = tables.table("rows", textCodec);
+  let onDurable = () => undefined;
+  const position = tables.open({
+    ...{ directory, clusterId: "damaged", groupId: 0, nodeId: 1, incarnation: 7 },
+    onDurable: () => onDurable(),
+    onDamaged: () => undefined,
+    onFailure: (error) => { throw error; },
+  });
+  if (position !== undefined) tables.load();
+  const first = (position?.index ?? 0) + 1;
+  for (let index = first; index < first + Number(count); index++) {
+    for (let i = 0; i < 30; i++) rows.set("key " + (index * 37 + i * 11) % 200, "x".repeat(500));
+    const durable = new Promise((resolve) => { onDurable = resolve; });
+    tables.cut({ position: { index, term: 1, configuration: Buffer.of(1) }, rows: [] });
+    await durable;
+  }
+  process.kill(process.pid, "SIGKILL");
+`;
+const PAGE_BYTES = 4096;
+/** Behind the two that lead to all others. */
+const DAMAGED_PAGES = [2, 3, 5, 7];
+/** Many processes, one after the other. */
+const PATIENT = { timeout: 180_000 };
+
+/** @returns the signal that it ended by. */
+function writeOnce(directory: string, count: number): Promise<string | null> {
+  const child = spawn(
+    process.execPath,
+    ["--input-type=module", "-e", WRITER, directory, String(count)],
+    { stdio: "ignore", cwd: import.meta.dirname },
+  );
+  return new Promise((resolve) => {
+    child.once("exit", (_code, signal) => {
+      resolve(signal);
+    });
+  });
+}
+
+test("pages that end whoever reads them end two processes, and no third", PATIENT, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "quorumlog-tables-"));
+  onTestFinished(() => {
+    rmSync(directory, { recursive: true });
+  });
+  const file = join(directory, "tables", "data.mdb");
+  await writeOnce(directory, 20);
+  const sound = readFileSync(file);
+  const ends = new Set<string>();
+  for (const page of DAMAGED_PAGES) {
+    const damaged = Buffer.from(sound);
+    damaged.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+    rmSync(directory, { recursive: true });
+    mkdirSync(join(directory, "tables"), { recursive: true });
+    writeFileSync(file, damaged);
+    const lives = [];
+    for (let life = 0; life < 3; life++) lives.push(await writeOnce(directory, 2));
+    for (const signal of lives) ends.add(`${signal}`);
+
+    expect(lives.at(-1)).toBe("SIGKILL");
+  }
+
+  // Some of these pages did.
+  expect([...ends].filter((signal) => signal !== "SIGKILL")).not.toEqual([]);
+});

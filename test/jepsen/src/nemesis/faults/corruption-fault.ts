@@ -35,6 +35,7 @@ const AGE_MS = [300, 1_500] as const;
 const CATCH_UP_MS = 30_000;
 const READ_MS = 5_000;
 const DAMAGES_MAX = 3;
+const OPENINGS_MAX = 3;
 
 export const CORRUPTION: Fault = {
   name: "corruption",
@@ -139,16 +140,16 @@ async function startDamaged(cluster: TestCluster, nodeId: number): Promise<Outco
   }
 }
 
-async function opens(cluster: TestCluster, nodeId: number): Promise<boolean> {
+async function opens(cluster: TestCluster, nodeId: number, attempt = 1): Promise<boolean> {
   try {
     await cluster.startNode(nodeId, { mayEnd: true });
   } catch (error) {
     if (cluster.node(nodeId).end === undefined) throw error;
-    // A damaged database may end whoever maps it: the next start does without it.
+    // A damaged database may end whoever maps it: after two of them it is set aside.
     const { signal } = await cluster.node(nodeId).ended(0);
     const isMapped = existsSync(cluster.tablesOf(nodeId));
-    if (signal === null || !isMapped) return false;
-    return opens(cluster, nodeId);
+    if (signal === null || !isMapped || attempt === OPENINGS_MAX) return false;
+    return opens(cluster, nodeId, attempt + 1);
   }
   return true;
 }
