@@ -43,6 +43,11 @@ export class RunFolderWriter {
     this.#append("nodes.jsonl", `${JSON.stringify(line)}\n`);
   }
 
+  /** All of it; a verdict names only how it begins. */
+  addProblem(text: string): void {
+    this.#append("problems.txt", `${text}\n\n`);
+  }
+
   /** The whole record, or the former one. */
   putRecord(record: RunRecord): void {
     const path = join(this.path, "run.json");

@@ -80,13 +80,19 @@ class SuiteRun {
       await checking;
       await this.#during("recovery and final reads", (each) => each.settle());
     } catch (error) {
-      if (!this.#signal.aborted) this.#problems.push(String(error));
+      if (!this.#signal.aborted) this.#noteProblem(error);
     } finally {
       checks.abort();
       await this.#during("stop", (each) => each.stop());
     }
     await this.#during("check", (each) => each.checkAtLast());
     return this.#leave();
+  }
+
+  #noteProblem(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#folder.addProblem(text);
+    this.#problems.push(text.split("\n")[0] ?? "");
   }
 
   /** The same for all workloads, side by side. */

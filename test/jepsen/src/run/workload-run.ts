@@ -163,7 +163,7 @@ export class WorkloadRun {
     await this.#guard(
       "final reads",
       clients.drain().then((isDrained) => {
-        if (!isDrained) this.problems.push(`${this.name}: final reads did not come to an end`);
+        if (!isDrained) this.#noteProblem("final reads did not come to an end");
       }),
     );
     await this.#guard(
@@ -184,7 +184,7 @@ export class WorkloadRun {
     this.#sampler = undefined;
     for (const { nodeId, words } of this.#cluster?.unexpectedEnds ?? [])
       if (!this.#init.signal.aborted)
-        this.problems.push(`${this.name}: node ${nodeId} has ended by itself: ${words}`);
+        this.#noteProblem(`node ${nodeId} has ended by itself: ${words}`);
     // These have to come to their end, also of a run that is cut.
     try {
       await this.#clients?.stop();
@@ -281,8 +281,16 @@ export class WorkloadRun {
     // What was cut fails everywhere, and that is no news.
     if (this.#init.signal.aborted) return;
     const words = error instanceof Error ? error.message : String(error);
-    this.problems.push(`${this.name}: ${part}: ${words}`);
-    this.#init.tell(`${this.name}: PROBLEM ${part}: ${words.split("\n")[0]}`);
+    this.#noteProblem(`${part}: ${words}`);
+  }
+
+  /** The last words of all processes are of many lines. */
+  #noteProblem(text: string): void {
+    const { folder, tell } = this.#init;
+    const [line = ""] = text.split("\n");
+    folder.addProblem(`${this.name}: ${text}`);
+    this.problems.push(`${this.name}: ${line}`);
+    tell(`${this.name}: PROBLEM ${line}`);
   }
 
   #nowNs(): number {
