@@ -25,33 +25,21 @@ const TIME_LIMIT_S = 40;
 
 /** By the name of a planted bug, of test/mutants/bugs or of test/jepsen/broken. */
 const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: string])[] = [
-  // Acknowledged before a quorum has it, or said of another entry than the client's.
-  ["committed-before-a-quorum-has-it", "append", "partition-leader"],
-  ["committed-before-a-quorum-has-it", "queue", "partition-leader"],
-  ["132-ack-of-another-entry", "append", "partition-leader"],
-  // Said not to have been done.
-  ["133-timeout-said-not-applied", "append", "partition-leader"],
-  ["315-uncertain-told-as-not-applied", "queue", "kill-leader"],
   // Acknowledged before it is on the disk.
   ["102-append-not-synced", "append", "power-loss-all"],
-  ["127-answers-before-disk", "append", "power-loss-all"],
-  // Reads of those who do not lead any more, or who do not know what is committed.
+  // Reads of those who do not lead any more, or who have not applied what is committed.
   ["75-read-unconfirmed", "register", "partition-leader"],
   ["137-read-before-confirmation", "append", "partition-leader"],
-  ["lease-across-a-pause", "register", "pause-leader"],
   ["138-read-before-apply", "register", "slow-links"],
-  ["139-uncommitted-read", "append", "partition-leader"],
   // A second try takes effect a second time.
   ["141-duplicate-applied-twice", "append", "kill-leader"],
   ["producers-forgotten-on-failover", "queue", "kill-leader"],
   ["publish-numbered-anew", "queue", "kill-leader"],
   // Consumers.
   ["offset-acknowledged-outside-the-log", "offsets", "partition-leader"],
-  ["317-commits-what-is-not-finished", "queue", "client-crash"],
   ["316-groups-spread-over-queues", "ordered", "kill-leader"],
-  // What a snapshot lacks, and what is trimmed before it is there.
+  // What a snapshot lacks.
   ["143-sessions-not-in-image", "append", "snapshots,kill"],
-  ["151-trim-before-snapshot", "append", "snapshots,power-loss"],
 ];
 
 /** @throws PatchError if one of them is no patch; Error if there is none of a name. */
