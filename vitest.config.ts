@@ -16,6 +16,14 @@ const processes = [
 ];
 
 /**
+ * Tests of the failover suite that take minutes. What they are about goes on in `npm run jepsen` as
+ * well, which is a part of `npm test`: they have a command of their own, `npm run test:jepsen`.
+ */
+const failover = ["broken", "healthy", "nemesis"].map(
+  (name) => `test/jepsen/test/live/${name}.test.ts`,
+);
+
+/**
  * Files at a time. Left to itself vitest takes a core less than there are, which on two cores is
  * one: but tests wait for disks, sockets and timers half of their time.
  */
@@ -44,8 +52,18 @@ export default defineConfig({
         test: {
           name: "processes",
           include: processes,
+          exclude: failover,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "failover",
+          include: failover,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
