@@ -1,7 +1,14 @@
 /** How clients of brokers get at what they need: patiently, as the cluster may be in any state. */
 
-import { Admin, type CreateTopicOptions, OperationError } from "@quorumlog/client";
+import {
+  Admin,
+  type CreateTopicOptions,
+  OperationError,
+  Producer,
+  type ProducerOptions,
+} from "@quorumlog/client";
 import type { Target } from "../cluster/target.ts";
+import type { ClientContext } from "./workload.ts";
 
 const RETRY_MS = 200;
 
@@ -25,4 +32,14 @@ export async function openPatiently<T>(open: () => Promise<T>, signal: AbortSign
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+/** For all clients of a process. @throws OperationError as `openPatiently` does */
+export function openProducer(
+  { target: { nameServers }, signal }: ClientContext,
+  options: Pick<ProducerOptions, "lingerMs" | "queueSelector"> = {},
+): Promise<Producer> {
+  const open = (): Promise<Producer> =>
+    Producer.open({ nameServers, producerGroup: "jepsen", ...options });
+  return openPatiently(open, signal);
 }

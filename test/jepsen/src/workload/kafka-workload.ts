@@ -3,11 +3,11 @@
  * poll. In the end each queue is read from its beginning to its end.
  */
 
-import { type ConsumedMessage, Producer, PullConsumer } from "@quorumlog/client";
+import { type ConsumedMessage, type Producer, PullConsumer } from "@quorumlog/client";
 import { checkKafka } from "../check/kafka-check.ts";
 import { type HistoryEvent, isDrained, type Value } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
-import { makeTopic, openPatiently } from "./broker-access.ts";
+import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { bodyOf, valueIn } from "./message-body.ts";
 import { verdictOf } from "./verdict.ts";
 import type {
@@ -41,9 +41,7 @@ export const KAFKA_WORKLOAD: Workload = {
   async open(context) {
     const { target, slots, signal } = context;
     const { nameServers } = target;
-    const open = (): Promise<Producer> =>
-      Producer.open({ nameServers, producerGroup: "jepsen", queueSelector: queueOfKey });
-    const producer = await openPatiently(open, signal);
+    const producer = await openProducer(context, { queueSelector: queueOfKey });
     const seen = new Map<number, number>();
     return Promise.all(
       slots.map(async (slot) => {

@@ -4,11 +4,11 @@
  * ask how far the group is. Clients that publish keep it going.
  */
 
-import { Admin, Producer } from "@quorumlog/client";
+import { Admin, type Producer } from "@quorumlog/client";
 import { checkOffsets } from "../check/offset-check.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
-import { makeTopic, openPatiently } from "./broker-access.ts";
+import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { type CommittingInit, CommittingClient } from "./committing-client.ts";
 import { GroupMember } from "./group-member.ts";
 import { bodyOf } from "./message-body.ts";
@@ -49,10 +49,7 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   const { target, slots, signal } = context;
   const { nameServers } = target;
   const admin = await openPatiently(() => Admin.open({ nameServers }), signal);
-  const producer = await openPatiently(
-    () => Producer.open({ nameServers, producerGroup: "jepsen" }),
-    signal,
-  );
+  const producer = await openProducer(context);
   beginStalls({ prng: context.prng.fork(), stallMs: STALL_MS, everyMs: STALL_EVERY_MS });
   return slots.map((slot) => {
     if (slot < PUBLISHERS) return publisherOf(context, producer, slot);

@@ -3,12 +3,12 @@
  * order of these keys. In the end what is left is consumed.
  */
 
-import { Producer } from "@quorumlog/client";
+import type { Producer } from "@quorumlog/client";
 import { checkOrder } from "../check/order-check.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
 import { listOf } from "../history/value-reader.ts";
-import { makeTopic, openPatiently } from "./broker-access.ts";
+import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { ConsumingClient } from "./consuming-client.ts";
 import { GroupLag } from "./group-lag.ts";
 import { GroupMember } from "./group-member.ts";
@@ -39,10 +39,7 @@ export const ORDERED_WORKLOAD: Workload = {
 async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   const { target, slots, signal } = context;
   const { nameServers } = target;
-  const producer = await openPatiently(
-    () => Producer.open({ nameServers, producerGroup: "jepsen" }),
-    signal,
-  );
+  const producer = await openProducer(context);
   const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
   const clients = slots.map(async (slot): Promise<LogicalClient> => {
     return slot < PUBLISHERS ? publisherOf(context, producer, slot) : consumerOf(context, lag);

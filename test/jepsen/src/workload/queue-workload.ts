@@ -3,11 +3,11 @@
  * left is consumed.
  */
 
-import { Producer } from "@quorumlog/client";
+import type { Producer } from "@quorumlog/client";
 import { checkQueue } from "../check/queue-check.ts";
 import { type HistoryEvent, isDrained } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
-import { makeTopic, openPatiently } from "./broker-access.ts";
+import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { ConsumingClient } from "./consuming-client.ts";
 import { GroupLag } from "./group-lag.ts";
 import { GroupMember } from "./group-member.ts";
@@ -40,10 +40,7 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   const { target, slots, signal, life } = context;
   const { nameServers } = target;
   const lingerMs = life % 2 === 0 ? 0 : LINGER_MS;
-  const producer = await openPatiently(
-    () => Producer.open({ nameServers, producerGroup: "jepsen", lingerMs }),
-    signal,
-  );
+  const producer = await openProducer(context, { lingerMs });
   const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
   const clients = slots.map(async (slot): Promise<LogicalClient> => {
     return slot < PUBLISHERS ? publisherOf(context, producer, slot) : consumerOf(context, lag);
