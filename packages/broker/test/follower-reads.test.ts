@@ -10,6 +10,7 @@ const COUNT = 80;
 
 async function filled(
   more: object,
+  queues = 1,
 ): Promise<{ nodes: BrokerNodes; leaderId: number; place: { topicId: number; queue: number } }> {
   const tuning = { tailBytesMax: MIB, electionMs: 2_000, heartbeatMs: 200 };
   const nodes = await BrokerNodes.start(3, { tuning, more });
@@ -18,7 +19,7 @@ async function filled(
   const place = { topicId, queue: 0 };
   for (let i = 0; i < COUNT; i++)
     await publish(nodes.channel(leaderId), {
-      batches: [batchOf(place, [`${i}`.padEnd(100_000, "x")])],
+      batches: [batchOf({ ...place, queue: i % queues }, [`${i}`.padEnd(100_000, "x")])],
     });
   return { nodes, leaderId, place };
 }
@@ -54,4 +55,20 @@ test("if that is not wanted, or nobody is there, the leader is read from", async
   const never = await fetch(nodes.channel(leaderId), { positions });
 
   expect(never.queues[0]?.suggestedNodeId).toBe(0);
+});
+
+test("the queues of all are read from one follower: the other one is the majority's", async () => {
+  const { nodes, leaderId, place } = await filled({ followerReadBytes: MIB }, 4);
+  const positions = [0, 1, 2, 3].map((queue) => ({ ...place, queue, offset: 0 }));
+
+  const suggested = new Set<number>();
+  // One that is not reached in time is told next time.
+  for (let i = 0; i < 8; i++) {
+    const told = await fetch(nodes.channel(leaderId), { positions });
+    for (const { suggestedNodeId } of told.queues) suggested.add(suggestedNodeId ?? 0);
+  }
+
+  expect(suggested.size).toBe(1);
+  expect(suggested).not.toContain(0);
+  expect(suggested).not.toContain(leaderId);
 });
