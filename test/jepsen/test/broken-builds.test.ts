@@ -12,11 +12,11 @@ import { brokenBuilds } from "../src/self-test/broken-builds.ts";
 import { WORKLOADS } from "../src/workload/all-workloads.ts";
 
 const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
-const BUILD_COUNT_MIN = 10;
+const BUILD_COUNT_MIN = 16;
 
 const builds = brokenBuilds();
 
-test("there are ten, and none of the patches beside the sources is left out", () => {
+test("there are so many, and none of the patches beside the sources is left out", () => {
   const names = builds.map(({ bug: { name } }) => name);
   const files = readdirSync(new URL("../broken/", import.meta.url));
 

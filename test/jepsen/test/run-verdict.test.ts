@@ -61,6 +61,18 @@ test("an anomaly is first, and nothing else is left out", () => {
   ]);
 });
 
+function wordsOf(kinds: readonly string[]): string {
+  const anomalies = kinds.map((kind) => ({ kind, message: "", events: [] }));
+  const workload = { ...BROKEN, anomalies, anomalyCount: kinds.length };
+  return judged({ workloads: [workload] }).summary;
+}
+
+test("what is wrong with nodes alone is not said of clients", () => {
+  expect(wordsOf(["broken-invariant"])).toMatch(/in queue: nodes have ended/u);
+  expect(wordsOf(["broken-invariant", "replicas-differ"])).toMatch(/do not have the same/u);
+  expect(wordsOf(["broken-invariant", "lost"])).toMatch(/what clients were told/u);
+});
+
 test("a fault without an effect fails the run, as one that was never begun", () => {
   expect(judged({ coverage: [{ ...KILL, bit: 0 }] }).valid).toBe(false);
   expect(judged({ coverage: [{ ...KILL, begun: 0, bit: 0 }] }).reasons).toEqual([

@@ -38,10 +38,11 @@ export interface RunningClients {
    * With the cluster whole: ends the mix, and reads until everything was seen. Then all processes
    * end, and the last events have come.
    *
+   * @param signal - Gives up.
    * @returns false if not everything was seen in time: the history does not say that it was.
    * @throws Error of a defect
    */
-  drain(timeoutMs?: number): Promise<boolean>;
+  drain(timeoutMs?: number, signal?: AbortSignal): Promise<boolean>;
   /** Ends all processes now, as {@link crash}; nothing comes after that. Idempotent. */
   stop(): Promise<void>;
   /** Rejects at the first defect: a client did what it cannot, or its process ended by itself. */
@@ -137,13 +138,18 @@ class ClientCrowd implements RunningClients {
     return `process ${life} of clients, with ${slots.length} clients`;
   }
 
-  async drain(timeoutMs: number = DRAIN_MS): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
+  async drain(timeoutMs: number = DRAIN_MS, signal?: AbortSignal): Promise<boolean> {
+    const patience = new AbortController();
+    const giveUp = (): void => {
+      patience.abort();
+    };
     const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => {
+      patience.signal.addEventListener("abort", () => {
         resolve(false);
-      }, timeoutMs);
+      });
     });
+    const timer = setTimeout(giveUp, timeoutMs);
+    signal?.addEventListener("abort", giveUp);
     try {
       const isDrained = await Promise.race([this.failed, this.#drained(), late]);
       await this.stop();
@@ -151,6 +157,7 @@ class ClientCrowd implements RunningClients {
       return isDrained;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
       await this.stop();
     }
   }

@@ -17,7 +17,7 @@ export class NodeCallError extends Error {
   override readonly name = "NodeCallError";
   readonly code: string | undefined;
 
-  constructor(nodeId: number, { name, code, message }: ErrorReport) {
+  constructor(nodeId: number, { name, code, message }: Omit<ErrorReport, "isBrokenInvariant">) {
     super(`node ${nodeId}: ${name}${code === undefined ? "" : ` ${code}`}: ${message}`);
     this.code = code;
   }

@@ -50,7 +50,17 @@ export interface StartOptions {
 export interface UnexpectedEnd {
   readonly nodeId: number;
   readonly atMs: number;
+  /** Of its failure, if it has said anything of it. */
+  readonly message: string;
+  /** With all that it has said of late. */
   readonly words: string;
+  /** That was why: see `ErrorReport`. */
+  readonly isBrokenInvariant: boolean;
+}
+
+/** Members have ended by themselves, and it is of no use to wait for them. */
+export class NodesEndedError extends Error {
+  override readonly name = "NodesEndedError";
 }
 
 /** Small, so that segments are sealed, snapshots made, and logs cut within seconds. */
@@ -287,6 +297,25 @@ export class TestCluster implements AsyncDisposable {
     this.#expectedEnds.add(nodeId);
   }
 
+  /** Members whose process ended by itself, and nobody has started another one since. */
+  get endedMemberIds(): readonly number[] {
+    return this.memberIds.filter(
+      (nodeId) => this.#nodes.get(nodeId)?.end !== undefined && !this.#expectedEnds.has(nodeId),
+    );
+  }
+
+  /**
+   * For who waits for all of them.
+   *
+   * @throws NodesEndedError with the last words of members that have ended by themselves
+   */
+  demandNobodyEnded(): void {
+    const ended = this.endedMemberIds;
+    if (ended.length === 0) return;
+    const words = ended.map((nodeId) => this.node(nodeId).describe());
+    throw new NodesEndedError(`nodes ${ended.join(", ")} ended by themselves\n${words.join("\n")}`);
+  }
+
   /** From now on it is. */
   unexpectEnd(nodeId: number): void {
     this.#expectedEnds.delete(nodeId);
@@ -300,7 +329,8 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Looks again and again, until it sees something.
    *
-   * @throws Error with the last words of every process
+   * @throws Error with the last words of every process; NodesEndedError as soon as a majority has
+   *   ended by itself: nothing comes of what it would take then
    */
   async until<T>(
     what: string,
@@ -308,7 +338,12 @@ export class TestCluster implements AsyncDisposable {
     timeoutMs: number,
   ): Promise<T> {
     try {
-      return await until(what, timeoutMs, look);
+      return await until(what, timeoutMs, async () => {
+        const seen = await look();
+        if (seen === undefined && 2 * this.endedMemberIds.length > this.memberIds.length)
+          this.demandNobodyEnded();
+        return seen;
+      });
     } catch (error) {
       if (!(error instanceof PatienceError)) throw error;
       throw new Error(`${error.message}\n${this.describe()}`, { cause: error });
@@ -401,7 +436,10 @@ export class TestCluster implements AsyncDisposable {
     this.links.setUp(nodeId, false);
     if (this.#expectedEnds.has(nodeId)) return;
     const how = end.signal ?? `exit code ${end.exitCode}`;
-    const words = `${how}: ${end.fatal?.error.message ?? ""}\n${node.describe()}`;
-    this.unexpectedEnds.push({ nodeId, atMs: performance.now(), words });
+    const message = end.fatal?.error.message ?? "";
+    const words = `${how}: ${message}\n${node.describe()}`;
+    const isBrokenInvariant = end.fatal?.error.isBrokenInvariant === true;
+    const atMs = performance.now();
+    this.unexpectedEnds.push({ nodeId, atMs, message, words, isBrokenInvariant });
   }
 }

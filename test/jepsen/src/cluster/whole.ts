@@ -4,7 +4,7 @@ import type { StateAudit } from "../node/state-audit.ts";
 import type { NodeView } from "../node/node-protocol.ts";
 import { until } from "@quorumlog/integration/testing";
 import { byLeader } from "./by-leader.ts";
-import type { TestCluster } from "./test-cluster.ts";
+import { NodesEndedError, type TestCluster } from "./test-cluster.ts";
 
 export interface ReplicaComparison {
   readonly audits: ReadonlyMap<number, StateAudit>;
@@ -14,33 +14,47 @@ export interface ReplicaComparison {
 
 const WHOLE_MS = 120_000;
 const SNAPSHOT_MS = 3_000;
+/** Of nodes that end by themselves while nothing is done to them. */
+const STARTS_MAX = 3;
 
 /**
  * Waits until all members serve, one leads, the others follow it, and all have applied what was
- * committed when that was seen. Who is down is started.
+ * committed when that was seen. Who is down is started, and once more if it ends by itself.
  *
- * @throws Error with what is missing, and everybody's last words.
+ * @param patienceMs - Default 120,000.
+ * @throws Error with what is missing, and everybody's last words; NodesEndedError if nodes end
+ *   again and again.
  */
-export async function untilWhole(cluster: TestCluster): Promise<void> {
+export async function untilWhole(
+  cluster: TestCluster,
+  patienceMs: number = WHOLE_MS,
+): Promise<void> {
   for (const nodeId of cluster.memberIds)
     if (!cluster.isServing(nodeId)) {
       await cluster.kill(nodeId);
       await cluster.startNode(nodeId);
     }
+  let startsLeft = STARTS_MAX;
   let missing = "";
   // Of what is committed meanwhile there may always be some more.
   let goal = 0;
   try {
     await cluster.until(
       "the cluster is whole",
-      () => {
+      async () => {
+        for (const nodeId of cluster.endedMemberIds) {
+          if (startsLeft === 0) cluster.demandNobodyEnded();
+          startsLeft -= 1;
+          await cluster.startNode(nodeId);
+        }
         if (goal === 0) goal = leaderView(cluster)?.commitIndex ?? 0;
         missing = whatIsMissing(cluster, goal);
         return missing === "" ? true : undefined;
       },
-      WHOLE_MS,
+      patienceMs,
     );
   } catch (error) {
+    if (error instanceof NodesEndedError) throw error;
     throw new Error(`the cluster does not become whole: ${missing}`, { cause: error });
   }
 }
@@ -54,6 +68,7 @@ export async function compareReplicas(cluster: TestCluster): Promise<ReplicaComp
   const audits = await cluster.until(
     "all replicas have applied as much",
     async () => {
+      cluster.demandNobodyEnded();
       const all = await Promise.all(
         cluster.memberIds.map(async (nodeId): Promise<[number, StateAudit]> => {
           return [nodeId, await cluster.node(nodeId).call("audit", undefined)];
@@ -72,6 +87,7 @@ async function untilSnapshot(cluster: TestCluster): Promise<void> {
   await cluster.until(
     "all replicas have a snapshot of one index",
     async () => {
+      cluster.demandNobodyEnded();
       await byLeader(cluster, "the state is kept", (leader) =>
         leader.call("snapshot", { timeoutMs: SNAPSHOT_MS }),
       );

@@ -94,11 +94,16 @@ export class Nemesis {
     return this.#running;
   }
 
-  /** No further faults. @returns once all are over, and the cluster is whole. */
-  async stop(): Promise<void> {
+  /**
+   * No further faults.
+   *
+   * @param patienceMs - For the cluster to become whole; see {@link untilWhole}.
+   * @returns once all are over, and the cluster is whole.
+   */
+  async stop(patienceMs?: number): Promise<void> {
     this.#isStopping = true;
     await this.#running;
-    await untilWhole(this.#init.cluster);
+    await untilWhole(this.#init.cluster, patienceMs);
   }
 
   /** What each fault has done so far. */

@@ -104,6 +104,8 @@ async function main(settings: NodeSettings): Promise<void> {
   tell({ type: "ready" });
 }
 
+// So that an assertion that fails in the middle of a turn is told as what it is.
+process.on("uncaughtException", fail);
 process.on("disconnect", () => {
   process.exit(EXIT_CODE.orphaned);
 });

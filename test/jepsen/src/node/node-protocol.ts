@@ -2,6 +2,7 @@
 
 import type { DiskCondition, TroubleCounts } from "@quorumlog/integration/testing";
 import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
+import { InvariantViolation } from "@quorumlog/std";
 import type { ClusterKind } from "../cluster/target.ts";
 import type { StateAudit } from "./state-audit.ts";
 
@@ -89,6 +90,8 @@ export interface ErrorReport {
   readonly name: string;
   readonly message: string;
   readonly code: string | undefined;
+  /** An assertion of the node's did not hold: no fault explains that. */
+  readonly isBrokenInvariant: boolean;
 }
 
 /** From a node. */
@@ -104,12 +107,20 @@ export type NodeMessage =
   | { readonly type: "fatal"; readonly during: "open" | "service"; readonly error: ErrorReport };
 
 export function reportOf(error: unknown): ErrorReport {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error), code: undefined };
+  if (!(error instanceof Error))
+    return { name: "Error", message: String(error), code: undefined, isBrokenInvariant: false };
   const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
   const behind = cause instanceof Error ? ` <- ${reportOf(cause).message}` : "";
   return {
     name: error.name,
     message: `${error.message}${behind}`,
     code: typeof code === "string" ? code : undefined,
+    isBrokenInvariant: isBrokenInvariant(error),
   };
+}
+
+/** Itself, or what it was caused by. */
+function isBrokenInvariant(error: unknown): boolean {
+  if (error instanceof InvariantViolation) return true;
+  return error instanceof Error && isBrokenInvariant(error.cause);
 }

@@ -58,10 +58,11 @@ export class FaultSchedule {
   }
 
   /**
+   * @param patienceMs - Asked at the end: for how long the cluster may take then; default long.
    * @returns once the last one is over, and the cluster is whole.
    * @throws Error if it does not become so
    */
-  async run(timeLimitMs: number): Promise<void> {
+  async run(timeLimitMs: number, patienceMs?: () => number | undefined): Promise<void> {
     // None of those that were asked for suits this cluster.
     if (this.#nemesis.faults.length === 0) return;
     let timer: NodeJS.Timeout | undefined;
@@ -72,7 +73,7 @@ export class FaultSchedule {
       await Promise.race([over, this.#nemesis.run()]);
     } finally {
       clearTimeout(timer);
-      await this.#nemesis.stop();
+      await this.#nemesis.stop(patienceMs?.());
     }
   }
 

@@ -5,6 +5,9 @@ import type { CoverageRecord, Validity, Verdict, WorkloadRecord } from "./run-re
 /** Of a fault out of a mix, after which it should have had an effect: others were there, too. */
 const MIX_TRIES = 3;
 
+/** What nodes show, whatever clients were told. */
+const NODE_ANOMALIES: ReadonlySet<string> = new Set(["broken-invariant", "replicas-differ"]);
+
 const COUNT = new Intl.NumberFormat("en");
 
 /** Also that of a check alone. */
@@ -43,9 +46,7 @@ export function verdictOf(parts: VerdictParts): Verdict {
   );
   const reasons = [...anomalies, ...problems, ...missed, ...undecided];
   if (anomalies.length > 0) {
-    const names = workloads.filter(({ valid }) => valid === false).map(({ name }) => name);
-    const summary = `Anomalies in ${listed(names)}: what clients were told cannot all be true`;
-    return { valid: false, summary, reasons };
+    return { valid: false, summary: anomalyWords(workloads), reasons };
   }
   if (problems.length > 0) return { valid: false, summary: "The run went wrong", reasons };
   if (missed.length > 0) {
@@ -55,6 +56,19 @@ export function verdictOf(parts: VerdictParts): Verdict {
   if (undecided.length > 0)
     return { valid: "unknown", summary: "No anomaly was found, but not all is decided", reasons };
   return { valid: true, summary: passWords(workloads, coverage), reasons };
+}
+
+/** Of clients before those of nodes. */
+function anomalyWords(workloads: readonly WorkloadRecord[]): string {
+  const wrong = workloads.filter(({ valid }) => valid === false);
+  const names = listed(wrong.map(({ name }) => name));
+  const kinds = new Set(wrong.flatMap(({ anomalies }) => anomalies.map(({ kind }) => kind)));
+  const isOfClients = [...kinds].some((kind) => !NODE_ANOMALIES.has(kind));
+  if (isOfClients || kinds.size === 0)
+    return `Anomalies in ${names}: what clients were told cannot all be true`;
+  return kinds.has("replicas-differ")
+    ? `Anomalies in ${names}: replicas that have applied as much do not have the same`
+    : `Anomalies in ${names}: nodes have ended, as what they rely on was not so`;
 }
 
 /** A sentence each. */

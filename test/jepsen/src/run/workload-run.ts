@@ -32,6 +32,11 @@ export interface WorkloadRunInit {
 /** Kept of each workload; the rest is in its history. */
 const ANOMALIES_KEPT_MAX = 200;
 const CHECK_MS = 300_000;
+/** Of final reads, once a node is missing: what the others have may show what is wrong. */
+const PARTIAL_READS_MS = 15_000;
+const ENDED_LOOK_MS = 100;
+/** For a cluster to become whole of which anomalies are known by then. */
+const WRONG_WHOLE_MS = 20_000;
 /** That went well, before there are faults; or so long, on a machine that is busy. */
 const WARM_OPERATIONS = 50;
 const WARM_UP_MS_MAX = 60_000;
@@ -58,8 +63,11 @@ export class WorkloadRun {
   #clients: RunningClients | undefined;
   #sampler: NodeSampler | undefined;
   #faults: FaultSchedule | undefined;
-  #replicaAnomalies: readonly AnomalyRecord[] = [];
+  /** Seen in the nodes, and not in what clients were told. */
+  readonly #nodeAnomalies: AnomalyRecord[] = [];
   #comparedReplicas = 0;
+  /** All nodes were there behind the last fault, and none has ended since. */
+  #isWhole = false;
   #verdict: WorkloadVerdict | undefined;
   /** Resolves when nobody waits for anything any more. */
   readonly #cut: Promise<void>;
@@ -90,7 +98,7 @@ export class WorkloadRun {
 
   /** As far as is known. */
   get anomalyCount(): number {
-    return (this.#verdict?.anomalies.length ?? 0) + this.#replicaAnomalies.length;
+    return (this.#verdict?.anomalies.length ?? 0) + this.#nodeAnomalies.length;
   }
 
   /** A cluster with a leader, and clients that ask for things. */
@@ -149,7 +157,13 @@ export class WorkloadRun {
         tell(`${this.name}: ${line.fault} ${verb}${words === "" ? "" : `: ${words}`}`);
       },
     });
-    await this.#guard("faults", this.#faults.run(timeLimitMs));
+    // Whether what is known to be wrong can be whole again is not waited for as long.
+    const patienceMs = (): number | undefined =>
+      this.anomalyCount > 0 ? WRONG_WHOLE_MS : undefined;
+    const faults = this.#faults.run(timeLimitMs, patienceMs).then(() => {
+      this.#isWhole = true;
+    });
+    await this.#guard("faults", faults);
   }
 
   /** Everything is read, and replicas are compared. */
@@ -160,21 +174,35 @@ export class WorkloadRun {
     if (cluster === undefined || clients === undefined || signal.aborted) return;
     this.#writesEndNs = this.#nowNs();
     clients.setTarget(targetOfMembers(cluster));
-    await this.#guard(
-      "final reads",
-      clients.drain().then((isDrained) => {
-        if (!isDrained) this.#noteProblem("final reads did not come to an end");
-      }),
-    );
+    await this.#guard("final reads", this.#readAll(cluster, clients));
+    // Without one of them there is nothing to compare, and nobody to wait for.
+    if (!this.#isWhole) return;
     await this.#guard(
       "replicas",
       compareReplicas(cluster).then(({ audits, differences }) => {
         this.#comparedReplicas = audits.size;
-        this.#replicaAnomalies = differences.map((message) => {
-          return { kind: "replicas-differ", message, events: [] };
-        });
+        for (const message of differences)
+          this.#nodeAnomalies.push({ kind: "replicas-differ", message, events: [] });
       }),
     );
+  }
+
+  /** Goes on for a moment only when a node is missing, with nothing done to it. */
+  async #readAll(cluster: TestCluster, clients: RunningClients): Promise<void> {
+    const givesUp = new AbortController();
+    let partialUntil = Infinity;
+    const look = setInterval(() => {
+      if (cluster.endedMemberIds.length > 0) this.#isWhole = false;
+      if (this.#isWhole) return;
+      partialUntil = Math.min(partialUntil, performance.now() + PARTIAL_READS_MS);
+      if (performance.now() > partialUntil) givesUp.abort();
+    }, ENDED_LOOK_MS);
+    try {
+      if (!(await clients.drain(undefined, givesUp.signal)))
+        this.#noteProblem("final reads did not come to an end");
+    } finally {
+      clearInterval(look);
+    }
   }
 
   /** Ends all processes. Idempotent; what was seen stays. */
@@ -182,9 +210,7 @@ export class WorkloadRun {
     this.#writesEndNs = Math.min(this.#writesEndNs, this.#nowNs());
     this.#sampler?.stop();
     this.#sampler = undefined;
-    for (const { nodeId, words } of this.#cluster?.unexpectedEnds ?? [])
-      if (!this.#init.signal.aborted)
-        this.#noteProblem(`node ${nodeId} has ended by itself: ${words}`);
+    if (!this.#init.signal.aborted) this.#noteEnds();
     // These have to come to their end, also of a run that is cut.
     try {
       await this.#clients?.stop();
@@ -220,7 +246,7 @@ export class WorkloadRun {
 
   record(): WorkloadRecord {
     const { anomalies = [], unknown = ["nothing was checked"], counts = {} } = this.#verdict ?? {};
-    const all = [...this.#replicaAnomalies, ...anomalies];
+    const all = [...this.#nodeAnomalies, ...anomalies];
     const valid = all.length > 0 ? false : (this.#verdict?.valid ?? "unknown");
     const { name, kind, clientCount } = this.workload;
     return {
@@ -257,6 +283,20 @@ export class WorkloadRun {
     const until = performance.now() + WARM_UP_MS_MAX;
     while (this.#counts.ok < WARM_OPERATIONS && performance.now() < until && !signal.aborted)
       await sleep(WARM_UP_LOOK_MS);
+  }
+
+  /** Of processes, by themselves. */
+  #noteEnds(): void {
+    const noted = new Set<string>();
+    for (const { nodeId, words, message, isBrokenInvariant } of this.#cluster?.unexpectedEnds ??
+      []) {
+      this.#noteProblem(`node ${nodeId} has ended by itself: ${words}`);
+      // One that is started ends again as it did before.
+      if (!isBrokenInvariant || noted.has(message)) continue;
+      noted.add(message);
+      const text = `node ${nodeId} has ended by itself: ${message}`;
+      this.#nodeAnomalies.push({ kind: "broken-invariant", message: text, events: [] });
+    }
   }
 
   #onEvents(events: readonly HistoryEvent[]): void {

@@ -27,17 +27,24 @@ const TIME_LIMIT_S = 40;
 const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: string])[] = [
   // Acknowledged before it is on the disk.
   ["102-append-not-synced", "append", "power-loss-all"],
+  ["35-ack-before-persist", "append", "part-kill"],
+  ["101-answered-before-sync", "append", "part-kill"],
+  // Acknowledged before a majority has it.
+  ["acknowledged-before-a-quorum", "append", "partition-leader"],
   // Reads of those who do not lead any more, or who have not applied what is committed.
   ["75-read-unconfirmed", "register", "partition-leader"],
   ["137-read-before-confirmation", "append", "partition-leader"],
   ["138-read-before-apply", "register", "slow-links"],
+  ["139-uncommitted-read", "append", "partition-leader"],
   // A second try takes effect a second time.
   ["141-duplicate-applied-twice", "append", "kill-leader"],
   ["producers-forgotten-on-failover", "queue", "kill-leader"],
   ["publish-numbered-anew", "queue", "kill-leader"],
+  ["301-repeated-batch-stored-again", "queue", "kill-leader"],
   // Consumers.
   ["offset-acknowledged-outside-the-log", "offsets", "partition-leader"],
   ["316-groups-spread-over-queues", "ordered", "kill-leader"],
+  ["305-fetch-skips-what-did-not-fit", "kafka", "kill-leader"],
   // What a snapshot lacks.
   ["143-sessions-not-in-image", "append", "snapshots,kill"],
 ];

@@ -2,8 +2,9 @@
 // Method: real processes, asked as clients ask them.
 
 import { describe, expect, onTestFinished, test } from "vitest";
-import { TestCluster } from "../../src/cluster/test-cluster.ts";
+import { NodesEndedError, TestCluster } from "../../src/cluster/test-cluster.ts";
 import { waysBetween } from "../../src/cluster/way.ts";
+import { untilWhole } from "../../src/cluster/whole.ts";
 import { writerTo } from "../kit/writer.ts";
 
 const KINDS = ["broker", "registers", "log"] as const;
@@ -33,4 +34,41 @@ describe.each(KINDS)("a cluster of kind %s", (kind) => {
     expect(silence.counts()).toMatchObject({ leakedEnds: 0, ways: 8 });
     expect(cluster.unexpectedEnds).toEqual([]);
   });
+});
+
+/** Ends without anybody's wish. */
+async function end(cluster: TestCluster, nodeId: number): Promise<void> {
+  const node = cluster.node(nodeId);
+  await node.call("crash", undefined).catch(() => undefined);
+  await node.ended(60_000);
+}
+
+test("nobody waits for a majority that has ended by itself, and it is started again", async () => {
+  const cluster = await TestCluster.start({ kind: "log", nodes: 3, seed: 8 });
+  onTestFinished(() => cluster.stop());
+  await Promise.all([end(cluster, 1), end(cluster, 2)]);
+
+  // Longer than this test may take.
+  const waits = cluster.until("never", () => undefined, 600_000);
+
+  await expect(waits).rejects.toThrow(NodesEndedError);
+  expect(cluster.endedMemberIds).toEqual([1, 2]);
+  await untilWhole(cluster);
+  expect(cluster.endedMemberIds).toEqual([]);
+  expect(cluster.unexpectedEnds.map(({ isBrokenInvariant }) => isBrokenInvariant)).toEqual([
+    false,
+    false,
+  ]);
+});
+
+test("a node that ends whenever it is started is given up", async () => {
+  const cluster = await TestCluster.start({ kind: "log", nodes: 3, seed: 9 });
+  onTestFinished(() => cluster.stop());
+  const stop = cluster.onEvent(({ nodeId, name }) => {
+    if (nodeId === 1 && name === "leader") void end(cluster, 1);
+  });
+  await end(cluster, 1);
+
+  await expect(untilWhole(cluster)).rejects.toThrow(NodesEndedError);
+  stop();
 });

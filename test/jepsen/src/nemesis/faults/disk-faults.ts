@@ -6,7 +6,7 @@ import { NodeCallError } from "../../cluster/node-process.ts";
 import { EXIT_CODE } from "../../node/node-protocol.ts";
 import type { Evidence, Fault, FaultContext, Hit } from "../fault.ts";
 import type { Claim } from "../harm.ts";
-import { sayNodes } from "./victims.ts";
+import { sayNodes, setDisk } from "./victims.ts";
 
 /** A node that met a failed sync, and goes on, would acknowledge what it may have lost. */
 const STOP_MS = 20_000;
@@ -151,21 +151,6 @@ async function askForSnapshot(cluster: TestCluster): Promise<void> {
     await cluster.node(leaderId).call("snapshot", { timeoutMs: SNAPSHOT_MS });
   } catch (error) {
     if (!(error instanceof NodeCallError || error instanceof PatienceError)) throw error;
-  }
-}
-
-/** @returns whether it has: who is down has not. */
-async function setDisk(
-  cluster: TestCluster,
-  nodeId: number,
-  condition: DiskCondition,
-): Promise<boolean> {
-  try {
-    await cluster.node(nodeId).call("setDisk", condition);
-    return true;
-  } catch (error) {
-    if (error instanceof NodeCallError || error instanceof PatienceError) return false;
-    throw error;
   }
 }
 

@@ -1,15 +1,19 @@
 /** Losses of power: what a node had not synced is gone, and its machine boots anew. */
 
-import { sleep } from "@quorumlog/integration/testing";
+import { NO_TROUBLE, sleep } from "@quorumlog/integration/testing";
+import type { Prng } from "@quorumlog/std";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 import { waysBetween } from "../../cluster/way.ts";
 import type { Fault, FaultContext, Hit } from "../fault.ts";
-import { electionsSeen, sayNodes, startAll } from "./victims.ts";
+import { electionsSeen, sayNodes, setDisk, startAll } from "./victims.ts";
 
 const WRITES_MS_MIN = 1_500;
 const MOMENT_MS = 1_000;
 const LOOK_AGAIN_MS = 5;
 const SECOND_PHASE_MS = [1_500, 3_000] as const;
+/** Of syncs, before the power goes: what is written meanwhile is there to be lost. */
+const LAST_SYNCS_MS = [50, 500] as const;
+const LAST_SYNCS_SHARE = 0.5;
 
 export const POWER_LOSS: Fault = {
   name: "power-loss",
@@ -21,7 +25,7 @@ export const POWER_LOSS: Fault = {
     if (harm.room === 0) return Promise.resolve(undefined);
     const nodeId = leaderId !== undefined && prng.chance(0.5) ? leaderId : prng.pick(harm.unharmed);
     const claim = harm.claim([nodeId]);
-    return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim);
+    return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim, prng);
   },
 };
 
@@ -30,9 +34,9 @@ export const POWER_LOSS_ALL: Fault = {
   title: "power loss of all nodes at once",
   reach: "all",
   needs: "forgetfulDisk",
-  begin: ({ cluster, harm }) => {
+  begin: ({ cluster, harm, prng }) => {
     const claim = harm.claimAll();
-    return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim);
+    return claim === undefined ? Promise.resolve(undefined) : losePower(cluster, claim, prng);
   },
 };
 
@@ -90,11 +94,12 @@ interface Separation {
 async function losePower(
   cluster: TestCluster,
   claim: { readonly nodes: readonly number[]; release(): void },
+  prng: Prng,
 ): Promise<Hit> {
   const { nodes } = claim;
   const leaderId = cluster.leaderId();
   const elections = electionsSeen(cluster);
-  await somethingIsUnsynced(cluster, nodes);
+  await somethingIsUnsynced(cluster, nodes, prng);
   const lost = await Promise.all(nodes.map((nodeId) => cluster.losePower(nodeId)));
   const discardedBytes = lost.reduce((sum, bytes) => sum + bytes, 0);
   const leaders = leaderId !== undefined && nodes.includes(leaderId);
@@ -111,10 +116,21 @@ async function losePower(
 }
 
 /**
- * A power loss just after a sync takes nothing. So nodes are stopped, looked at, and let go again,
- * until there is something to lose; then they stand still until their power is gone.
+ * A power loss just after a sync takes nothing. So the disks of some become slow for a moment, and
+ * nodes are stopped, looked at, and let go again, until there is something to lose; then they stand
+ * still until their power is gone.
  */
-async function somethingIsUnsynced(cluster: TestCluster, nodes: readonly number[]): Promise<void> {
+async function somethingIsUnsynced(
+  cluster: TestCluster,
+  nodes: readonly number[],
+  prng: Prng,
+): Promise<void> {
+  const slow = nodes.filter(() => prng.chance(LAST_SYNCS_SHARE));
+  const syncDelayMs = prng.between(...LAST_SYNCS_MS);
+  const condition = { ...NO_TROUBLE, syncDelayMs };
+  await Promise.all(slow.map((nodeId) => setDisk(cluster, nodeId, condition)));
+  // So that whoever waits for no sync has something to say.
+  if (slow.length > 0) await sleep(syncDelayMs);
   const endMs = performance.now() + MOMENT_MS;
   for (;;) {
     for (const nodeId of nodes) cluster.node(nodeId).pause(true);
@@ -143,7 +159,7 @@ function twoMajorities(
     nodes: [...minority, crasher],
     words: `${sayNodes(minority)} ${words}; node ${crasher} loses power; then others ${words}`,
     end: async () => {
-      await somethingIsUnsynced(cluster, [crasher]);
+      await somethingIsUnsynced(cluster, [crasher], prng);
       const discardedBytes = await cluster.losePower(crasher);
       const elections = electionsSeen(cluster);
       // Before the others are heard again: else they would tell what they have.

@@ -1,5 +1,7 @@
 /** What faults have in common: who is hit, in words, and what is seen of it. */
 
+import { type DiskCondition, PatienceError } from "@quorumlog/integration/testing";
+import { NodeCallError } from "../../cluster/node-process.ts";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 
 export function sayNodes(nodes: readonly number[]): string {
@@ -28,4 +30,19 @@ export function electionsSeen(cluster: TestCluster): () => number {
 
 function newestReign(cluster: TestCluster): number {
   return Math.max(0, ...[...cluster.views().values()].map((view) => view?.term ?? 0));
+}
+
+/** @returns whether it has: who is down has not. */
+export async function setDisk(
+  cluster: TestCluster,
+  nodeId: number,
+  condition: DiskCondition,
+): Promise<boolean> {
+  try {
+    await cluster.node(nodeId).call("setDisk", condition);
+    return true;
+  } catch (error) {
+    if (error instanceof NodeCallError || error instanceof PatienceError) return false;
+    throw error;
+  }
 }
