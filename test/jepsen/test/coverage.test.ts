@@ -21,12 +21,24 @@ test("a fault has bitten once it was what it is called; its evidence is added up
       fault: "kill",
       hits: 2,
       bites: 1,
+      needed: 1,
       skipped: 0,
       evidence: { killed: 3, leaders: 1, how: "b" },
     },
-    { fault: "pause", hits: 0, bites: 0, skipped: 1, evidence: {} },
+    { fault: "pause", hits: 0, bites: 0, needed: 1, skipped: 1, evidence: {} },
   ]);
   expect([...coverage.bitten()]).toEqual(["kill"]);
+});
+
+test("one that needs more than a bite has bitten with the last of them", () => {
+  const coverage = new Coverage([named("membership")], () => 2);
+  const bite = { evidence: {}, hasBitten: true };
+
+  coverage.onEnd("membership", bite);
+  const first = coverage.bitten().size;
+  coverage.onEnd("membership", bite);
+
+  expect([first, coverage.bitten().size]).toEqual([0, 1]);
 });
 
 test("what has bitten on one of several clusters has bitten", () => {
@@ -35,7 +47,7 @@ test("what has bitten on one of several clusters has bitten", () => {
   there.onEnd("kill", { evidence: { killed: 1 }, hasBitten: true });
 
   expect(mergedCoverage([here.faults(), there.faults()])).toEqual([
-    { fault: "kill", hits: 2, bites: 1, skipped: 0, evidence: { killed: 2 } },
+    { fault: "kill", hits: 2, bites: 1, needed: 1, skipped: 0, evidence: { killed: 2 } },
   ]);
 });
 

@@ -29,6 +29,7 @@ const KILL: CoverageRecord = {
   fault: "kill",
   begun: 4,
   bit: 3,
+  needed: 1,
   evidence: "gone",
 };
 
@@ -77,6 +78,9 @@ test("a fault without an effect fails the run, as one that was never begun", () 
   expect(judged({ coverage: [{ ...KILL, bit: 0 }] }).valid).toBe(false);
   expect(judged({ coverage: [{ ...KILL, begun: 0, bit: 0 }] }).reasons).toEqual([
     "append: kill was asked for, and there was never anybody to hit",
+  ]);
+  expect(judged({ coverage: [{ ...KILL, needed: 4 }] }).reasons).toEqual([
+    "append: kill had an effect 3 times, and needs 4",
   ]);
 });
 

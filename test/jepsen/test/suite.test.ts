@@ -103,7 +103,7 @@ test("a cell has what concerns it, of a run of several", () => {
     command: "again",
     verdict: { valid: false, summary: "", reasons: ["queue: 2 anomalies: lost"] },
     workloads: [workload, { ...workload, name: "queue", valid: false, anomalyCount: 2 }],
-    coverage: [{ workload: "append", fault: "kill", begun: 2, bit: 1, evidence: "" }],
+    coverage: [{ workload: "append", fault: "kill", begun: 2, bit: 1, needed: 1, evidence: "" }],
     gaps: [{ workload: "append", fault: "kill", faultId: 0, duringNs: 7, afterNs: 9 }],
   } as unknown as RunRecord;
 

@@ -11,6 +11,8 @@ export interface FaultCoverage {
   readonly hits: number;
   /** Of those, the ones that were what the fault is called. */
   readonly bites: number;
+  /** So many are asked of it. */
+  readonly needed: number;
   /** Times that there was nobody whom it could hit. */
   readonly skipped: number;
   /** Figures of all hits added up; of what is true, how often; of words, the last. */
@@ -19,6 +21,7 @@ export interface FaultCoverage {
 
 interface Entry {
   readonly fault: string;
+  readonly needed: number;
   hits: number;
   bites: number;
   skipped: number;
@@ -28,11 +31,19 @@ interface Entry {
 export class Coverage {
   readonly #entries: ReadonlyMap<string, Entry>;
 
-  constructor(faults: readonly Fault[]) {
+  /** @param neededOf - How many bites are asked of a fault; default one. */
+  constructor(faults: readonly Fault[], neededOf: (fault: Fault) => number = () => 1) {
     this.#entries = new Map(
-      faults.map(({ name }) => [
-        name,
-        { fault: name, hits: 0, bites: 0, skipped: 0, evidence: {} },
+      faults.map((fault) => [
+        fault.name,
+        {
+          fault: fault.name,
+          needed: neededOf(fault),
+          hits: 0,
+          bites: 0,
+          skipped: 0,
+          evidence: {},
+        },
       ]),
     );
   }
@@ -57,9 +68,9 @@ export class Coverage {
     }));
   }
 
-  /** The names of those that have. */
+  /** The names of those that have, as often as is asked of them. */
   bitten(): ReadonlySet<string> {
-    const bitten = [...this.#entries.values()].filter(({ bites }) => bites > 0);
+    const bitten = [...this.#entries.values()].filter(({ bites, needed }) => bites >= needed);
     return new Set(bitten.map(({ fault }) => fault));
   }
 }
@@ -67,8 +78,9 @@ export class Coverage {
 /** Of several clusters that were hit by the same faults: one that bit somewhere has bitten. */
 export function mergedCoverage(all: readonly (readonly FaultCoverage[])[]): FaultCoverage[] {
   const merged = new Map<string, Entry>();
-  for (const { fault, hits, bites, skipped, evidence } of all.flat()) {
-    const entry = merged.get(fault) ?? { fault, hits: 0, bites: 0, skipped: 0, evidence: {} };
+  for (const { fault, needed, hits, bites, skipped, evidence } of all.flat()) {
+    const none = { fault, needed, hits: 0, bites: 0, skipped: 0, evidence: {} };
+    const entry = merged.get(fault) ?? none;
     entry.hits += hits;
     entry.bites += bites;
     entry.skipped += skipped;

@@ -21,6 +21,8 @@ export interface Fault {
   readonly holdMsMin?: number;
   /** Nor more than this; 0: what it does takes its own time. Default: no limit. */
   readonly holdMsMax?: number;
+  /** How often it has to bite, if it was asked for by name; default once. */
+  readonly bitesNeeded?: (memberCount: number) => number;
   /**
    * Hits somebody.
    *

@@ -24,6 +24,8 @@ export interface NemesisInit {
   readonly seed: number;
   /** `mix`: several at a time. `turns`: one after the other. */
   readonly order: "mix" | "turns";
+  /** They were asked for by name: each has to bite as often as it needs. Default: once. */
+  readonly isNamed?: boolean;
   readonly onEvent: (event: NemesisEvent) => void;
   /** See `FaultContext`. */
   readonly crashClients?: () => Promise<string>;
@@ -71,7 +73,7 @@ export class Nemesis {
   #running: Promise<void> | undefined;
 
   constructor(init: NemesisInit) {
-    const { cluster, seed, crashClients } = init;
+    const { cluster, seed, crashClients, isNamed = false } = init;
     this.#init = init;
     this.#prng = new Prng(seed);
     const ground: FaultGround = {
@@ -85,7 +87,9 @@ export class Nemesis {
       () => cluster.memberIds,
       (nodeId) => cluster.isServing(nodeId),
     );
-    this.#coverage = new Coverage(this.faults);
+    this.#coverage = new Coverage(this.faults, ({ bitesNeeded }) =>
+      isNamed && bitesNeeded !== undefined ? bitesNeeded(cluster.founders.length) : 1,
+    );
   }
 
   /** Begins. @returns once it was stopped. @throws Error if the cluster does not recover. */
@@ -104,6 +108,12 @@ export class Nemesis {
     this.#isStopping = true;
     await this.#running;
     await untilWhole(this.#init.cluster, patienceMs);
+  }
+
+  /** Names of faults that have not bitten as often as is asked of them. */
+  get missing(): readonly string[] {
+    const bitten = this.#coverage.bitten();
+    return this.faults.map(({ name }) => name).filter((name) => !bitten.has(name));
   }
 
   /** What each fault has done so far. */

@@ -1,5 +1,6 @@
 /** What is done to one workload's cluster, and what came of it, for the folder and the verdict. */
 
+import { sleep } from "@quorumlog/integration/testing";
 import type { RunningClients } from "../client/running-clients.ts";
 import type { TestCluster } from "../cluster/test-cluster.ts";
 import { allFaults } from "../nemesis/all-faults.ts";
@@ -7,6 +8,10 @@ import { evidenceWords } from "../nemesis/evidence-words.ts";
 import { Nemesis, type NemesisEvent } from "../nemesis/nemesis.ts";
 import type { CoverageRecord, FaultLine } from "./run-record.ts";
 import type { FaultSpan } from "./write-gaps.ts";
+
+/** For faults that had no effect in time. */
+const LONGER_MS_MIN = 30_000;
+const LOOK_MS = 50;
 
 /** In place of a fault's name: all that suit the cluster, a few at a time. */
 export const MIX = "mix";
@@ -26,6 +31,7 @@ export interface FaultScheduleInit {
 export class FaultSchedule {
   readonly #init: FaultScheduleInit;
   readonly #nemesis: Nemesis;
+  readonly #isNamed: boolean;
   readonly #begun = new Map<number, FaultLine>();
   readonly #ended = new Map<number, FaultLine>();
 
@@ -33,9 +39,11 @@ export class FaultSchedule {
     const { cluster, clients, names, seed } = init;
     this.#init = init;
     const all = allFaults();
-    const faults = names.includes(MIX) ? all : all.filter(({ name }) => names.includes(name));
+    this.#isNamed = !names.includes(MIX);
+    const faults = this.#isNamed ? all.filter(({ name }) => names.includes(name)) : all;
     this.#nemesis = new Nemesis({
       cluster,
+      isNamed: this.#isNamed,
       faults,
       seed,
       order: faults.length === 1 ? "turns" : "mix",
@@ -58,6 +66,9 @@ export class FaultSchedule {
   }
 
   /**
+   * Faults that were asked for by name, and have had no effect when the time is over, get as much
+   * time again, but {@link LONGER_MS_MIN} at least: on a slow machine a fault takes longer.
+   *
    * @param patienceMs - Asked at the end: for how long the cluster may take then; default long.
    * @returns once the last one is over, and the cluster is whole.
    * @throws Error if it does not become so
@@ -65,16 +76,26 @@ export class FaultSchedule {
   async run(timeLimitMs: number, patienceMs?: () => number | undefined): Promise<void> {
     // None of those that were asked for suits this cluster.
     if (this.#nemesis.faults.length === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeLimitMs);
-    });
+    const ended = new AbortController();
+    const over = this.#timeIsOver(timeLimitMs, ended.signal);
     try {
       await Promise.race([over, this.#nemesis.run()]);
     } finally {
-      clearTimeout(timer);
+      ended.abort();
       await this.#nemesis.stop(patienceMs?.());
+      await over;
     }
+  }
+
+  async #timeIsOver(timeLimitMs: number, ended: AbortSignal): Promise<void> {
+    const endMs = performance.now() + timeLimitMs;
+    const lastMs = endMs + Math.max(LONGER_MS_MIN, timeLimitMs);
+    const isOver = (): boolean => {
+      const now = performance.now();
+      if (now < endMs) return false;
+      return !this.#isNamed || this.#nemesis.missing.length === 0 || now >= lastMs;
+    };
+    while (!ended.aborted && !isOver()) await sleep(LOOK_MS);
   }
 
   spans(): FaultSpan[] {
@@ -85,8 +106,9 @@ export class FaultSchedule {
 
   coverage(): CoverageRecord[] {
     const { workload } = this.#init;
-    return this.#nemesis.coverage().map(({ fault, hits, bites, evidence }) => {
-      return { workload, fault, begun: hits, bit: bites, evidence: evidenceWords(evidence) };
+    return this.#nemesis.coverage().map(({ fault, hits, bites, needed, evidence }) => {
+      const said = evidenceWords(evidence);
+      return { workload, fault, begun: hits, bit: bites, needed, evidence: said };
     });
   }
 

@@ -92,7 +92,7 @@ export class LiveLine {
 export function describeState(state: LiveState, perSecond: number): string {
   const { phase, operations, faults, open, anomalies, secondsLeft } = state;
   const counts = [...operations].map(([name, count]) => `${name} ${count}`);
-  const left = secondsLeft === undefined ? "" : `, ${Math.max(0, Math.ceil(secondsLeft))} s left`;
+  const left = secondsLeft === undefined ? "" : `, ${describeLeft(secondsLeft)}`;
   const now = open.length === 0 ? "" : ` (now ${open.join(", ")})`;
   return [
     `${phase}${left}`,
@@ -100,4 +100,9 @@ export function describeState(state: LiveState, perSecond: number): string {
     `${faults} faults${now}`,
     `${anomalies} anomalies`,
   ].join(" | ");
+}
+
+/** The last faults take their time, and those that had no effect yet are begun again. */
+function describeLeft(seconds: number): string {
+  return seconds > 0 ? `${Math.ceil(seconds)} s left` : "until all of them are over";
 }

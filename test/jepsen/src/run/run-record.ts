@@ -94,6 +94,8 @@ export interface CoverageRecord {
   readonly begun: number;
   /** Of those, how many had an effect that was seen. */
   readonly bit: number;
+  /** So many were asked for. */
+  readonly needed: number;
   /** What was seen of one of them, or what was missing. */
   readonly evidence: string;
 }

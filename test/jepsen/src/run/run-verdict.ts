@@ -76,18 +76,24 @@ function missedFaults({ coverage, mustBite }: VerdictParts): string[] {
   const tries = new Map<string, number>();
   for (const { fault, begun } of coverage) tries.set(fault, (tries.get(fault) ?? 0) + begun);
   const isTried = (fault: string): boolean => (tries.get(fault) ?? 0) >= MIX_TRIES;
-  const bitten = new Set(coverage.filter(({ bit }) => bit > 0).map(({ fault }) => fault));
+  const bitten = new Set(coverage.filter(isBitten).map(({ fault }) => fault));
   return coverage
-    .filter(({ bit }) => bit === 0)
+    .filter((record) => !isBitten(record))
     .filter(
       ({ fault, begun }) =>
         mustBite === "everywhere" || (begun > 0 && isTried(fault) && !bitten.has(fault)),
     )
-    .map(({ workload, fault, begun }) =>
-      begun === 0
-        ? `${workload}: ${fault} was asked for, and there was never anybody to hit`
-        : `${workload}: ${fault} was begun ${begun} times, and never had an effect`,
-    );
+    .map(({ workload, fault, begun, bit, needed }) => {
+      if (begun === 0)
+        return `${workload}: ${fault} was asked for, and there was never anybody to hit`;
+      if (bit === 0)
+        return `${workload}: ${fault} was begun ${begun} times, and never had an effect`;
+      return `${workload}: ${fault} had an effect ${bit} times, and needs ${needed}`;
+    });
+}
+
+function isBitten({ bit, needed }: CoverageRecord): boolean {
+  return bit >= needed;
 }
 
 function passWords(

@@ -177,7 +177,14 @@ function recordOf({ seed, isValid }: SeededRun, drawn: readonly Drawn[]): RunRec
   const coverage = drawn.flatMap(({ workload, spans }) =>
     [...new Set(spans.map(({ fault }) => fault))].map((fault) => {
       const begun = spans.filter((span) => span.fault === fault).length;
-      return { workload: workload.name, fault, begun, bit: begun, evidence: "led by another" };
+      return {
+        workload: workload.name,
+        fault,
+        begun,
+        bit: begun,
+        needed: 1,
+        evidence: "led by another",
+      };
     }),
   );
   const summary = isValid

@@ -24,12 +24,23 @@ import {
   restoreChunk,
   truncate,
 } from "./file-damage.ts";
+import { eventsSeen } from "./victims.ts";
 
 /**
  * What became of a node that was started on damaged files. `mended`, too, if it could do without
  * them, or had what was missing from others.
  */
 type Outcome = "mended" | "refused" | "noticedLater" | "noticedAsRead";
+
+/** By which a node tells that it has found something of it. */
+const OF_DAMAGE: ReadonlySet<string> = new Set([
+  "baseDamaged",
+  "checkpointDamaged",
+  "logDamaged",
+  "logRepaired",
+  "logRepairWaiting",
+  "suspect",
+]);
 
 const AGE_MS = [300, 1_500] as const;
 const CATCH_UP_MS = 30_000;
@@ -57,6 +68,7 @@ export const CORRUPTION: Fault = {
       nodes: [nodeId],
       words: `node ${nodeId}: ${damage.join("; ")}`,
       end: async () => {
+        const events = eventsSeen(cluster, OF_DAMAGE);
         const outcome = await startDamaged(cluster, nodeId);
         const replaced = outcome !== "mended";
         const checkpointRemoved = !replaced && damage.some(isOfCheckpoint);
@@ -64,8 +76,10 @@ export const CORRUPTION: Fault = {
         else if (checkpointRemoved) await restartWithoutCheckpoint(cluster, nodeId);
         else cluster.unexpectEnd(nodeId);
         claim.release();
-        const evidence = { damages: damage.length, [outcome]: true, replaced, checkpointRemoved };
-        return { evidence, hasBitten: true };
+        const noticed = events();
+        const told = { noticed, [outcome]: true, replaced, checkpointRemoved };
+        const evidence = { damages: damage.length, ...told };
+        return { evidence, hasBitten: replaced || noticed > 0 };
       },
     };
   },

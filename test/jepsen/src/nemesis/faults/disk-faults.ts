@@ -6,7 +6,7 @@ import { NodeCallError } from "../../cluster/node-process.ts";
 import { EXIT_CODE } from "../../node/node-protocol.ts";
 import type { Evidence, Fault, FaultContext, Hit } from "../fault.ts";
 import type { Claim } from "../harm.ts";
-import { sayNodes, setDisk } from "./victims.ts";
+import { eventsSeen, sayNodes, setDisk } from "./victims.ts";
 
 /** A node that met a failed sync, and goes on, would acknowledge what it may have lost. */
 const STOP_MS = 20_000;
@@ -21,7 +21,7 @@ export const DISK_FULL: Fault = {
     if (claimed === undefined) return undefined;
     const { cluster, prng } = context;
     const full = prng.chance(0.5) ? "told" : "untold";
-    const events = eventCounter(cluster, "diskFull");
+    const events = eventsSeen(cluster, new Set(["diskFull"]));
     const hit = await troubled(context, claimed, {
       condition: { ...NO_TROUBLE, full },
       words: `disks of ${sayNodes(claimed.nodes)} are full${full === "told" ? "" : " at once"}`,
@@ -170,16 +170,4 @@ function claimSome({ harm, prng }: FaultContext): Claim | undefined {
   if (harm.room === 0) return undefined;
   const count = prng.between(1, harm.room + 1);
   return harm.claim(prng.shuffle([...harm.unharmed]).slice(0, count));
-}
-
-/** @returns how many of them there were since, and stops counting. */
-function eventCounter(cluster: TestCluster, wanted: string): () => number {
-  let count = 0;
-  const stop = cluster.onEvent(({ name }) => {
-    if (name === wanted) count += 1;
-  });
-  return () => {
-    stop();
-    return count;
-  };
 }

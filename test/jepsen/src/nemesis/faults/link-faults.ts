@@ -7,6 +7,8 @@ import { Repetition } from "./repetition.ts";
 import { electionsSeen, sayNodes } from "./victims.ts";
 
 const KIB = 1024;
+/** Heartbeats alone are less, in the time that a fault lasts. */
+const SLOW_BYTES_MIN = 16 * KIB;
 
 export const SLOW_LINKS: Fault = {
   name: "slow-links",
@@ -28,7 +30,7 @@ export const SLOW_LINKS: Fault = {
       end: () => {
         slowness.end();
         const evidence = { slowBytes: slowness.bytes(), elections: elections() };
-        return Promise.resolve({ evidence, hasBitten: evidence.slowBytes > 0 });
+        return Promise.resolve({ evidence, hasBitten: evidence.slowBytes >= SLOW_BYTES_MIN });
       },
     });
   },

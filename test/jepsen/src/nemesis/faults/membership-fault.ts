@@ -15,6 +15,7 @@ export function membershipChurn(): Fault {
     title: "nodes are added, removed, and replaced: each in turn",
     reach: "minority",
     holdMsMax: 0,
+    bitesNeeded: (memberCount) => memberCount,
     begin: (context) => {
       const { cluster, harm } = context;
       if (turns.length === 0) turns.push(...context.prng.shuffle([...cluster.memberIds]));

@@ -28,6 +28,18 @@ export function electionsSeen(cluster: TestCluster): () => number {
   };
 }
 
+/** @returns how many of these nodes have told since, and stops counting. */
+export function eventsSeen(cluster: TestCluster, names: ReadonlySet<string>): () => number {
+  let count = 0;
+  const stop = cluster.onEvent(({ name }) => {
+    if (names.has(name)) count += 1;
+  });
+  return () => {
+    stop();
+    return count;
+  };
+}
+
 function newestReign(cluster: TestCluster): number {
   return Math.max(0, ...[...cluster.views().values()].map((view) => view?.term ?? 0));
 }

@@ -97,7 +97,11 @@ export function coverageTable(coverage: readonly CoverageData[]): HTMLElement {
 
 function coverageCell(record: CoverageData | undefined): HTMLElement {
   if (record === undefined) return element("span", { class: "muted" }, "does not suit it");
-  const { begun, bit } = record;
+  const { begun, bit, needed } = record;
   if (begun === 0) return element("span", { class: "muted" }, "not drawn");
-  return element("span", { class: `badge ${bit > 0 ? "good" : "bad"}` }, `${bit} of ${begun}`);
+  return element(
+    "span",
+    { class: `badge ${bit >= needed ? "good" : "bad"}` },
+    `${bit} of ${begun}`,
+  );
 }

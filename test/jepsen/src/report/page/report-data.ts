@@ -123,5 +123,6 @@ export interface CoverageData {
   readonly fault: string;
   readonly begun: number;
   readonly bit: number;
+  readonly needed: number;
   readonly evidence: string;
 }
