@@ -8,8 +8,9 @@
 import type { Prng } from "@quorumlog/std";
 import { drawRecordBytes, encodeClientRecord } from "./client-record.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
-import { CallError, type NodeProcess } from "./node-process.ts";
+import type { NodeProcess } from "./node-process.ts";
 import { sleep, within } from "./patience.ts";
+import { ProcessCallError } from "./process/serving-process.ts";
 
 export interface ClientInit {
   readonly client: number;
@@ -107,7 +108,7 @@ export class Client {
     try {
       return await question(node, this.#init.timeoutMs);
     } catch (error) {
-      if (!(error instanceof CallError)) {
+      if (!(error instanceof ProcessCallError)) {
         this.#count(error instanceof Error ? error.name : "unknown");
         this.#target = undefined;
         await sleep(RETRY_MS);

@@ -5,9 +5,10 @@ import type { Prng } from "@quorumlog/std";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ReplicaAudit } from "./checker.ts";
-import { CallError, NodeEnded, type NodeEvent, NodeProcess } from "./node-process.ts";
+import { type NodeEvent, NodeProcess } from "./node-process.ts";
 import type { DiskKind, NodeSettings } from "./node-protocol.ts";
 import { until } from "./patience.ts";
+import { ProcessCallError } from "./process/serving-process.ts";
 import { freePort } from "@quorumlog/transport/testing";
 
 export interface ClusterInit {
@@ -73,12 +74,13 @@ export class Cluster {
     return [...this.#nodes.values()].filter(({ isServing }) => isServing);
   };
 
-  /** @throws Error if it does not run. */
+  /** @throws ProcessCallError `NOT_RUNNING` */
   node(nodeId: number): NodeProcess {
     const node = this.#nodes.get(nodeId);
-    if (node === undefined || node.hasEnded)
-      throw new NodeEnded(`node ${nodeId} does not run: ${node?.describeEnd() ?? "never started"}`);
-    return node;
+    if (node !== undefined && !node.hasEnded) return node;
+    const message = node?.describe() ?? "it was never started";
+    const report = { name: "NotThere", code: "NOT_RUNNING", message };
+    throw new ProcessCallError(`node ${nodeId}`, report);
   }
 
   founders(): readonly number[] {
@@ -277,11 +279,11 @@ const PASSING: ReadonlySet<string> = new Set([
   "NOT_RUNNING",
   "MEMBERSHIP_REFUSED",
   "CLOSED",
+  "ENDED",
 ]);
 
 function isPassing(error: unknown): boolean {
-  if (error instanceof NodeEnded) return true;
-  return error instanceof CallError && PASSING.has(error.report.code ?? "");
+  return error instanceof ProcessCallError && PASSING.has(error.code ?? "");
 }
 
 function describeStatus(status: GroupStatus): string {

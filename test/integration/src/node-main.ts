@@ -18,35 +18,15 @@ import { Prng } from "@quorumlog/std";
 import { openTcpTransport, parseTransportOptions } from "@quorumlog/transport";
 import { parseDiskFault } from "./disk-fault.ts";
 import { FaultyFileSystem } from "./faulty-file-system.ts";
-import {
-  type CallMessage,
-  EXIT_CODE,
-  type NodeMessage,
-  type NodeSettings,
-  reportOf,
-} from "./node-protocol.ts";
+import type { NodeCalls, NodeEventWord, NodeSettings } from "./node-protocol.ts";
 import { nodeHandlers } from "./node-service.ts";
+import { endWithParent, fail, serveCalls, tell } from "./process/parent-process.ts";
 import { RoutedTransport } from "./routed-transport.ts";
 import { UnsyncedFileSystem } from "./unsynced-file-system.ts";
 
 const CLUSTER_ID = "integration";
 const TOKEN = "a token for integration tests";
 const LEAK_EVERY_MS = 7;
-/** A node that has nobody to tell its failure to ends nevertheless. */
-const LAST_WORDS_MS = 2_000;
-
-function tell(message: NodeMessage): void {
-  // A harness that is gone hears nothing; `disconnect` ends this process then.
-  process.send?.(message, undefined, undefined, () => undefined);
-}
-
-function endWith(exitCode: number, message: NodeMessage): void {
-  const end = (): void => {
-    process.exit(exitCode);
-  };
-  setTimeout(end, LAST_WORDS_MS);
-  process.send?.(message, undefined, undefined, end);
-}
 
 function diskOf({ disk, fault, seed }: NodeSettings): FaultyFileSystem {
   const prng = new Prng(seed);
@@ -88,16 +68,12 @@ async function open(settings: NodeSettings, fileSystem: FileSystem): Promise<Rep
     ...(flush === undefined ? {} : { flush }),
     onEvent: (event) => {
       if (event.type === "failed") {
-        endWith(EXIT_CODE.failed, {
-          type: "fatal",
-          during: "service",
-          error: reportOf(event.error),
-        });
+        fail("service", event.error);
         return;
       }
       const { type, ...detail } = event;
       if (type !== "configuration")
-        tell({ type: "event", name: type, detail: JSON.stringify(detail) });
+        tell({ type: "event", name: type, detail: JSON.stringify(detail) } satisfies NodeEventWord);
     },
     ...(retentionBytes === undefined ? {} : { retention: { bytes: retentionBytes } }),
   };
@@ -119,35 +95,11 @@ async function main(settings: NodeSettings): Promise<void> {
   try {
     log = await open(settings, disk);
   } catch (error) {
-    endWith(EXIT_CODE.cannotOpen, { type: "fatal", during: "open", error: reportOf(error) });
+    fail("open", error);
     return;
   }
-  let isClosed = false;
-  const handlers = nodeHandlers(log, disk, () => {
-    isClosed = true;
-  });
-  process.on("message", (message) => {
-    void answer(message as CallMessage, handlers).then((reply) => {
-      if (isClosed && (message as CallMessage).name === "close") endWith(EXIT_CODE.closed, reply);
-      else tell(reply);
-    });
-  });
-  tell({ type: "ready" });
+  serveCalls<NodeCalls>(nodeHandlers(log, disk));
 }
 
-async function answer(
-  { id, name, input }: CallMessage,
-  handlers: ReturnType<typeof nodeHandlers>,
-): Promise<NodeMessage> {
-  try {
-    const handler = handlers[name] as (given: unknown) => unknown;
-    return { type: "result", id, value: await handler(input) };
-  } catch (error) {
-    return { type: "error", id, error: reportOf(error) };
-  }
-}
-
-process.on("disconnect", () => {
-  process.exit(EXIT_CODE.orphaned);
-});
+endWithParent();
 await main(JSON.parse(process.argv[2] ?? "") as NodeSettings);

@@ -68,56 +68,10 @@ export interface ReadSummary {
   readonly wrong: readonly number[];
 }
 
-export interface CallMessage {
-  readonly id: number;
-  readonly name: keyof NodeCalls;
-  readonly input: unknown;
-}
-
-/** An error, as far as it can be told to another process. */
-export interface ErrorReport {
+/** What a node tells beside its answers. */
+export interface NodeEventWord {
+  readonly type: "event";
   readonly name: string;
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly outcome: string | undefined;
-  readonly leaderId: number | undefined;
-  readonly retryAfterMs: number | undefined;
-  readonly file: string | undefined;
-  readonly offset: number | undefined;
-  readonly cause: ErrorReport | undefined;
-}
-
-export type NodeMessage =
-  | { readonly type: "ready" }
-  | { readonly type: "result"; readonly id: number; readonly value: unknown }
-  | { readonly type: "error"; readonly id: number; readonly error: ErrorReport }
-  | { readonly type: "event"; readonly name: string; readonly detail: string }
-  /** It ends because of this. */
-  | { readonly type: "fatal"; readonly during: "open" | "service"; readonly error: ErrorReport };
-
-/** The exit codes of a node's process. */
-export const EXIT_CODE = { closed: 0, orphaned: 5, cannotOpen: 3, failed: 4 } as const;
-
-export function reportOf(error: unknown): ErrorReport {
-  const fields = (error instanceof Error ? error : new Error(String(error))) as Error &
-    Partial<Record<keyof ErrorReport, unknown>>;
-  return {
-    name: fields.name,
-    message: fields.message,
-    code: textOf(fields.code),
-    outcome: textOf(fields.outcome),
-    leaderId: numberOf(fields.leaderId),
-    retryAfterMs: numberOf(fields.retryAfterMs),
-    file: textOf(fields.file),
-    offset: numberOf(fields.offset),
-    cause: fields.cause === undefined ? undefined : reportOf(fields.cause),
-  };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
+  /** JSON. */
+  readonly detail: string;
 }

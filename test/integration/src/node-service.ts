@@ -5,20 +5,10 @@ import { decodeClientRecord } from "./client-record.ts";
 import { parseDiskFault } from "./disk-fault.ts";
 import type { FaultyFileSystem } from "./faulty-file-system.ts";
 import type { NodeCalls, ReadSummary } from "./node-protocol.ts";
+import type { CallHandlers } from "./process/parent-process.ts";
 import { auditRecords } from "./record-audit.ts";
 
-type Handlers = {
-  readonly [Name in keyof NodeCalls]: (
-    input: NodeCalls[Name][0],
-  ) => NodeCalls[Name][1] | Promise<NodeCalls[Name][1]>;
-};
-
-/** @param onClosed - The replica was closed, and that is answered next. */
-export function nodeHandlers(
-  log: ReplicatedLog,
-  disk: FaultyFileSystem,
-  onClosed: () => void,
-): Handlers {
+export function nodeHandlers(log: ReplicatedLog, disk: FaultyFileSystem): CallHandlers<NodeCalls> {
   return {
     append: async ({ data, session, ...options }) => {
       const { offset, isDuplicate } =
@@ -48,11 +38,7 @@ export function nodeHandlers(
       return undefined;
     },
     operations: () => disk.counts(),
-    close: async (options) => {
-      await log.close(options);
-      onClosed();
-      return undefined;
-    },
+    close: (options) => nothing(log.close(options)),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { PushConsumer } from "@quorumlog/client";
+import { endWithParent, tell } from "@quorumlog/integration/testing";
 import type { MemberOptions, MemberWord } from "./member-words.ts";
 
 const { listenMs = 0, ...options } = JSON.parse(process.argv[2] ?? "") as MemberOptions;
@@ -13,7 +14,14 @@ const consumer = await PushConsumer.open({
   listener: async (message, { fencingToken }) => {
     const { topic, queue, offset } = message;
     await new Promise((resolve) => setTimeout(resolve, listenMs));
-    tell({ type: "message", topic, queue, offset, fencingToken, body: message.text() });
+    tell({
+      type: "message",
+      topic,
+      queue,
+      offset,
+      fencingToken,
+      body: message.text(),
+    } satisfies MemberWord);
   },
   onEvent: (event) => {
     const error = "error" in event ? String(event.error) : undefined;
@@ -23,15 +31,15 @@ const consumer = await PushConsumer.open({
       event: event.type,
       ...(error === undefined ? {} : { error }),
       ...(queues === undefined ? {} : { queues }),
-    });
+    } satisfies MemberWord);
   },
 });
-tell({ type: "ready" });
+tell({ type: "ready" } satisfies MemberWord);
 
 process.once("message", () => {
   consumer.close().then(
     () => {
-      tell({ type: "closed" }, () => process.exit(0));
+      tell({ type: "closed" } satisfies MemberWord, () => process.exit(0));
     },
     (error: unknown) => {
       console.error(error);
@@ -39,9 +47,4 @@ process.once("message", () => {
     },
   );
 });
-// Whoever has started it is gone.
-process.once("disconnect", () => process.exit(1));
-
-function tell(word: MemberWord, onTold: () => void = () => undefined): void {
-  process.send?.(word, onTold);
-}
+endWithParent();

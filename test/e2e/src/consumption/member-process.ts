@@ -1,8 +1,7 @@
 /** A member of a consumer group that can be stopped, continued, killed, and asked to close. */
 
 import type { QueueName } from "@quorumlog/client";
-import { until } from "@quorumlog/integration/testing";
-import { OwnedProcess } from "../kit/owned-process.ts";
+import { OwnedProcess, until } from "@quorumlog/integration/testing";
 import type { HandedOut, MemberOptions, MemberWord } from "./member-words.ts";
 
 /** Built code, also when a test runs the sources. */

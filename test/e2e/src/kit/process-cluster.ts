@@ -8,12 +8,17 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Admin } from "@quorumlog/client";
-import { PatienceError, until } from "@quorumlog/integration/testing";
+import {
+  OwnedProcess,
+  ownFolder,
+  PatienceError,
+  removeFolder,
+  until,
+} from "@quorumlog/integration/testing";
 import { NODE_SERVICE, OperationError, RpcChannel } from "@quorumlog/protocol";
 import type { NodeStatus } from "@quorumlog/protocol/messages";
 import { ClusterPlan, type NodePlan, type PlanOptions } from "./cluster-plan.ts";
-import { ownFolder, removeFolder } from "./owned-by-process.ts";
-import { OwnedProcess, QUORUMLOG } from "./owned-process.ts";
+import { QUORUMLOG } from "./quorumlog-main.ts";
 
 const DEFAULTS: PlanOptions = {
   groups: 2,

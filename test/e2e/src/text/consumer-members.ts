@@ -1,7 +1,6 @@
 /** The members of the consumer group: processes that are started, killed and asked to end. */
 
-import { until } from "@quorumlog/integration/testing";
-import { OwnedProcess } from "../kit/owned-process.ts";
+import { OwnedProcess, until } from "@quorumlog/integration/testing";
 import type { DeliveredRange } from "./delivery-audit.ts";
 import type { MemberMessage, MemberSettings } from "./member-protocol.ts";
 

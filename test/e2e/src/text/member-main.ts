@@ -1,6 +1,7 @@
 /** A member of the consumer group, as a process of its own: says what it is handed, and commits. */
 
 import { PushConsumer, type PushConsumerEvent } from "@quorumlog/client";
+import { endWithParent, tell } from "@quorumlog/integration/testing";
 import { DeliveredRanges } from "./delivered-ranges.ts";
 import type { MemberMessage, MemberSettings } from "./member-protocol.ts";
 
@@ -24,14 +25,18 @@ const consumer = await PushConsumer.open({
     ranges.add(messageGroup, body);
   },
   onEvent: (event) => {
-    tell({ type: "event", text: describe(event), isProblem: isProblem(event) });
+    tell({
+      type: "event",
+      text: describe(event),
+      isProblem: isProblem(event),
+    } satisfies MemberMessage);
   },
 });
-tell({ type: "ready" });
+tell({ type: "ready" } satisfies MemberMessage);
 
 let tells = 0;
 const timer = setInterval(() => {
-  tell({ type: "ranges", ranges: ranges.take() });
+  tell({ type: "ranges", ranges: ranges.take() } satisfies MemberMessage);
   tells += 1;
   // In the same turn: it notes what was finished by now, and so was told.
   if (tells % TELLS_PER_COMMIT === 0)
@@ -46,21 +51,16 @@ process.once("message", () => {
     process.exit(1);
   });
 });
-// Whoever has started it is gone.
-process.once("disconnect", () => process.exit(1));
+endWithParent();
 
 async function close(): Promise<void> {
   await consumer.close();
   clearInterval(timer);
-  tell({ type: "ranges", ranges: ranges.take() });
+  tell({ type: "ranges", ranges: ranges.take() } satisfies MemberMessage);
   process.removeAllListeners("disconnect");
-  tell({ type: "closed" }, () => {
+  tell({ type: "closed" } satisfies MemberMessage, () => {
     process.disconnect();
   });
-}
-
-function tell(message: MemberMessage, onTold: () => void = () => undefined): void {
-  process.send?.(message, onTold);
 }
 
 function isProblem({ type }: PushConsumerEvent): boolean {

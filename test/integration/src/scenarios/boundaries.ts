@@ -4,9 +4,10 @@ import type { ReplicaTuning } from "@quorumlog/replica";
 import { DISK_OPERATIONS, type DiskFault, formatDiskFault } from "../disk-fault.ts";
 import type { OperationCounts } from "../faulty-file-system.ts";
 import { Load } from "../load.ts";
-import type { NodeEnd, NodeProcess } from "../node-process.ts";
+import type { NodeProcess } from "../node-process.ts";
 import type { DiskKind } from "../node-protocol.ts";
 import { sleep, until } from "../patience.ts";
+import type { ServingEnd } from "../process/serving-process.ts";
 import type { Form, Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 
 type Role = "leader" | "follower";
@@ -157,7 +158,7 @@ function chosen(
   return all.filter((_, i) => slice === undefined || i % SLICE_COUNT.full === slice);
 }
 
-function demandKilled(context: PartContext, fault: DiskFault, end: NodeEnd): void {
+function demandKilled(context: PartContext, fault: DiskFault, end: ServingEnd): void {
   const why = end.fatal === undefined ? "" : end.fatal.error.message;
   context.demand(
     end.signal === "SIGKILL",

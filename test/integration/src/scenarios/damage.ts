@@ -15,9 +15,11 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CallError, type NodeProcess } from "../node-process.ts";
-import { type ErrorReport, EXIT_CODE } from "../node-protocol.ts";
+import type { NodeProcess } from "../node-process.ts";
 import { sleep, until } from "../patience.ts";
+import type { ErrorReport } from "../process/error-report.ts";
+import { ProcessCallError } from "../process/serving-process.ts";
+import { EXIT_CODE } from "../process/serving-protocol.ts";
 import type { Form, Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 
 const ROUND_COUNT = { short: 2, full: 30 } as const;
@@ -142,7 +144,7 @@ async function demandTypedEnd(
   const { exitCode, fatal } = await node.ended();
   const { cannotOpen, failed } = EXIT_CODE;
   const isClear = exitCode === (fatal?.during === "open" ? cannotOpen : failed);
-  context.demand(isClear, `${damaged.what}: ${node.describeEnd()}`);
+  context.demand(isClear, `${damaged.what}: ${node.describe()}`);
   if (fatal !== undefined) demandPlace(context, fatal.error, damaged);
   context.count(`ended, ${fatal?.during}: ${fatal?.error.code}`);
 }
@@ -194,7 +196,7 @@ async function readAll(
       context.demand(summary.wrong.length === 0, `${what}: wrong bytes at ${summary.wrong.join()}`);
       from = summary.nextOffset;
     } catch (error) {
-      if (!(error instanceof CallError)) throw error;
+      if (!(error instanceof ProcessCallError)) throw error;
       if (error.report.code === "TRIMMED") {
         from = (await node.call("status", undefined)).firstOffset;
         continue;

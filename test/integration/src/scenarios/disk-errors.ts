@@ -1,9 +1,10 @@
 /** Scenario: one write or sync of a node's disk fails: the node says so and ends, others go on. */
 
 import { formatDiskFault } from "../disk-fault.ts";
-import { describe, type NodeProcess } from "../node-process.ts";
-import { EXIT_CODE } from "../node-protocol.ts";
+import type { NodeProcess } from "../node-process.ts";
 import { until } from "../patience.ts";
+import { describeReport } from "../process/error-report.ts";
+import { EXIT_CODE } from "../process/serving-protocol.ts";
 import type { Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 
 const ROUND_COUNT = { short: 2, full: 12 } as const;
@@ -46,13 +47,13 @@ function demandClearEnd(
   node: NodeProcess,
   { exitCode, fatal }: Awaited<ReturnType<NodeProcess["ended"]>>,
 ): void {
-  const text = fatal === undefined ? "nothing" : describe(fatal.error);
+  const text = fatal === undefined ? "nothing" : describeReport(fatal.error);
   const isClear =
     exitCode === EXIT_CODE.failed &&
     fatal?.during === "service" &&
     text.includes("EIO") &&
     fatal.error.file !== undefined;
-  context.demand(isClear, `node ${node.nodeId} said ${text}: ${node.describeEnd()}`);
+  context.demand(isClear, `node ${node.nodeId} said ${text}: ${node.describe()}`);
 }
 
 export const diskErrors: Scenario = {

@@ -6,8 +6,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe as describeError } from "../node-process.ts";
 import { sleep, until } from "../patience.ts";
+import { describeReport } from "../process/error-report.ts";
 import type { Form, Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 
 const SMALL_BYTES = 12 * 1024 * 1024;
@@ -45,8 +45,8 @@ async function run(context: PartContext, smallIds: readonly number[]): Promise<P
       continue;
     }
     const { fatal } = await node.ended();
-    const text = fatal === undefined ? "nothing" : describeError(fatal.error);
-    context.demand(text.includes("ENOSPC"), `node ${node.nodeId}: ${node.describeEnd()}`);
+    const text = fatal === undefined ? "nothing" : describeReport(fatal.error);
+    context.demand(text.includes("ENOSPC"), `node ${node.nodeId}: ${node.describe()}`);
     context.count("nodes that ended");
   }
   if (smallIds.length === 1) {

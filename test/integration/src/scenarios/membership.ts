@@ -1,6 +1,6 @@
 /** Scenario: a group grows from one node to three and to five, and shrinks to one, under load. */
 
-import { EXIT_CODE } from "../node-protocol.ts";
+import { EXIT_CODE } from "../process/serving-protocol.ts";
 import { sleep } from "../patience.ts";
 import type { Form, Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 

@@ -1,6 +1,6 @@
 /** Scenario: every node is closed and started again in turn, under load: no append fails. */
 
-import { EXIT_CODE } from "../node-protocol.ts";
+import { EXIT_CODE } from "../process/serving-protocol.ts";
 import { sleep } from "../patience.ts";
 import type { Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 

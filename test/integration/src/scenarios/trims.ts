@@ -1,7 +1,7 @@
 /** Scenario: the log is trimmed again and again under load; then every node is replaced. */
 
-import { CallError, NodeEnded } from "../node-process.ts";
-import { sleep } from "../patience.ts";
+import { PatienceError, sleep } from "../patience.ts";
+import { ProcessCallError } from "../process/serving-process.ts";
 import type { Form, Part, PartContext, PartResult, Scenario } from "../scenario.ts";
 
 const TRIM_COUNT = { short: 3, full: 20 } as const;
@@ -33,7 +33,12 @@ async function run(context: PartContext): Promise<PartResult> {
         const { configuration } = await leader.call("status", undefined);
         const heir = configuration.voters.find(({ id }) => id !== former);
         await leader.call("transfer", { to: heir?.id ?? 0 });
-        throw new NodeEnded("leadership was moved first");
+        const message = "leadership was moved first";
+        throw new ProcessCallError("the leader", {
+          name: "Moved",
+          code: "LEADERSHIP_LOST",
+          message,
+        });
       }
     });
     await cluster.kill(former);
@@ -58,8 +63,9 @@ async function replace(
   try {
     await leader.call("replace", { ...change, timeoutMs: 20_000 });
   } catch (error) {
-    if (error instanceof CallError) throw error;
-    throw new NodeEnded("the leader ended", { cause: error });
+    if (!(error instanceof PatienceError)) throw error;
+    const report = { name: error.name, code: "TIMEOUT", message: error.message };
+    throw new ProcessCallError("the leader", report, { cause: error });
   }
 }
 

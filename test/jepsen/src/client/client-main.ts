@@ -6,6 +6,7 @@
  * Ends with whoever has started it.
  */
 
+import { endWithParent, tell } from "@quorumlog/integration/testing";
 import { Prng } from "@quorumlog/std";
 import { targetOfMessage, type Target } from "../cluster/target.ts";
 import { workloadNamed } from "../workload/all-workloads.ts";
@@ -28,22 +29,20 @@ const end = new AbortController();
 let target: Target = targetOfMessage(settings.target);
 let uniqueCount = 0;
 
-function tell(word: ClientWord): Promise<void> {
+/** @returns once it was sent: nobody tells more than the harness can take. */
+function say(word: ClientWord): Promise<void> {
   return new Promise((resolve) => {
-    // Whoever is gone hears nothing; `disconnect` ends this process then.
-    process.send?.(word, undefined, undefined, () => {
-      resolve();
-    });
+    tell(word, resolve);
   });
 }
 
 async function fail(error: unknown): Promise<never> {
   const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  await tell({ type: "failed", error: words });
+  await say({ type: "failed", error: words });
   process.exit(1);
 }
 
-const recorder = new Recorder({ now, send: tell });
+const recorder = new Recorder({ now, send: say });
 
 function open(): Promise<readonly LogicalClient[]> {
   return workloadNamed(settings.workload).open({
@@ -90,15 +89,15 @@ process.on("message", (message) => {
   if (word.type === "target") target = targetOfMessage(word.target);
   else if (word.type === "finish") {
     finish.abort();
-    finished.then(() => tell({ type: "finished" })).catch(fail);
+    finished.then(() => say({ type: "finished" })).catch(fail);
   } else
     finished
       .then((drivers) => Promise.all(drivers.map((driver) => driver.drain(end.signal))))
       .then(() => recorder.close())
-      .then(() => tell({ type: "drained" }))
+      .then(() => say({ type: "drained" }))
       .catch(fail);
 });
 // What is open is let go of by its end: nothing that was acknowledged depends on a last word.
-process.once("disconnect", () => process.exit(0));
+endWithParent();
 process.once("unhandledRejection", (error) => void fail(error));
-await tell({ type: "started" });
+await say({ type: "started" });

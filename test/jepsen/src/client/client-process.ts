@@ -1,9 +1,6 @@
 /** The harness's end of a process of clients, from its start to its end. */
 
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-import { ownChild } from "@quorumlog/e2e/testing";
+import { OwnedProcess } from "@quorumlog/integration/testing";
 import type { ClientSettings, ClientWord, HarnessWord } from "./client-words.ts";
 
 export interface ClientProcessInit {
@@ -14,59 +11,59 @@ export interface ClientProcessInit {
 }
 
 /** Built code, also when a test runs the sources. */
-const MAIN = fileURLToPath(new URL("../../dist/client/client-main.js", import.meta.url));
-const OUTPUT_LENGTH_MAX = 10_000;
+const MAIN = new URL("../../dist/client/client-main.js", import.meta.url);
 
 export class ClientProcess {
   readonly settings: ClientSettings;
-  readonly #child: ChildProcess;
+  readonly #init: ClientProcessInit;
+  readonly #process: OwnedProcess;
   readonly #heard = new Map<ClientWord["type"], () => void>();
   readonly #started: Promise<void>;
-  readonly #gone: Promise<unknown>;
   #isEnding = false;
-  #output = "";
 
-  constructor({ settings, onEvents, onFailure }: ClientProcessInit) {
-    this.settings = settings;
-    const child = fork(MAIN, [JSON.stringify(settings)], {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: [],
+  /** It runs from now on. */
+  constructor(init: ClientProcessInit) {
+    const { workload, life } = init.settings;
+    this.settings = init.settings;
+    this.#init = init;
+    this.#process = new OwnedProcess({
+      name: `process ${life} of clients of ${workload}`,
+      main: MAIN,
+      args: [JSON.stringify(init.settings)],
+      onMessage: (message) => {
+        this.#onWord(message as ClientWord);
+      },
+      isReady: (message) => (message as ClientWord).type === "started",
+      onEnd: () => {
+        this.#onEnd();
+      },
     });
-    this.#child = child;
-    ownChild(child);
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on("data", (chunk: Buffer) => {
-        this.#output = (this.#output + chunk.toString()).slice(-OUTPUT_LENGTH_MAX);
-      });
-    this.#started = this.#word("started");
-    // What it has sent comes before its channel's end, also if it was killed.
-    this.#gone = Promise.all([once(child, "close"), once(child, "disconnect")]);
-    this.#gone.catch(onFailure);
-    child.on("message", (message) => {
-      const word = message as ClientWord;
-      if (word.type === "events") onEvents(word);
-      else if (word.type === "failed") onFailure(new Error(`${this.#name}: ${word.error}`));
-      else this.#heard.get(word.type)?.();
-    });
-    child.once("close", (code, signal) => {
-      for (const goOn of this.#heard.values()) goOn();
-      const how = `${this.#name} has ended by ${signal ?? `exit code ${code}`}: ${this.#output}`;
-      if (!this.#isEnding) onFailure(new Error(how));
+    this.#started = this.#process.start();
+    // Also if nobody waits for it any more. Whoever has killed it knows why it did not start.
+    this.#started.catch((error: unknown) => {
+      if (!this.#isEnding) init.onFailure(error as Error);
     });
   }
 
-  started(): Promise<void> {
-    return this.#started;
+  /** @returns once it runs, or was killed. @throws Error if it ends before, or takes too long. */
+  async started(): Promise<void> {
+    try {
+      await this.#started;
+    } catch (error) {
+      if (!this.#isEnding) throw error;
+    }
   }
 
+  /** If it is gone, that is told otherwise. */
   tell(word: HarnessWord): void {
-    // If it is gone, that is told otherwise.
-    this.#child.send(word, () => undefined);
+    this.#process.tell(word);
   }
 
   /** @returns once it has done so; or is gone, which is a failure of its own. */
   async ask(word: "finish" | "drain"): Promise<void> {
-    const answered = this.#word(word === "finish" ? "finished" : "drained");
+    const answered = new Promise<void>((resolve) => {
+      this.#heard.set(word === "finish" ? "finished" : "drained", resolve);
+    });
     this.tell({ type: word });
     await answered;
   }
@@ -74,18 +71,18 @@ export class ClientProcess {
   /** `kill -9`. @returns once all that it has told was heard. */
   async kill(): Promise<void> {
     this.#isEnding = true;
-    this.#child.kill("SIGKILL");
-    await this.#gone;
+    await this.#process.kill();
   }
 
-  get #name(): string {
-    const { workload, life } = this.settings;
-    return `process ${life} of clients of ${workload}`;
+  #onWord(word: ClientWord): void {
+    if (word.type === "events") this.#init.onEvents(word);
+    else if (word.type === "failed")
+      this.#init.onFailure(new Error(`${this.#process.name}: ${word.error}`));
+    else this.#heard.get(word.type)?.();
   }
 
-  #word(type: ClientWord["type"]): Promise<void> {
-    return new Promise((resolve) => {
-      this.#heard.set(type, resolve);
-    });
+  #onEnd(): void {
+    for (const goOn of this.#heard.values()) goOn();
+    if (!this.#isEnding) this.#init.onFailure(new Error(this.#process.describe()));
   }
 }

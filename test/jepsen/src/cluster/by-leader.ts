@@ -1,7 +1,7 @@
 /** What only a leader does, asked of whoever leads until it is done. */
 
-import { PatienceError } from "@quorumlog/integration/testing";
-import { NodeCallError, type NodeProcess } from "./node-process.ts";
+import { PatienceError, ProcessCallError } from "@quorumlog/integration/testing";
+import type { NodeProcess } from "./node-process.ts";
 import type { TestCluster } from "./test-cluster.ts";
 
 /** Somebody else leads, or will; or it is done already, or can be a moment later. */
@@ -48,5 +48,5 @@ export async function byLeader<T>(
 
 function isPassing(error: unknown): boolean {
   if (error instanceof PatienceError) return true;
-  return error instanceof NodeCallError && PASSING.has(error.code);
+  return error instanceof ProcessCallError && PASSING.has(error.code);
 }

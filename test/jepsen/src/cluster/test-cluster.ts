@@ -7,15 +7,24 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OwnedProcess, ownFolder, QUORUMLOG, removeFolder } from "@quorumlog/e2e/testing";
-import { PatienceError, until } from "@quorumlog/integration/testing";
+import { QUORUMLOG } from "@quorumlog/e2e/testing";
+import {
+  describeReport,
+  isBrokenInvariant,
+  OwnedProcess,
+  ownFolder,
+  PatienceError,
+  removeFolder,
+  type ServingEnd,
+  until,
+} from "@quorumlog/integration/testing";
 import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
 import { Prng, required } from "@quorumlog/std";
 import type { DiskKind, NodeSettings, NodeView } from "../node/node-protocol.ts";
 import { readUnsyncedCount } from "../node/unsynced-count.ts";
 import { ClusterPlan } from "./cluster-plan.ts";
 import { Links } from "./links.ts";
-import { type NodeEnd, type NodeEvent, NodeProcess } from "./node-process.ts";
+import { type NodeEvent, NodeProcess } from "./node-process.ts";
 import type { ClusterKind, Target } from "./target.ts";
 
 export interface ClusterInit {
@@ -54,7 +63,7 @@ export interface UnexpectedEnd {
   readonly message: string;
   /** With all that it has said of late. */
   readonly words: string;
-  /** That was why: see `ErrorReport`. */
+  /** An assertion of its own did not hold: no fault explains that. */
   readonly isBrokenInvariant: boolean;
 }
 
@@ -430,16 +439,17 @@ export class TestCluster implements AsyncDisposable {
     for (const listener of this.#listeners) listener(event);
   }
 
-  #onEnd(node: NodeProcess, end: NodeEnd): void {
+  #onEnd(node: NodeProcess, end: ServingEnd): void {
     const { nodeId } = node;
     if (this.#nodes.get(nodeId) !== node) return;
     this.links.setUp(nodeId, false);
     if (this.#expectedEnds.has(nodeId)) return;
     const how = end.signal ?? `exit code ${end.exitCode}`;
-    const message = end.fatal?.error.message ?? "";
+    const error = end.fatal?.error;
+    const message = error === undefined ? "" : describeReport(error);
     const words = `${how}: ${message}\n${node.describe()}`;
-    const isBrokenInvariant = end.fatal?.error.isBrokenInvariant === true;
+    const hasBroken = error !== undefined && isBrokenInvariant(error);
     const atMs = performance.now();
-    this.unexpectedEnds.push({ nodeId, atMs, message, words, isBrokenInvariant });
+    this.unexpectedEnds.push({ nodeId, atMs, message, words, isBrokenInvariant: hasBroken });
   }
 }

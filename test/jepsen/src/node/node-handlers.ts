@@ -1,22 +1,17 @@
 /** Answers calls to a node: of its replica, of its disk, and of its clock. */
 
+import type { CallHandlers } from "@quorumlog/integration/testing";
 import type { GroupStatus } from "@quorumlog/replica";
 import type { NodeClock } from "./node-clock.ts";
 import type { NodeDisk } from "./node-disk.ts";
 import type { NodeGroup } from "./node-group.ts";
 import type { NodeCalls, NodeView } from "./node-protocol.ts";
 
-type Handlers = {
-  readonly [Name in keyof NodeCalls]: (
-    input: NodeCalls[Name][0],
-  ) => NodeCalls[Name][1] | Promise<NodeCalls[Name][1]>;
-};
-
 export function nodeHandlers(init: {
   readonly group: NodeGroup;
   readonly disk: NodeDisk;
   readonly clock: NodeClock;
-}): Handlers {
+}): CallHandlers<NodeCalls> {
   const { group, disk, clock } = init;
   const { replica } = group;
   return {

@@ -2,7 +2,6 @@
 
 import type { DiskCondition, TroubleCounts } from "@quorumlog/integration/testing";
 import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
-import { InvariantViolation } from "@quorumlog/std";
 import type { ClusterKind } from "../cluster/target.ts";
 import type { StateAudit } from "./state-audit.ts";
 
@@ -38,9 +37,6 @@ export interface NodeSettings {
 
 /** `unsynced`: what is not synced is lost by `kill -9`. `leaky`: some of it was written. */
 export type DiskKind = "real" | "unsynced" | "leaky";
-
-/** How a node's process says that it ended by itself. */
-export const EXIT_CODE = { cannotOpen: 40, failed: 41, closed: 0, orphaned: 42 } as const;
 
 export interface NodeView {
   readonly role: "follower" | "preCandidate" | "candidate" | "leader";
@@ -79,48 +75,8 @@ export interface NodeCalls {
   readonly close: [undefined, undefined];
 }
 
-/** To a node. */
-export interface CallMessage {
-  readonly id: number;
-  readonly name: keyof NodeCalls;
-  readonly input: unknown;
-}
-
-export interface ErrorReport {
-  readonly name: string;
-  readonly message: string;
-  readonly code: string | undefined;
-  /** An assertion of the node's did not hold: no fault explains that. */
-  readonly isBrokenInvariant: boolean;
-}
-
-/** From a node. */
-export type NodeMessage =
-  /** It serves. */
-  | { readonly type: "ready" }
+/** What a node tells beside its answers. */
+export type NodeWord =
   /** Now and then, and when something has changed. */
   | { readonly type: "view"; readonly view: NodeView }
-  | { readonly type: "event"; readonly name: string; readonly detail: string }
-  | { readonly type: "result"; readonly id: number; readonly value: unknown }
-  | { readonly type: "error"; readonly id: number; readonly error: ErrorReport }
-  /** Its last words. */
-  | { readonly type: "fatal"; readonly during: "open" | "service"; readonly error: ErrorReport };
-
-export function reportOf(error: unknown): ErrorReport {
-  if (!(error instanceof Error))
-    return { name: "Error", message: String(error), code: undefined, isBrokenInvariant: false };
-  const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
-  const behind = cause instanceof Error ? ` <- ${reportOf(cause).message}` : "";
-  return {
-    name: error.name,
-    message: `${error.message}${behind}`,
-    code: typeof code === "string" ? code : undefined,
-    isBrokenInvariant: isBrokenInvariant(error),
-  };
-}
-
-/** Itself, or what it was caused by. */
-function isBrokenInvariant(error: unknown): boolean {
-  if (error instanceof InvariantViolation) return true;
-  return error instanceof Error && isBrokenInvariant(error.cause);
-}
+  | { readonly type: "event"; readonly name: string; readonly detail: string };

@@ -9,11 +9,10 @@
  */
 
 import { existsSync, rmSync } from "node:fs";
-import { sleep } from "@quorumlog/integration/testing";
+import { EXIT_CODE, ProcessCallError, sleep } from "@quorumlog/integration/testing";
 import { replaceNode } from "../../cluster/membership.ts";
-import { NodeCallError, type NodeProcess } from "../../cluster/node-process.ts";
+import type { NodeProcess } from "../../cluster/node-process.ts";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
-import { EXIT_CODE } from "../../node/node-protocol.ts";
 import type { Fault, FaultContext } from "../fault.ts";
 import {
   filesOf,
@@ -147,7 +146,7 @@ async function startDamaged(cluster: TestCluster, nodeId: number): Promise<Outco
     await readsAll(node);
     return "mended";
   } catch (error) {
-    if (!(error instanceof NodeCallError)) throw error;
+    if (!(error instanceof ProcessCallError)) throw error;
     if (node.end === undefined) return "noticedAsRead";
     demandReason(node);
     return "noticedLater";
@@ -195,7 +194,7 @@ async function readsAll(node: NodeProcess): Promise<void> {
       return;
     } catch (error) {
       const isOver = node.end !== undefined || performance.now() > endMs;
-      if (!(error instanceof NodeCallError) || isOver) throw error;
+      if (!(error instanceof ProcessCallError) || isOver) throw error;
       await sleep(100);
     }
   }

@@ -1,9 +1,14 @@
 /** Faults of disks that are told of: a write or a sync fails, or takes its time. */
 
-import { type DiskCondition, NO_TROUBLE, PatienceError } from "@quorumlog/integration/testing";
+import {
+  describeReport,
+  type DiskCondition,
+  EXIT_CODE,
+  isFailedCall,
+  NO_TROUBLE,
+  PatienceError,
+} from "@quorumlog/integration/testing";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
-import { NodeCallError } from "../../cluster/node-process.ts";
-import { EXIT_CODE } from "../../node/node-protocol.ts";
 import type { Evidence, Fault, FaultContext, Hit } from "../fault.ts";
 import type { Claim } from "../harm.ts";
 import { eventsSeen, sayNodes, setDisk } from "./victims.ts";
@@ -129,7 +134,8 @@ async function stopsOrMetNone(cluster: TestCluster, nodeId: number): Promise<boo
     // Ended by another fault: that is no answer.
     if (signal !== null) return false;
     if (exitCode === EXIT_CODE.failed || exitCode === EXIT_CODE.cannotOpen) return true;
-    throw new Error(`node ${nodeId} ended by exit code ${exitCode}: ${fatal?.error.message}`);
+    const why = fatal === undefined ? "it said nothing" : describeReport(fatal.error);
+    throw new Error(`node ${nodeId} ended by exit code ${exitCode}: ${why}`);
   } catch (error) {
     if (!(error instanceof PatienceError)) throw error;
   }
@@ -150,7 +156,7 @@ async function askForSnapshot(cluster: TestCluster): Promise<void> {
   try {
     await cluster.node(leaderId).call("snapshot", { timeoutMs: SNAPSHOT_MS });
   } catch (error) {
-    if (!(error instanceof NodeCallError || error instanceof PatienceError)) throw error;
+    if (!isFailedCall(error)) throw error;
   }
 }
 
@@ -161,7 +167,7 @@ async function troublesOf(
   try {
     return await cluster.node(nodeId).call("diskTroubles", undefined);
   } catch (error) {
-    if (error instanceof NodeCallError || error instanceof PatienceError) return undefined;
+    if (isFailedCall(error)) return undefined;
     throw error;
   }
 }

@@ -1,7 +1,6 @@
 /** What faults have in common: who is hit, in words, and what is seen of it. */
 
-import { type DiskCondition, PatienceError } from "@quorumlog/integration/testing";
-import { NodeCallError } from "../../cluster/node-process.ts";
+import { type DiskCondition, isFailedCall } from "@quorumlog/integration/testing";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 
 export function sayNodes(nodes: readonly number[]): string {
@@ -54,7 +53,7 @@ export async function setDisk(
     await cluster.node(nodeId).call("setDisk", condition);
     return true;
   } catch (error) {
-    if (error instanceof NodeCallError || error instanceof PatienceError) return false;
+    if (isFailedCall(error)) return false;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { within } from "@quorumlog/integration/testing";
+import { within } from "../patience.ts";
 import { ownChild } from "./owned-by-process.ts";
 
 export interface OwnedProcessInit {
@@ -13,9 +13,11 @@ export interface OwnedProcessInit {
   /** The module that it runs: built code, also when a test runs the sources. */
   readonly main: URL;
   readonly args: readonly string[];
-  /** What it tells after it was ready. */
+  /** How it and this process write their messages; default `json`. `advanced`: bytes, too. */
+  readonly serialization?: "json" | "advanced";
+  /** Everything that it tells, in its order. */
   readonly onMessage?: (message: unknown) => void;
-  /** Is given its messages until it says that one shows it to be ready; default: the first. */
+  /** Whether a message shows it to be ready; default: the first does. */
   readonly isReady?: (message: unknown) => boolean;
   /** It has ended, and everything that it said was told. */
   readonly onEnd?: (end: ProcessEnd) => void;
@@ -27,9 +29,6 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Of the command line. */
-export const QUORUMLOG: URL = new URL("../../../../packages/cli/dist/main.js", import.meta.url);
-
 const READY_MS = 60_000;
 const END_MS = 30_000;
 const LINES_MAX = 200;
@@ -39,7 +38,8 @@ export class OwnedProcess {
   readonly #init: OwnedProcessInit;
   readonly #lines: string[] = [];
   #child: ChildProcess | undefined;
-  #end = "was not started";
+  #ended: Promise<ProcessEnd> | undefined;
+  #state = "was not started";
 
   /** Nothing runs yet. */
   constructor(init: OwnedProcessInit) {
@@ -50,6 +50,7 @@ export class OwnedProcess {
     return this.#init.name;
   }
 
+  /** Until it has ended, and everything that it said was told. */
   get isRunning(): boolean {
     return this.#child !== undefined;
   }
@@ -61,57 +62,43 @@ export class OwnedProcess {
   /** @returns once it says that it is ready. @throws Error if it ends before, or takes too long. */
   async start(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`);
-    const { main, args } = this.#init;
-    const path = fileURLToPath(main);
-    if (!existsSync(path)) throw new Error(`${path} is missing: "npm run build" makes it`);
-    const child = fork(path, [...args], {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: [],
-      env: environment(),
-    });
-    this.#child = child;
-    ownChild(child);
-    for (const input of [child.stdout, child.stderr])
-      if (input !== null) createInterface({ input }).on("line", (line) => this.#heed(line));
+    const child = this.#fork();
+    const { isReady = () => true, onMessage } = this.#init;
     const ready = new Promise<void>((resolve, reject) => {
-      const { isReady = () => true, onMessage, onEnd } = this.#init;
-      let wasReady = false;
       child.on("message", (message) => {
-        if (wasReady) onMessage?.(message);
-        else if (isReady(message)) {
-          wasReady = true;
-          resolve();
-        }
+        onMessage?.(message);
+        if (isReady(message)) resolve();
       });
-      child.once("error", reject);
-      child.once("exit", (code, signal) => {
-        this.#child = undefined;
-        this.#end = `has ended by ${signal ?? `exit code ${code}`}`;
-      });
-      // Behind the last of what it has printed.
-      child.once("close", (exitCode, signal) => {
-        onEnd?.({ exitCode, signal });
-        reject(new Error(`was not ready:\n${this.describe()}`));
+      // What fails later, such as a message to it, is followed by its end.
+      child.on("error", reject);
+      this.#ended = new Promise((resolveEnd) => {
+        // Behind the last of what it has told and printed.
+        child.once("close", (exitCode, signal) => {
+          this.#onEnd({ exitCode, signal });
+          reject(new Error(`was not ready:\n${this.describe()}`));
+          resolveEnd({ exitCode, signal });
+        });
       });
     });
     await within(`${this.name} is ready`, READY_MS, ready);
   }
 
-  /** By default as a crash: nothing is handed over. @returns once it is gone. */
+  /** By default as a crash: nothing is handed over. @returns once it has ended. Idempotent. */
   async kill(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
-    const gone = new Promise<void>((resolve) => {
-      child.once("exit", () => {
-        resolve();
-      });
-    });
     child.kill(signal);
-    await within(`${this.name} ends by ${signal}`, END_MS, gone);
+    await this.ended(END_MS);
+  }
+
+  /** @returns once it has ended, however. @throws PatienceError; Error if it was not started. */
+  async ended(timeoutMs: number): Promise<ProcessEnd> {
+    if (this.#ended === undefined) throw new Error(`${this.name} was not started`);
+    return within(`${this.name} ends`, timeoutMs, this.#ended);
   }
 
   /** What it does not take any more is lost: its end is told otherwise. */
-  tell(message: Readonly<Record<string, unknown>>): void {
+  tell(message: object): void {
     this.#child?.send(message, () => undefined);
   }
 
@@ -131,9 +118,32 @@ export class OwnedProcess {
 
   /** How it is, and the last that it has said. */
   describe(): string {
-    const state = this.isRunning ? "runs" : this.#end;
     const lines = this.#lines.slice(-LINES_SHOWN).map((line) => `    ${line}\n`);
-    return `  ${this.name} ${state}\n${lines.join("")}`.trimEnd();
+    return `  ${this.name} ${this.#state}\n${lines.join("")}`.trimEnd();
+  }
+
+  #fork(): ChildProcess {
+    const { main, args, serialization = "json" } = this.#init;
+    const path = fileURLToPath(main);
+    if (!existsSync(path)) throw new Error(`${path} is missing: "npm run build" makes it`);
+    const child = fork(path, [...args], {
+      serialization,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      execArgv: [],
+      env: environment(),
+    });
+    this.#child = child;
+    this.#state = "runs";
+    ownChild(child);
+    for (const input of [child.stdout, child.stderr])
+      if (input !== null) createInterface({ input }).on("line", (line) => this.#heed(line));
+    return child;
+  }
+
+  #onEnd(end: ProcessEnd): void {
+    this.#child = undefined;
+    this.#state = `has ended by ${end.signal ?? `exit code ${end.exitCode}`}`;
+    this.#init.onEnd?.(end);
   }
 
   #heed(line: string): void {
