@@ -1,6 +1,6 @@
 /** Faults that harm no node: leaders, clocks, NameServers and clients. */
 
-import { sleep } from "@quorumlog/integration/testing";
+import { isFailedCall, sleep } from "@quorumlog/integration/testing";
 import { byLeader } from "../../cluster/by-leader.ts";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 import type { Fault, FaultContext } from "../fault.ts";
@@ -44,7 +44,8 @@ async function transferOnce(cluster: TestCluster, prng: FaultContext["prng"]): P
     const to = prng.pick(others);
     await cluster.node(leaderId).call("transfer", { to, timeoutMs: TRANSFER_MS });
     return true;
-  } catch {
+  } catch (error) {
+    if (!isFailedCall(error)) throw error;
     // It leads no more, or the other one is down: other faults are under way, too.
     return false;
   }
@@ -87,7 +88,8 @@ async function setClock(cluster: TestCluster, nodeId: number, offsetMs: number):
   try {
     await cluster.node(nodeId).call("setClock", { offsetMs, timeoutMs: CLOCK_MS });
     return true;
-  } catch {
+  } catch (error) {
+    if (!isFailedCall(error)) throw error;
     return false;
   }
 }
