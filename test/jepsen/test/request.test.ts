@@ -29,7 +29,7 @@ test("without flags it is the default run, with a seed of its own", () => {
 
 test("the command that a run leaves asks for the same run", () => {
   const argv = ["--workload", "queue,register", "--nemesis", "kill", "--nodes", "5"];
-  const request = parsed(...argv, "--time-limit", "30", "--rate", "7");
+  const request = parsed(...argv, "--time-limit", "30", "--rate", "7", "--lease-reads", "on");
   if (request.kind !== "run") throw new Error("no run");
 
   const again = parsed(...commandOf(request).split(" ").slice(4));

@@ -42,6 +42,8 @@ export interface ClusterInit {
   readonly disk?: "real" | "unsynced";
   readonly seed: number;
   readonly tuning?: Partial<ReplicaTuning>;
+  /** Reads at the leader rest on its lease; default false. */
+  readonly leaseReads?: boolean;
   /** Where its files are; default a new one. It is removed at the end. */
   readonly folder?: string;
   /** The folder is left as it is then. */
@@ -395,7 +397,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   #settingsOf(nodeId: number, ifMissing: IfMissing): NodeSettings {
-    const { kind, tuning, disk = "real" } = this.#init;
+    const { kind, tuning, disk = "real", leaseReads = false } = this.#init;
     const { nodes, nameServers, token } = this.plan;
     const { clientPort } = this.plan.node(nodeId);
     // A node that joins learns of the others from them.
@@ -423,6 +425,7 @@ export class TestCluster implements AsyncDisposable {
       tuning: { ...TUNING, ...tuning },
       // A cluster may have nodes of both kinds: each life is of one of them.
       recoverFromPeers: this.prng.chance(0.5),
+      leaseReads,
       seed: this.prng.uint32(),
     };
   }

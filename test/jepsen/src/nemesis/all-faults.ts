@@ -30,6 +30,7 @@ import {
   SNAPSHOTS,
   TRANSFER_STORM,
 } from "./faults/quiet-faults.ts";
+import { VOTE_LOSS } from "./faults/vote-fault.ts";
 
 /** Some remember what they have done: each cluster has its own. */
 export function allFaults(): readonly Fault[] {
@@ -60,6 +61,7 @@ export function allFaults(): readonly Fault[] {
     POWER_LOSS_ALL,
     PART_KILL,
     PAUSE_KILL,
+    VOTE_LOSS,
     CLOCK_JUMP,
     SNAPSHOTS,
     CLIENT_CRASH,

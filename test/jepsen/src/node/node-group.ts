@@ -18,6 +18,7 @@ import { serveLog } from "../service/log-service.ts";
 import { serveRegisters } from "../service/register-service.ts";
 import type { NodeSettings } from "./node-protocol.ts";
 import { type AuditedParts, auditState, snapshotNames, type StateAudit } from "./state-audit.ts";
+import { WatchedTransport } from "./watched-transport.ts";
 
 export interface NodeGroup {
   readonly replica: ReplicatedLog | ReplicatedStateMachine;
@@ -119,16 +120,16 @@ function groupIdOf({ kind }: NodeSettings): number {
 }
 
 async function replicaOptions(parts: NodeParts): Promise<ReplicaOptions> {
-  const { directory, clusterId, nodeId, ifMissing, peers, tuning, recoverFromPeers } =
+  const { directory, clusterId, nodeId, ifMissing, peers, tuning, recoverFromPeers, leaseReads } =
     parts.settings;
   const { fileSystem, environment } = parts;
   const transport = await openTransport(parts);
   const place = { directory, clusterId, nodeId, ifMissing, peers, tuning };
-  return { ...place, recoverFromPeers, transport, fileSystem, environment };
+  return { ...place, recoverFromPeers, leaseReads, transport, fileSystem, environment };
 }
 
 /** Each link to another node is a proxy of its own. */
-async function openTransport({ settings, fileSystem }: NodeParts): Promise<Transport> {
+async function openTransport({ settings, fileSystem, onEvent }: NodeParts): Promise<Transport> {
   const { directory, clusterId, nodeId, ifMissing, listen, token, routes } = settings;
   const groupId = groupIdOf(settings);
   const place = { directory, clusterId, nodeId, groupId, ifMissing, fileSystem };
@@ -138,7 +139,10 @@ async function openTransport({ settings, fileSystem }: NodeParts): Promise<Trans
     options: parseTransportOptions(input),
     log: () => undefined,
   });
-  return new RoutedTransport(inner, new Map(Object.entries(routes)));
+  const routed = new RoutedTransport(inner, new Map(Object.entries(routes)));
+  return new WatchedTransport(routed, (vote) => {
+    onEvent("voteSent", { ...vote });
+  });
 }
 
 function listener({ onEvent, onFailure }: NodeParts) {

@@ -32,6 +32,8 @@ export interface NodeSettings {
   readonly bootId: string;
   readonly tuning: Partial<ReplicaTuning>;
   readonly recoverFromPeers: boolean;
+  /** Reads at the leader rest on its lease. */
+  readonly leaseReads: boolean;
   readonly seed: number;
 }
 

@@ -12,6 +12,8 @@ export interface RunRequest {
   readonly nodeCount: 3 | 5;
   /** Operations per second of each workload; `undefined`: as fast as is useful. */
   readonly rate: number | undefined;
+  /** Whether reads at a leader rest on its lease; `undefined`: in some clusters, by the seed. */
+  readonly leaseReads: boolean | undefined;
   /** The run's folder is made in here. */
   readonly out: string;
   /** Whether the data of nodes stay when all is well. */
@@ -80,7 +82,7 @@ export interface Choices {
 export function helpOf({ workloads, nemeses, defaults, checks }: Choices): string {
   return `\
 usage: npm run jepsen -- [--workload A,B] [--nemesis X,Y] [--time-limit S] [--seed N]
-                         [--nodes 3|5] [--rate N] [--out DIR] [--keep]
+                         [--nodes 3|5] [--rate N] [--lease-reads on|off] [--out DIR] [--keep]
        npm run jepsen -- --suite full [--time-limit S] [--seed N] [--nodes 3|5] [--out DIR]
        npm run jepsen -- --check FILE [--workload NAME]
        npm run jepsen -- --report FOLDER
@@ -99,6 +101,8 @@ a report to look at.
   --seed N        decides what is drawn; default: another one each time, which is told
   --nodes 3|5     of each cluster, default 3
   --rate N        operations per second of each workload, at most; default: as fast as is useful
+  --lease-reads on|off
+                  whether reads at a leader rest on its lease, default in some clusters
   --out DIR       where the folder is made, default out/jepsen
   --keep          leave the files of nodes in it, also if all is well
   --suite full    every workload under each fault alone, S seconds each, default ${SUITE_S}; prints
@@ -131,6 +135,7 @@ const FLAGS = {
   seed: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER },
   nodes: { type: "text", oneOf: ["3", "5"] },
   rate: { type: "integer", min: 1, max: 1_000_000 },
+  "lease-reads": { type: "text", oneOf: ["on", "off"] },
   out: { type: "text" },
   keep: { type: "switch" },
   suite: { type: "text", oneOf: ["full"] },
@@ -146,7 +151,15 @@ const FLAGS = {
 type FlagName = keyof typeof FLAGS;
 type Mode = "broken" | "check" | "report" | "run" | "self-test" | "suite";
 
-const OF_A_RUN = ["workload", "nemesis", "time-limit", "seed", "nodes", "rate"] as const;
+const OF_A_RUN = [
+  "workload",
+  "nemesis",
+  "time-limit",
+  "seed",
+  "nodes",
+  "rate",
+  "lease-reads",
+] as const;
 
 /** What is said to some effect, by what is asked for. */
 const GOES_WITH: Readonly<Record<Mode, readonly FlagName[]>> = {
@@ -203,6 +216,7 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
     seed,
     nodeCount,
     rate: flags.rate,
+    leaseReads: flags["lease-reads"] === undefined ? undefined : flags["lease-reads"] === "on",
     out,
     isKept: flags.keep,
   };
@@ -211,7 +225,7 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
 
 /** The command that asks for the same again. */
 export function commandOf(request: RunRequest): string {
-  const { workloads, nemeses, timeLimitS, seed, nodeCount, rate } = request;
+  const { workloads, nemeses, timeLimitS, seed, nodeCount, rate, leaseReads } = request;
   const parts = [
     "npm run jepsen --",
     `--workload ${workloads.join(",")}`,
@@ -220,6 +234,7 @@ export function commandOf(request: RunRequest): string {
     `--seed ${seed}`,
     `--nodes ${nodeCount}`,
     ...(rate === undefined ? [] : [`--rate ${rate}`]),
+    ...(leaseReads === undefined ? [] : [`--lease-reads ${leaseReads ? "on" : "off"}`]),
   ];
   return parts.join(" ");
 }

@@ -137,7 +137,7 @@ class SuiteRun {
   }
 
   #record(): RunRecord {
-    const { seed, workloads, nemeses, timeLimitS, nodeCount, rate } = this.#request;
+    const { seed, workloads, nemeses, timeLimitS, nodeCount, rate, leaseReads } = this.#request;
     const coverage = this.#runs.flatMap((each) => each.coverage());
     return {
       formatVersion: FORMAT_VERSION,
@@ -150,6 +150,7 @@ class SuiteRun {
         timeLimitS,
         nodes: nodeCount,
         rate: rate ?? "as fast as is useful",
+        leaseReads: leaseReads ?? "in some clusters",
       },
       version: projectVersion(),
       commit: sourceCommit(),

@@ -1,6 +1,7 @@
 /** One workload of a run: its cluster, its clients, and what is done to both. */
 
 import { sleep } from "@quorumlog/integration/testing";
+import { Prng } from "@quorumlog/std";
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve as absolute } from "node:path";
 import { type RunningClients, startClients } from "../client/running-clients.ts";
@@ -31,6 +32,8 @@ export interface WorkloadRunInit {
 
 /** Kept of each workload; the rest is in its history. */
 const ANOMALIES_KEPT_MAX = 200;
+/** Of clusters, unless a run says otherwise. */
+const LEASE_READS_SHARE = 0.3;
 const CHECK_MS = 300_000;
 /** Of final reads, once a node is missing: what the others have may show what is wrong. */
 const PARTIAL_READS_MS = 15_000;
@@ -105,6 +108,8 @@ export class WorkloadRun {
   async start(): Promise<void> {
     const { workload, request, seed, startedAt, folder } = this.#init;
     mkdirSync(this.#dataFolder, { recursive: true });
+    const leaseReads = request.leaseReads ?? new Prng(seed).chance(LEASE_READS_SHARE);
+    if (leaseReads) this.#init.tell(`${this.name}: reads at the leader rest on its lease`);
     const cluster = await TestCluster.start({
       kind: workload.kind,
       nodes: request.nodeCount,
@@ -113,6 +118,7 @@ export class WorkloadRun {
       // Without it nothing is lost by a loss of power.
       disk: "unsynced",
       seed,
+      leaseReads,
       folder: this.#dataFolder,
       keepsFiles: true,
     });

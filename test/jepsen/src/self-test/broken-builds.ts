@@ -11,6 +11,8 @@ export interface Exposure {
   readonly nemeses: readonly string[];
   /** Of the part with faults. */
   readonly timeLimitS: number;
+  /** As of a run. */
+  readonly leaseReads: boolean | undefined;
 }
 
 export interface BrokenBuild {
@@ -29,6 +31,7 @@ const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: str
   ["102-append-not-synced", "append", "power-loss-all"],
   ["35-ack-before-persist", "append", "part-kill"],
   ["101-answered-before-sync", "append", "part-kill"],
+  ["08-vote-before-persist", "append", "vote-loss"],
   // Acknowledged before a majority has it.
   ["acknowledged-before-a-quorum", "append", "partition-leader"],
   // Reads of those who do not lead any more, or who have not applied what is committed.
@@ -36,6 +39,7 @@ const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: str
   ["137-read-before-confirmation", "append", "partition-leader"],
   ["138-read-before-apply", "register", "slow-links"],
   ["139-uncommitted-read", "append", "partition-leader"],
+  ["79-lease-ignores-pause", "register", "pause-leader"],
   // A second try takes effect a second time.
   ["141-duplicate-applied-twice", "append", "kill-leader"],
   ["producers-forgotten-on-failover", "queue", "kill-leader"],
@@ -49,6 +53,9 @@ const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: str
   ["143-sessions-not-in-image", "append", "snapshots,kill"],
 ];
 
+/** Found where reads rest on leases. */
+const LEASE_READERS: ReadonlySet<string> = new Set(["79-lease-ignores-pause"]);
+
 /** @throws PatchError if one of them is no patch; Error if there is none of a name. */
 export function brokenBuilds(): BrokenBuild[] {
   const own = readdirSync(BROKEN)
@@ -59,6 +66,8 @@ export function brokenBuilds(): BrokenBuild[] {
     const bug = bugs.get(name);
     if (bug === undefined) throw new Error(`there is no planted bug ${name}`);
     const workloads = workload.split(",");
-    return { bug, exposure: { workloads, nemeses: nemesis.split(","), timeLimitS: TIME_LIMIT_S } };
+    const nemeses = nemesis.split(",");
+    const leaseReads = LEASE_READERS.has(name);
+    return { bug, exposure: { workloads, nemeses, timeLimitS: TIME_LIMIT_S, leaseReads } };
   });
 }

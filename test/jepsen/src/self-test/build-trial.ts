@@ -64,11 +64,12 @@ async function outcomeOf({
     // What the compiler says of types keeps nothing from running.
     await workspace.build(places.map((place) => `packages/${place}`));
   }
-  const { workloads, nemeses, timeLimitS } = exposure;
+  const { workloads, nemeses, timeLimitS, leaseReads } = exposure;
   const out = join(folder, "out");
   const argv = [
     ["test/jepsen/dist/cli.js", "--workload", workloads.join(","), "--nemesis", nemeses.join(",")],
     ["--time-limit", `${timeLimitS}`, "--seed", `${seed}`, "--out", out],
+    leaseReads === undefined ? [] : ["--lease-reads", leaseReads ? "on" : "off"],
   ].flat();
   const finished = await runNode(argv, { cwd: folder, silenceSeconds: SILENCE_SECONDS });
   const record = recordIn(out);

@@ -103,13 +103,13 @@ async function withTemplate(
   }
 }
 
-/** For each workload, the build as it is with all faults that a broken one meets there. */
+/** For each workload, with leases and without, the build as it is with all faults met there. */
 function controlsOf(builds: readonly BrokenBuild[]): Trial[] {
   const exposures = new Map<string, Exposure>();
   for (const { exposure } of builds) {
-    const workload = exposure.workloads.join(",");
-    const nemeses = [...(exposures.get(workload)?.nemeses ?? []), ...exposure.nemeses];
-    exposures.set(workload, { ...exposure, nemeses: [...new Set(nemeses)] });
+    const cluster = `${exposure.workloads.join(",")} ${exposure.leaseReads}`;
+    const nemeses = [...(exposures.get(cluster)?.nemeses ?? []), ...exposure.nemeses];
+    exposures.set(cluster, { ...exposure, nemeses: [...new Set(nemeses)] });
   }
   return [...exposures.values()].map((exposure) => ({ bug: undefined, exposure }));
 }
@@ -131,7 +131,8 @@ async function tryOften(trial: Trial, place: TrialPlace): Promise<TrialResult> {
 function lineOf({ bug, exposure }: Trial, result: TrialResult, isRight: boolean): string {
   const { workloads, nemeses } = exposure;
   const word = isRight ? (bug === undefined ? "passes" : "found") : "NOT AS IT SHOULD BE";
-  const cell = `${workloads.join(",")} with ${nemeses.join(",")}`;
+  const leases = exposure.leaseReads === true ? ", reads by lease" : "";
+  const cell = `${workloads.join(",")} with ${nemeses.join(",")}${leases}`;
   const time = `${result.seconds.toFixed(0)} s`;
   return `${bug?.name ?? CONTROL}: ${word}, ${cell}: ${result.words} (${time})`;
 }

@@ -62,7 +62,8 @@ function requestOf(
   // Each step has chance of its own, whatever was run before it.
   const own = (seed + 7_919 * (number + 1)) % 2 ** 31;
   const nemeses = [fault];
-  const run = { timeLimitS, nodeCount, rate, seed: own, out, isKept: false };
+  const leaseReads = undefined;
+  const run = { timeLimitS, nodeCount, rate, leaseReads, seed: own, out, isKept: false };
   return { kind: "run", workloads, nemeses, ...run };
 }
 

@@ -16,7 +16,11 @@ describe.each(KINDS)("a cluster of kind %s", (kind) => {
     const writer = await writerTo(cluster);
     await writer.write();
 
-    const { nodeId: former } = await cluster.leader();
+    const { nodeId: former, view } = await cluster.leader();
+    const votes = cluster.events
+      .filter(({ name }) => name === "voteSent")
+      .map(({ detail }) => JSON.parse(detail) as object);
+    expect(votes).toContainEqual({ candidateId: former, term: view?.term });
     const others = cluster.founders.filter((nodeId) => nodeId !== former);
     const silence = cluster.links.silence(waysBetween([former], others));
     await cluster.until(

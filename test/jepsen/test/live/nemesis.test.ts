@@ -19,6 +19,7 @@ const FAULTS: ReadonlySet<string> = new Set([
   "failed-fsync",
   "slow-fsync",
   "power-loss-all",
+  "vote-loss",
   "clock-jump",
 ]);
 const PATIENCE_MS = 120_000;

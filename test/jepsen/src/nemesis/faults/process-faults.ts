@@ -1,11 +1,16 @@
 /** Faults of processes: they end, or stand still. */
 
+import { sleep } from "@quorumlog/integration/testing";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
+import { waysBetween } from "../../cluster/way.ts";
 import type { Fault, FaultContext, Hit } from "../fault.ts";
 import { electionsSeen, sayNodes, startAll } from "./victims.ts";
 
 /** Longer than a leader's lease, and than any election takes. */
 const PAUSE_MS_MIN = 1_500;
+/** Of leaders that stood still: clients reach them before the other nodes do. */
+const DEAF_SHARE = 0.5;
+const DEAF_MS = [300, 1_000] as const;
 
 export const KILL: Fault = {
   name: "kill",
@@ -62,13 +67,14 @@ export const PAUSE: Fault = {
 
 export const PAUSE_LEADER: Fault = {
   name: "pause-leader",
-  title: "SIGSTOP of the leader for longer than its lease, and SIGCONT",
+  title: "SIGSTOP of the leader for longer than its lease, and SIGCONT; some hear nobody at first",
   reach: "minority",
   holdMsMin: PAUSE_MS_MIN,
-  begin: ({ cluster, harm }) => {
+  begin: ({ cluster, harm, prng }) => {
     const leaderId = cluster.leaderId();
-    const hit = leaderId === undefined ? undefined : pauseNode({ cluster, harm }, leaderId);
-    return Promise.resolve(hit);
+    if (leaderId === undefined) return Promise.resolve(undefined);
+    const deafMs = prng.chance(DEAF_SHARE) ? prng.between(...DEAF_MS) : 0;
+    return Promise.resolve(pauseNode({ cluster, harm }, leaderId, deafMs));
   },
 };
 
@@ -127,6 +133,7 @@ async function killNodes(
 function pauseNode(
   { cluster, harm }: Pick<FaultContext, "cluster" | "harm">,
   nodeId: number,
+  deafMs = 0,
 ): Hit | undefined {
   const claim = harm.claim([nodeId]);
   if (claim === undefined) return undefined;
@@ -138,14 +145,19 @@ function pauseNode(
   return {
     nodes: [nodeId],
     words: `node ${nodeId} stands still${wasLeader ? ", the leader" : ""}`,
-    end: () => {
+    end: async () => {
       const electionCount = elections();
+      const others = cluster.memberIds.filter((other) => other !== nodeId);
+      const silence =
+        deafMs === 0 ? undefined : cluster.links.silence(waysBetween([nodeId], others));
       cluster.node(nodeId).pause(false);
+      await sleep(deafMs);
+      silence?.end();
       claim.release();
       const pausedMs = Math.round(performance.now() - beganMs);
-      const evidence = { pausedMs, leaders: wasLeader, elections: electionCount };
+      const evidence = { pausedMs, deafMs, leaders: wasLeader, elections: electionCount };
       // A leader that came back before anybody missed it was not paused for long enough.
-      return Promise.resolve({ evidence, hasBitten: !wasLeader || electionCount > 0 });
+      return { evidence, hasBitten: !wasLeader || electionCount > 0 };
     },
   };
 }
