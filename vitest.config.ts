@@ -36,6 +36,8 @@ export default defineConfig({
     environment: "node",
     // What hangs is found; a machine that is busy is not.
     testTimeout: 30_000,
+    // The same for what is waited for: a second is the default.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,
