@@ -7,7 +7,7 @@ import { COMMANDS } from "./command-table.ts";
 import { EXIT, exitCodeOf, failureOf, tellFailure } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
 import { nearestName } from "./nearest-name.ts";
-import { endWithReader, warnOfLess } from "./output.ts";
+import { endWithReader } from "./output.ts";
 import { endSignalOf, lifeSignal } from "./process-life.ts";
 import { flagName } from "./setting-spec.ts";
 import { readSettings, type Settings, UsageError } from "./settings.ts";
@@ -117,7 +117,6 @@ function operandProblems({ operand }: Command, operands: readonly string[]): str
 }
 
 endWithReader();
-warnOfLess();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -18,16 +18,6 @@ export function endWithReader(): void {
   });
 }
 
-/** That TLS is spoken to an address, and not to a name, is as it was asked for. */
-export function warnOfLess(): void {
-  const tell = process.listeners("warning");
-  process.removeAllListeners("warning");
-  process.on("warning", (warning) => {
-    if ((warning as NodeJS.ErrnoException).code === "DEP0123") return;
-    for (const listener of tell) listener.call(process, warning);
-  });
-}
-
 /** A result: for programs an object on a line, for people a text. */
 export function tellResult(isJson: boolean, result: object, text: string): void {
   console.log(isJson ? JSON.stringify(result) : text);

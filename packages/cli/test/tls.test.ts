@@ -83,7 +83,7 @@ test("every command works with a certificate", async () => {
 
   expect(await quorumlog(["topic", "create", "orders", ...cluster])).toMatchObject({ code: 0 });
   const produced = await quorumlog(["produce", "orders", ...cluster], { input: "a\nb\n" });
-  expect(produced).toMatchObject({ code: 0, stdout: "2 messages are stored\n" });
+  expect(produced).toMatchObject({ code: 0, stdout: "2 messages are stored\n", stderr: "" });
   const consumed = await quorumlog([
     "consume",
     "orders",

@@ -46,12 +46,8 @@ export {
   OFFSETS_SERVICE,
 } from "./services.ts";
 export { parseTagExpression } from "./tag-expression.ts";
-export {
-  type ChannelTls,
-  RpcChannel,
-  type RpcChannelOptions,
-  type UnaryOptions,
-} from "./rpc-channel.ts";
+export type { ChannelTls } from "./channel-credentials.ts";
+export { RpcChannel, type RpcChannelOptions, type UnaryOptions } from "./rpc-channel.ts";
 export {
   type CallContext,
   endWith,

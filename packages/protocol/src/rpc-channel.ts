@@ -2,24 +2,15 @@
 
 import { setMaxListeners } from "node:events";
 import {
-  type ChannelCredentials,
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
   connectivityState,
-  credentials,
 } from "@grpc/grpc-js";
+import { type ChannelTls, channelCredentials } from "./channel-credentials.ts";
 import { fromGrpcFailure, OperationError } from "./operation-error.ts";
 import type { Method } from "./rpc.ts";
 import { WINDOW_BYTES } from "./rpc-window.ts";
-
-export interface ChannelTls {
-  /** PEM: who is trusted; default the system's authorities. */
-  readonly authority?: string | Buffer;
-  /** PEM, of this client; both or none. */
-  readonly certificate?: string | Buffer;
-  readonly key?: string | Buffer;
-}
 
 export interface RpcChannelOptions {
   /** As `host:port`. */
@@ -45,7 +36,7 @@ export class RpcChannel {
 
   constructor({ address, tls }: RpcChannelOptions) {
     this.address = address;
-    this.#client = new Client(address, credentialsOf(tls), {
+    this.#client = new Client(address, channelCredentials(address, tls), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc.initial_reconnect_backoff_ms": RECONNECT_MS_MIN,
@@ -157,14 +148,4 @@ export class RpcChannel {
 
 function notBegun(): OperationError {
   return new OperationError("ABORTED", "was given up", { outcome: "not-applied" });
-}
-
-function credentialsOf(tls: ChannelTls | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure();
-  const { authority, certificate, key } = tls;
-  return credentials.createSsl(pemOf(authority), pemOf(key), pemOf(certificate));
-}
-
-function pemOf(pem: string | Buffer | undefined): Buffer | null {
-  return pem === undefined ? null : Buffer.from(pem);
 }
