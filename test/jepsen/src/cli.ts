@@ -7,6 +7,8 @@
 import { exitCodeOf, FlagError } from "@quorumlog/std";
 import { foreignBug, PatchError } from "@quorumlog/mutants";
 import { HistoryError } from "./history/operations.ts";
+import { NamespacesMissingError } from "./links/namespace-trial.ts";
+import { type Net, netNamed } from "./links/net.ts";
 import { allFaults } from "./nemesis/all-faults.ts";
 import { writeReport } from "./report/report-file.ts";
 import { MIX } from "./run/fault-schedule.ts";
@@ -76,8 +78,9 @@ async function tryPatch(request: BrokenRequest): Promise<number> {
 }
 
 async function run(request: RunRequest): Promise<number> {
+  const net = await netOf(request);
   return untilCut(async (signal) => {
-    const { record, folder, report } = await runSuite(request, signal);
+    const { record, folder, report } = await runSuite(request, net, signal);
     print(describeRun(record));
     print(`folder ${folder}`);
     print(`report ${report}`);
@@ -87,12 +90,28 @@ async function run(request: RunRequest): Promise<number> {
 
 async function runAll(request: SuiteRequest): Promise<number> {
   const workloads = WORKLOADS;
+  const net = await netOf(request);
   return untilCut(async (signal) => {
-    const init = { request, workloads, faults: allFaults(), signal, tell: printError };
+    const init = { request, workloads, faults: allFaults(), net, signal, tell: printError };
     const { text, valid } = await told("--suite", () => runFullSuite(init));
     print(text);
     return valid;
   });
+}
+
+/** @throws FlagError if this machine cannot have it */
+async function netOf({ net: name }: Pick<RunRequest, "net">): Promise<Net> {
+  try {
+    const net = await netNamed(name);
+    const lacks = Object.entries(net.lacks).map(
+      ([what, lack]) => `no ${what}, which needs ${lack}`,
+    );
+    if (name !== "proxy") printError(`net ${name}: ${lacks.join("; ") || "nothing is missing"}`);
+    return net;
+  } catch (error) {
+    if (!(error instanceof NamespacesMissingError)) throw error;
+    throw new FlagError([`--net ${name}: ${error.message}`]);
+  }
 }
 
 /**

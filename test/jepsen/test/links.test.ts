@@ -5,8 +5,9 @@ import { connect, createServer, type Socket } from "node:net";
 import { until } from "@quorumlog/integration/testing";
 import { freePort } from "@quorumlog/transport/testing";
 import { expect, onTestFinished, test } from "vitest";
-import { Links } from "../src/cluster/links.ts";
-import { waysBetween, waysFrom } from "../src/cluster/way.ts";
+import type { Disturbance, Links } from "../src/links/links.ts";
+import { openProxyLinks } from "../src/links/proxy-links.ts";
+import { waysBetween, waysFrom } from "../src/links/way.ts";
 
 const PATIENCE_MS = 20_000;
 const FROM = ["clients", 1, 2] as const;
@@ -53,14 +54,25 @@ function dial(address: string): { readonly socket: Socket; readonly seen: Seen }
   return { socket, seen: watch(socket) };
 }
 
-async function linksOf(targetPorts: ReadonlyMap<number, number>): Promise<Links> {
+async function linksOf(ports: ReadonlyMap<number, number>): Promise<Links> {
   const plans = [];
-  for (const [to, targetPort] of targetPorts)
-    for (const from of FROM)
-      if (from !== to) plans.push({ from, to, targetPort, port: await freePort() });
-  const links = await Links.open(plans);
+  for (const [to, port] of ports)
+    for (const from of FROM) if (from !== to) plans.push({ from, to, port });
+  const links = await openProxyLinks(plans);
   onTestFinished(() => links.close());
   return links;
+}
+
+async function counted(
+  disturbance: Disturbance | undefined,
+  expected: Readonly<Record<string, number>>,
+): Promise<void> {
+  const isSo = async (): Promise<true | undefined> => {
+    const counts = (await disturbance?.seen())?.counts ?? {};
+    const entries = Object.entries(expected);
+    return entries.every(([name, count]) => counts[name] === count) || undefined;
+  };
+  await until(`counts are ${JSON.stringify(expected)}`, PATIENCE_MS, isSo);
 }
 
 function eventually(what: string, look: () => boolean): Promise<unknown> {
@@ -75,20 +87,17 @@ test("no FIN and no RST crosses a way that is silent; what was kept passes later
   for (const { socket } of [ending, resetting]) socket.write("a");
   await eventually("both are answered", () => ending.seen.text + resetting.seen.text === "aa");
 
-  const silence = links.silence(waysBetween([1], [2]));
+  const silence = await links.silence(waysBetween([1], [2]));
   ending.socket.end("b");
   resetting.socket.resetAndDestroy();
   const late = dial(links.address(1, 2));
   late.socket.write("c");
-  await eventually("all that is kept", () => {
-    const { heldBytes, heldEnds, unanswered } = silence.counts();
-    return heldBytes === 1 && heldEnds === 2 && unanswered === 1;
-  });
+  await counted(silence, { heldBytes: 1, heldEnds: 2, unanswered: 1 });
   const others = dial(links.address("clients", 2));
   others.socket.write("d");
   await eventually("others pass", () => others.seen.text === "d");
   expect(seen.map(({ end }) => end)).toEqual(["", "", ""]);
-  silence.end();
+  await silence.end();
   await eventually("all came", () => late.seen.text === "c" && ending.seen.text === "ab");
 
   expect(
@@ -97,7 +106,11 @@ test("no FIN and no RST crosses a way that is silent; what was kept passes later
       .filter((end) => end !== "")
       .toSorted(),
   ).toEqual(["ECONNRESET", "FIN"]);
-  expect(silence.counts()).toMatchObject({ connections: 2, leakedEnds: 0, ways: 2 });
+  expect(await silence.seen()).toMatchObject({
+    counts: { connections: 2, leakedEnds: 0 },
+    hasBitten: true,
+    breach: "",
+  });
 });
 
 test("one direction is silent on connections of both who have dialed", async () => {
@@ -111,10 +124,10 @@ test("one direction is silent on connections of both who have dialed", async () 
   for (const { socket } of [out, back]) socket.write("a");
   await eventually("both are answered", () => out.seen.text + back.seen.text === "aa");
 
-  const silence = links.silence(waysFrom([1], [2]));
+  const silence = await links.silence(waysFrom([1], [2]));
   for (const { socket } of [out, back]) socket.write("b");
   await eventually("node 1 hears node 2", () => nodes[0]?.seen[0]?.text === "ab");
-  await eventually("both ways are kept", () => silence.counts().heldBytes === 2);
+  await counted(silence, { heldBytes: 2 });
 
   expect([nodes[1]?.seen[0]?.text, back.seen.text]).toEqual(["a", "a"]);
 });
@@ -124,13 +137,13 @@ test("who is silenced twice is heard when both have let go", async () => {
   await echo(port);
   const links = await linksOf(new Map([[2, port]]));
   const client = dial(links.address(1, 2));
-  const silences = [1, 2].map(() => links.silence(waysBetween([1], [2])));
+  const silences = await Promise.all([1, 2].map(() => links.silence(waysBetween([1], [2]))));
   client.socket.write("a");
-  silences[0]?.end();
-  silences[0]?.end();
-  await eventually("it is kept", () => silences[1]?.counts().unanswered === 1);
+  await silences[0]?.end();
+  await silences[0]?.end();
+  await counted(silences[1], { unanswered: 1 });
   expect(client.seen.text).toBe("");
-  silences[1]?.end();
+  await silences[1]?.end();
 
   await eventually("it is answered", () => client.seen.text === "a");
 });
@@ -142,11 +155,11 @@ test("where no process is, connections are refused, but not on a way that is sil
   const refused = dial(links.address(1, 2));
   await eventually("it is refused", () => refused.seen.end === "ECONNREFUSED");
 
-  const silence = links.silence(waysBetween([1], [2]));
+  const silence = await links.silence(waysBetween([1], [2]));
   const silenced = dial(links.address(1, 2));
-  await eventually("it is accepted", () => silence.counts().unanswered === 1);
+  await counted(silence, { unanswered: 1 });
   expect(silenced.seen.end).toBe("");
-  silence.end();
+  await silence.end();
   await echo(port);
   links.setUp(2, true);
   const served = dial(links.address(1, 2));

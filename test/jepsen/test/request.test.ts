@@ -21,6 +21,7 @@ test("without flags it is the default run, with a seed of its own", () => {
     workloads: ["append", "queue"],
     nemeses: ["mix"],
     nodeCount: 3,
+    net: "proxy",
     rate: undefined,
     out: "out/jepsen",
     isKept: false,
@@ -28,7 +29,7 @@ test("without flags it is the default run, with a seed of its own", () => {
 });
 
 test("the command that a run leaves asks for the same run", () => {
-  const argv = ["--workload", "queue,register", "--nemesis", "kill", "--nodes", "5"];
+  const argv = ["--workload", "queue,register", "--nemesis", "kill", "--nodes", "5", "--net=netns"];
   const request = parsed(...argv, "--time-limit", "30", "--rate", "7", "--lease-reads", "on");
   if (request.kind !== "run") throw new Error("no run");
 
@@ -65,6 +66,7 @@ test("a suite goes on with the same seed, and takes no choice of cells", () => {
     timeLimitS: 20,
     seed: 1,
     nodeCount: 3,
+    net: "proxy",
     rate: undefined,
     out: "out/jepsen",
   });

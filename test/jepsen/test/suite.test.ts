@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const IDENTITY = { timeLimitS: 20, nodeCount: 3, seed: 1, rate: null };
+const IDENTITY = { timeLimitS: 20, nodeCount: 3, seed: 1, rate: null, net: "proxy" };
 const STEP = { fault: "kill", workloads: ["append", "queue"] };
 const PLAN: SuitePlan = {
   faults: ["kill", "nameservers-down"],
@@ -48,7 +48,7 @@ const CELL: SuiteCell = {
 
 test("every workload is run under every fault, but for those that are not possible", () => {
   const faults = allFaults();
-  const plan = planSuite(WORKLOADS, faults, 3);
+  const plan = planSuite(WORKLOADS, faults, { nodeCount: 3, linkLacks: {} });
 
   const cells = plan.steps.flatMap(({ fault, workloads }) =>
     workloads.map((workload) => `${workload} ${fault}`),
@@ -63,9 +63,9 @@ test("every workload is run under every fault, but for those that are not possib
   expect(plan.leftOut.filter(({ fault }) => fault === "partition-ring")).toHaveLength(
     WORKLOADS.length,
   );
-  expect(planSuite(WORKLOADS, faults, 5).leftOut.map(({ fault }) => fault)).not.toContain(
-    "partition-ring",
-  );
+  expect(
+    planSuite(WORKLOADS, faults, { nodeCount: 5, linkLacks: {} }).leftOut.map(({ fault }) => fault),
+  ).not.toContain("partition-ring");
 });
 
 test("what was done is not done again, unless all of it was, or the options are others", () => {

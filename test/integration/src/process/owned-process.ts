@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { within } from "../patience.ts";
+import { nodeBehind } from "./node-behind.ts";
 import { ownChild } from "./owned-by-process.ts";
 
 export interface OwnedProcessInit {
@@ -13,6 +14,8 @@ export interface OwnedProcessInit {
   /** The module that it runs: built code, also when a test runs the sources. */
   readonly main: URL;
   readonly args: readonly string[];
+  /** See `nodeBehind`. Default: none. */
+  readonly command?: readonly string[];
   /** How it and this process write their messages; default `json`. `advanced`: bytes, too. */
   readonly serialization?: "json" | "advanced";
   /** Everything that it tells, in its order. */
@@ -123,13 +126,13 @@ export class OwnedProcess {
   }
 
   #fork(): ChildProcess {
-    const { main, args, serialization = "json" } = this.#init;
+    const { main, args, command = [], serialization = "json" } = this.#init;
     const path = fileURLToPath(main);
     if (!existsSync(path)) throw new Error(`${path} is missing: "npm run build" makes it`);
     const child = fork(path, [...args], {
       serialization,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: [],
+      ...nodeBehind(command),
       env: environment(),
     });
     this.#child = child;

@@ -17,6 +17,7 @@ import { Recorder } from "./recorder.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "") as ClientSettings;
 const { seed, rate, life, clientCount, slots } = settings;
+const workload = workloadNamed(settings.workload);
 /** No run has as many processes of clients one after another. */
 const LIVES_MAX = 1024;
 
@@ -45,7 +46,7 @@ async function fail(error: unknown): Promise<never> {
 const recorder = new Recorder({ now, send: say });
 
 function open(): Promise<readonly LogicalClient[]> {
-  return workloadNamed(settings.workload).open({
+  return workload.open({
     get target() {
       return target;
     },
@@ -81,7 +82,9 @@ async function mix(clients: readonly LogicalClient[]): Promise<Driver[]> {
   return drivers;
 }
 
-const finished = open().then(mix);
+/** The first process of all makes what clients need, before any other is there. */
+const prepared = life === 0 ? workload.prepare(target) : Promise.resolve();
+const finished = prepared.then(open).then(mix);
 finished.catch(fail);
 
 process.on("message", (message) => {
@@ -100,4 +103,4 @@ process.on("message", (message) => {
 // What is open is let go of by its end: nothing that was acknowledged depends on a last word.
 endWithParent();
 process.once("unhandledRejection", (error) => void fail(error));
-await say({ type: "started" });
+prepared.then(() => say({ type: "started" })).catch(fail);

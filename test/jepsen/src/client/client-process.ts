@@ -5,6 +5,8 @@ import type { ClientSettings, ClientWord, HarnessWord } from "./client-words.ts"
 
 export interface ClientProcessInit {
   readonly settings: ClientSettings;
+  /** What its command line begins with. */
+  readonly command: readonly string[];
   readonly onEvents: (word: Extract<ClientWord, { type: "events" }>) => void;
   /** It ended by itself, or of a defect. */
   readonly onFailure: (error: Error) => void;
@@ -30,6 +32,7 @@ export class ClientProcess {
       name: `process ${life} of clients of ${workload}`,
       main: MAIN,
       args: [JSON.stringify(init.settings)],
+      command: init.command,
       onMessage: (message) => {
         this.#onWord(message as ClientWord);
       },

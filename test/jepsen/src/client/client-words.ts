@@ -21,7 +21,7 @@ export interface ClientSettings {
 export type RecordedEvent = Omit<HistoryEvent, "index">;
 
 export type ClientWord =
-  /** It runs; its clients begin as soon as they have what they need. */
+  /** It runs, and what clients need is there; they begin as soon as they have what they need. */
   | { readonly type: "started" }
   /** What comes later was recorded at `until` or later. */
   | { readonly type: "events"; readonly events: readonly RecordedEvent[]; readonly until: number }

@@ -17,6 +17,8 @@ export interface ClientOptions {
   readonly rate?: number;
   /** Default 2. */
   readonly processCount?: number;
+  /** What the command line of each process begins with; default: nothing. */
+  readonly command?: readonly string[];
   /** When the run began: `process.hrtime.bigint()`. Default: now. */
   readonly startedAt?: bigint;
 }
@@ -114,9 +116,10 @@ class ClientCrowd implements RunningClients {
         .map((_, slot) => slot)
         .filter((slot) => slot % processCount === i);
       this.#members.push(this.#begin(slots));
+      // The first one makes what all of them need.
+      if (i === 0) await this.#allStarted();
     }
-    const started = this.#members.map(({ process }) => process.started());
-    await Promise.race([Promise.all(started), this.failed]);
+    await this.#allStarted();
   }
 
   setTarget(target: Target): void {
@@ -167,6 +170,11 @@ class ClientCrowd implements RunningClients {
     await Promise.all(this.#members.splice(0).map((member) => this.#end(member)));
   }
 
+  async #allStarted(): Promise<void> {
+    const started = this.#members.map(({ process }) => process.started());
+    await Promise.race([Promise.all(started), this.failed]);
+  }
+
   /** Nobody reads for good before nobody writes any more. */
   async #drained(): Promise<true> {
     await Promise.all(this.#members.map(({ process }) => process.ask("finish")));
@@ -193,6 +201,7 @@ class ClientCrowd implements RunningClients {
     const open = new Map<number, RecordedEvent>();
     const process = new ClientProcess({
       settings,
+      command: this.#options.command ?? [],
       onEvents: ({ events, until }) => {
         source.add(events);
         source.until = until;

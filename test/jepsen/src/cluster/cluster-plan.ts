@@ -1,11 +1,11 @@
-/** Where everything of a cluster is: ports, proxies in front of them, and folders. */
+/** Where everything of a cluster is: ports, who dials them, and folders. */
 
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "@quorumlog/transport/testing";
-import type { LinkPlan } from "./links.ts";
-import type { NameServerPlace, Place } from "./way.ts";
+import type { LinkPlan } from "../links/links.ts";
+import type { NameServerPlace, Place } from "../links/way.ts";
 
 interface NodePlan {
   readonly nodeId: number;
@@ -43,11 +43,6 @@ export class ClusterPlan {
     return this.#nameServerPorts.map((_, i): NameServerPlace => `NameServer ${i}`);
   }
 
-  /** As the others know it. */
-  peerAddress(nodeId: number): string {
-    return `127.0.0.1:${this.node(nodeId).peerPort}`;
-  }
-
   node(nodeId: number): NodePlan {
     const node = this.nodes.find((known) => known.nodeId === nodeId);
     if (node === undefined) throw new RangeError(`there is no node ${nodeId}`);
@@ -64,28 +59,28 @@ export class ClusterPlan {
     return join(this.#folder, `node-${nodeId}.unsynced`);
   }
 
-  /** @returns the file with the settings of a NameServer. */
-  writeNameServer(number: number): string {
+  /** @returns the file with the settings of a NameServer that listens on that host. */
+  writeNameServer(number: number, host: string): string {
     const path = join(this.#folder, `nameserver-${number}.json`);
     mkdirSync(this.#folder, { recursive: true });
-    const settings = { listen: `127.0.0.1:${this.#nameServerPorts[number]}` };
+    const settings = { listen: `${host}:${this.#nameServerPorts[number]}` };
     writeFileSync(path, `${JSON.stringify(settings)}\n`, { mode: 0o600 });
     return path;
   }
 
   /** Between all nodes, from clients to everybody, and from nodes to NameServers. */
-  async links(): Promise<LinkPlan[]> {
+  links(): LinkPlan[] {
     const links: LinkPlan[] = [];
-    const add = async (from: Place, to: Place, targetPort: number): Promise<void> => {
-      links.push({ from, to, targetPort, port: await freePort() });
+    const add = (from: Place, to: Place, port: number): void => {
+      links.push({ from, to, port });
     };
     for (const { nodeId: to, peerPort, clientPort } of this.nodes) {
-      await add("clients", to, clientPort);
-      for (const { nodeId: from } of this.nodes) if (from !== to) await add(from, to, peerPort);
+      add("clients", to, clientPort);
+      for (const { nodeId: from } of this.nodes) if (from !== to) add(from, to, peerPort);
     }
     for (const [number, port] of this.#nameServerPorts.entries()) {
-      await add("clients", `NameServer ${number}`, port);
-      for (const { nodeId } of this.nodes) await add(nodeId, `NameServer ${number}`, port);
+      add("clients", `NameServer ${number}`, port);
+      for (const { nodeId } of this.nodes) add(nodeId, `NameServer ${number}`, port);
     }
     return links;
   }

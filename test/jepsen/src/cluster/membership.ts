@@ -9,7 +9,7 @@ const CALL_MS = 5_000;
 /** A node that has nothing becomes a voter. */
 export async function addNode(cluster: TestCluster, nodeId: number): Promise<void> {
   await cluster.startNode(nodeId, { ifMissing: "join" });
-  const address = cluster.plan.peerAddress(nodeId);
+  const address = cluster.peerAddress(nodeId);
   await byLeader(cluster, `node ${nodeId} is added`, async (leader) => {
     const { voters, learners } = await leader.call("view", undefined);
     if (voters.includes(nodeId)) return;

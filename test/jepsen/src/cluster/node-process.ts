@@ -13,7 +13,10 @@ export interface NodeEvent {
   readonly atMs: number;
 }
 
-interface Listeners {
+/** Around its process. */
+interface NodeSurroundings {
+  /** What its command line begins with. */
+  readonly command: readonly string[];
   readonly onEvent: (event: NodeEvent) => void;
   readonly onEnd: (end: ServingEnd) => void;
 }
@@ -25,21 +28,22 @@ const VIEW_AGE_MS_MAX = 500;
 export class NodeProcess {
   readonly settings: NodeSettings;
   readonly #process: ServingProcess<NodeCalls, NodeWord>;
-  readonly #listeners: Listeners;
+  readonly #surroundings: NodeSurroundings;
   #view: { readonly view: NodeView; readonly atMs: number } | undefined;
 
   /** Nothing runs yet. */
-  constructor(settings: NodeSettings, listeners: Listeners) {
+  constructor(settings: NodeSettings, surroundings: NodeSurroundings) {
     this.settings = settings;
-    this.#listeners = listeners;
+    this.#surroundings = surroundings;
     this.#process = new ServingProcess({
       name: `node ${settings.nodeId}`,
       main: MAIN,
       args: [JSON.stringify(settings)],
+      command: surroundings.command,
       onWord: (word) => {
         this.#onWord(word);
       },
-      onEnd: listeners.onEnd,
+      onEnd: surroundings.onEnd,
     });
   }
 
@@ -101,7 +105,7 @@ export class NodeProcess {
     if (word.type === "view") this.#view = { view: word.view, atMs };
     else {
       const { name, detail } = word;
-      this.#listeners.onEvent({ nodeId: this.nodeId, name, detail, atMs });
+      this.#surroundings.onEvent({ nodeId: this.nodeId, name, detail, atMs });
     }
   }
 }

@@ -3,7 +3,7 @@
 /** What the nodes of a cluster are: brokers, or the library in a process with a small server. */
 export type ClusterKind = "broker" | "registers" | "log";
 
-/** Every address is that of a proxy, as `host:port`. */
+/** Every address is where clients have to dial, as `host:port`. */
 export interface Target {
   readonly kind: ClusterKind;
   /** By node id; nodes that were added are in here as soon as they were. */

@@ -1,7 +1,7 @@
 /**
  * A cluster of real processes on this machine, with everything that can be done to it: each node
- * has a folder of its own, each way that bytes take a proxy, and the disk of a node may forget what
- * was not synced.
+ * has a folder of its own, each way that bytes take can be broken, and a disk may forget what was
+ * not synced.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -23,7 +23,8 @@ import { Prng, required } from "@quorumlog/std";
 import type { DiskKind, NodeSettings, NodeView } from "../node/node-protocol.ts";
 import { readUnsyncedCount } from "../node/unsynced-count.ts";
 import { ClusterPlan } from "./cluster-plan.ts";
-import { Links } from "./links.ts";
+import type { Links, OpenLinks } from "../links/links.ts";
+import { openProxyLinks } from "../links/proxy-links.ts";
 import { type NodeEvent, NodeProcess } from "./node-process.ts";
 import type { ClusterKind, Target } from "./target.ts";
 
@@ -31,7 +32,7 @@ export interface ClusterInit {
   readonly kind: ClusterKind;
   /** That found the group. */
   readonly nodes: number;
-  /** Ids, ports and proxies for nodes that may join later; default 0. */
+  /** Ids, ports and links for nodes that may join later; default 0. */
   readonly spares?: number;
   /** Of brokers; default 2, and none for other kinds. */
   readonly nameServers?: number;
@@ -41,6 +42,8 @@ export interface ClusterInit {
    */
   readonly disk?: "real" | "unsynced";
   readonly seed: number;
+  /** Default: proxies. */
+  readonly openLinks?: OpenLinks;
   readonly tuning?: Partial<ReplicaTuning>;
   /** Reads at the leader rest on its lease; default false. */
   readonly leaseReads?: boolean;
@@ -120,7 +123,8 @@ export class TestCluster implements AsyncDisposable {
         new OwnedProcess({
           name,
           main: QUORUMLOG,
-          args: ["nameserver", `--config=${plan.writeNameServer(i)}`],
+          args: ["nameserver", `--config=${plan.writeNameServer(i, links.hostOf(name))}`],
+          command: links.commandAt(name),
         }),
     );
     // Nobody is there yet.
@@ -133,7 +137,12 @@ export class TestCluster implements AsyncDisposable {
     if (init.keepsFiles !== true) ownFolder(folder);
     const { nodes, spares = 0, kind, nameServers = kind === "broker" ? 2 : 0 } = init;
     const plan = await ClusterPlan.make(folder, { nodes: nodes + spares, nameServers });
-    const cluster = new TestCluster(init, folder, plan, await Links.open(await plan.links()));
+    const cluster = new TestCluster(
+      init,
+      folder,
+      plan,
+      await (init.openLinks ?? openProxyLinks)(plan.links()),
+    );
     try {
       await Promise.all(cluster.#nameServers.map((nameServer) => nameServer.start()));
       // Founders wait for each other.
@@ -159,6 +168,11 @@ export class TestCluster implements AsyncDisposable {
 
   get founders(): readonly number[] {
     return this.plan.nodes.slice(0, this.#init.nodes).map(({ nodeId }) => nodeId);
+  }
+
+  /** As the others know it. */
+  peerAddress(nodeId: number): string {
+    return `${this.links.hostOf(nodeId)}:${this.plan.node(nodeId).peerPort}`;
   }
 
   /** For clients; also of nodes that may join later. */
@@ -254,6 +268,7 @@ export class TestCluster implements AsyncDisposable {
   async startNode(nodeId: number, options: StartOptions = {}): Promise<NodeProcess> {
     const { ifMissing = "fail", mayEnd = false } = options;
     const node = new NodeProcess(this.#settingsOf(nodeId, ifMissing), {
+      command: this.links.commandAt(nodeId),
       onEvent: (event) => {
         this.#onEvent(event);
       },
@@ -411,11 +426,12 @@ export class TestCluster implements AsyncDisposable {
       token,
       directory: this.plan.directoryOf(nodeId),
       ifMissing,
-      listen: this.plan.peerAddress(nodeId),
-      peers: Object.fromEntries(known.map((id) => [id, this.plan.peerAddress(id)])),
+      listen: this.peerAddress(nodeId),
+      peers: Object.fromEntries(known.map((id) => [id, this.peerAddress(id)])),
       routes: Object.fromEntries(
-        others.map(({ nodeId: id }) => [this.plan.peerAddress(id), this.links.address(nodeId, id)]),
+        others.map(({ nodeId: id }) => [this.peerAddress(id), this.links.address(nodeId, id)]),
       ),
+      host: this.links.hostOf(nodeId),
       clientPort,
       advertise: this.links.address("clients", nodeId),
       nameServers: nameServers.map((place) => this.links.address(nodeId, place)),

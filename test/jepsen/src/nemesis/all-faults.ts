@@ -3,7 +3,7 @@
 import type { Fault } from "./fault.ts";
 import { CORRUPTION } from "./faults/corruption-fault.ts";
 import { DISK_FULL, FAILED_FSYNC, SLOW_FSYNC } from "./faults/disk-faults.ts";
-import { SLOW_LINKS, STALL_LINKS } from "./faults/link-faults.ts";
+import { LOSSY_LINKS, SLOW_LINKS, STALL_LINKS } from "./faults/link-faults.ts";
 import { membershipChurn } from "./faults/membership-fault.ts";
 import {
   PARTITION_BRIDGE,
@@ -48,6 +48,7 @@ export function allFaults(): readonly Fault[] {
     PARTITION_BRIDGE,
     SWIZZLE_CLOG,
     SLOW_LINKS,
+    LOSSY_LINKS,
     STALL_LINKS,
     TRANSFER_STORM,
     ROLLING_RESTART,

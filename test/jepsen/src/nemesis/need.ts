@@ -1,6 +1,8 @@
 /** What a cluster has to have for a fault to be possible there. */
 
-export type Need = "clients" | "fiveNodes" | "forgetfulDisk" | "nameServers";
+import type { LinkLacks } from "../links/links.ts";
+
+export type Need = "clients" | "fiveNodes" | "forgetfulDisk" | "loss" | "nameServers";
 
 /** Of a cluster, as far as faults ask for it. */
 export interface FaultGround {
@@ -10,23 +12,24 @@ export interface FaultGround {
   readonly forgets: boolean;
   /** Whether there are processes of clients that can be killed. */
   readonly hasClients: boolean;
+  /** What its network cannot do. */
+  readonly linkLacks: LinkLacks;
 }
 
-interface NeedRow {
-  readonly words: string;
-  readonly isMet: (ground: FaultGround) => boolean;
-}
-
-const NEEDS: Readonly<Record<Need, NeedRow>> = {
-  clients: { words: "processes of clients", isMet: ({ hasClients }) => hasClients },
-  fiveNodes: { words: "five nodes", isMet: ({ nodeCount }) => nodeCount >= 5 },
-  forgetfulDisk: { words: "a disk that forgets", isMet: ({ forgets }) => forgets },
-  nameServers: { words: "NameServers", isMet: ({ nameServerCount }) => nameServerCount > 0 },
+/** By need, what is missing, in words. */
+const LACKS: Readonly<Record<Need, (ground: FaultGround) => string | undefined>> = {
+  clients: ({ hasClients }) => unless(hasClients, "processes of clients"),
+  fiveNodes: ({ nodeCount }) => unless(nodeCount >= 5, "five nodes"),
+  forgetfulDisk: ({ forgets }) => unless(forgets, "a disk that forgets"),
+  loss: ({ linkLacks }) => linkLacks.loss,
+  nameServers: ({ nameServerCount }) => unless(nameServerCount > 0, "NameServers"),
 };
 
 /** @returns what is missing, in words; `undefined`: nothing is. */
 export function lackOf(need: Need | undefined, ground: FaultGround): string | undefined {
-  if (need === undefined) return undefined;
-  const { words, isMet } = NEEDS[need];
-  return isMet(ground) ? undefined : words;
+  return need === undefined ? undefined : LACKS[need](ground);
+}
+
+function unless(isThere: boolean, words: string): string | undefined {
+  return isThere ? undefined : words;
 }

@@ -17,6 +17,13 @@ import type { Evidence, Fault, FaultContext, Hit } from "./fault.ts";
 import { Harm } from "./harm.ts";
 import { type FaultGround, lackOf } from "./need.ts";
 
+/** A fault that is not possible where it was asked for. */
+export interface LeftOutFault {
+  readonly fault: string;
+  /** What it would need. */
+  readonly lack: string;
+}
+
 export interface NemesisInit {
   readonly cluster: TestCluster;
   /** Those that do not suit the cluster are left out. */
@@ -64,6 +71,7 @@ const NAP_MS = 20;
 
 export class Nemesis {
   readonly faults: readonly Fault[];
+  readonly leftOut: readonly LeftOutFault[];
   readonly #init: NemesisInit;
   readonly #prng: Prng;
   readonly #harm: Harm;
@@ -81,8 +89,13 @@ export class Nemesis {
       nameServerCount: cluster.plan.nameServers.length,
       forgets: cluster.forgets,
       hasClients: crashClients !== undefined,
+      linkLacks: cluster.links.lacks,
     };
     this.faults = init.faults.filter(({ needs }) => lackOf(needs, ground) === undefined);
+    this.leftOut = init.faults.flatMap(({ name: fault, needs }) => {
+      const lack = lackOf(needs, ground);
+      return lack === undefined ? [] : [{ fault, lack }];
+    });
     this.#harm = new Harm(
       () => cluster.memberIds,
       (nodeId) => cluster.isServing(nodeId),

@@ -14,6 +14,7 @@ import { openNode } from "@quorumlog/replica/testing";
 import { RoutedTransport } from "@quorumlog/integration/testing";
 import { LmdbTables } from "@quorumlog/tables";
 import { openTcpTransport, parseTransportOptions, type Transport } from "@quorumlog/transport";
+import type { CallPlace } from "../service/call-server.ts";
 import { serveLog } from "../service/log-service.ts";
 import { serveRegisters } from "../service/register-service.ts";
 import type { NodeSettings } from "./node-protocol.ts";
@@ -52,9 +53,9 @@ export async function openNodeGroup(parts: NodeParts): Promise<NodeGroup> {
 }
 
 async function openBroker(parts: NodeParts, replica: ReplicaOptions): Promise<NodeGroup> {
-  const { clientPort, advertise, nameServers } = parts.settings;
+  const { host, clientPort, advertise, nameServers } = parts.settings;
   const broker = await Broker.open({
-    listen: `127.0.0.1:${clientPort}`,
+    listen: `${host}:${clientPort}`,
     advertise,
     nameServers,
     heartbeatMs: HEARTBEAT_MS,
@@ -74,7 +75,7 @@ async function openBroker(parts: NodeParts, replica: ReplicaOptions): Promise<No
 
 async function openLog(parts: NodeParts, options: ReplicaOptions): Promise<NodeGroup> {
   const log = await ReplicatedLog.open({ ...options, onEvent: listener(parts) });
-  const server = await serveLog(log, { port: parts.settings.clientPort });
+  const server = await serveLog(log, placeOf(parts));
   return {
     replica: log,
     ...auditsOf(parts, { group: log, machine: undefined, keepsLog: true }),
@@ -93,7 +94,7 @@ async function openRegisters(parts: NodeParts, options: ReplicaOptions): Promise
     { ...options, checkpoint: tables, onEvent: listener(parts) },
     machine,
   );
-  const server = await serveRegisters(group, machine, { port: parts.settings.clientPort });
+  const server = await serveRegisters(group, machine, placeOf(parts));
   return {
     replica: group,
     ...auditsOf(parts, { group, machine, keepsLog: false }),
@@ -102,6 +103,10 @@ async function openRegisters(parts: NodeParts, options: ReplicaOptions): Promise
       await server.close();
     },
   };
+}
+
+function placeOf({ settings: { host, clientPort: port } }: NodeParts): CallPlace {
+  return { host, port };
 }
 
 function auditsOf(
@@ -128,7 +133,7 @@ async function replicaOptions(parts: NodeParts): Promise<ReplicaOptions> {
   return { ...place, recoverFromPeers, leaseReads, transport, fileSystem, environment };
 }
 
-/** Each link to another node is a proxy of its own. */
+/** What is sent to another node goes where its link begins. */
 async function openTransport({ settings, fileSystem, onEvent }: NodeParts): Promise<Transport> {
   const { directory, clusterId, nodeId, ifMissing, listen, token, routes } = settings;
   const groupId = groupIdOf(settings);

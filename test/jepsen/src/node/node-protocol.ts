@@ -17,13 +17,14 @@ export interface NodeSettings {
   readonly listen: string;
   /** As every node knows them, by id. */
   readonly peers: Readonly<Record<number, string>>;
-  /** Where frames really go, by the address that they are sent to: proxies. */
+  /** Where frames really go, by the address that they are sent to. */
   readonly routes: Readonly<Record<string, string>>;
-  /** Where it listens for clients. */
+  /** That it listens on for clients, with the port behind it. */
+  readonly host: string;
   readonly clientPort: number;
-  /** Where clients are told to reach it: a proxy. */
+  /** Where clients are told to reach it. */
   readonly advertise: string;
-  /** Proxies, too; of brokers. */
+  /** As it has to dial them; of brokers. */
   readonly nameServers: readonly string[];
   readonly disk: DiskKind;
   /** A file for the count of bytes that a power loss would take away: see `UnsyncedCount`. */

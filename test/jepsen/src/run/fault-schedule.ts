@@ -5,7 +5,7 @@ import type { RunningClients } from "../client/running-clients.ts";
 import type { TestCluster } from "../cluster/test-cluster.ts";
 import { allFaults } from "../nemesis/all-faults.ts";
 import { evidenceWords } from "../nemesis/evidence-words.ts";
-import { Nemesis, type NemesisEvent } from "../nemesis/nemesis.ts";
+import { type LeftOutFault, Nemesis, type NemesisEvent } from "../nemesis/nemesis.ts";
 import type { CoverageRecord, FaultLine } from "./run-record.ts";
 import type { FaultSpan } from "./write-gaps.ts";
 
@@ -52,6 +52,11 @@ export class FaultSchedule {
       },
       crashClients: () => clients.crash(),
     });
+  }
+
+  /** Of those that were asked for, the ones that are not possible here. */
+  get leftOut(): readonly LeftOutFault[] {
+    return this.#nemesis.leftOut;
   }
 
   get begun(): number {

@@ -1,5 +1,6 @@
 /** What the command line asks for. */
 
+import { NET_NAMES, type NetName } from "../links/net.ts";
 import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 
 export interface RunRequest {
@@ -10,6 +11,7 @@ export interface RunRequest {
   readonly timeLimitS: number;
   readonly seed: number;
   readonly nodeCount: 3 | 5;
+  readonly net: NetName;
   /** Operations per second of each workload; `undefined`: as fast as is useful. */
   readonly rate: number | undefined;
   /** Whether reads at a leader rest on its lease; `undefined`: in some clusters, by the seed. */
@@ -56,6 +58,7 @@ export interface SuiteRequest {
   readonly timeLimitS: number;
   readonly seed: number;
   readonly nodeCount: 3 | 5;
+  readonly net: NetName;
   readonly rate: number | undefined;
   /** What was done so far is in here. */
   readonly out: string;
@@ -82,8 +85,10 @@ export interface Choices {
 export function helpOf({ workloads, nemeses, defaults, checks }: Choices): string {
   return `\
 usage: npm run jepsen -- [--workload A,B] [--nemesis X,Y] [--time-limit S] [--seed N]
-                         [--nodes 3|5] [--rate N] [--lease-reads on|off] [--out DIR] [--keep]
-       npm run jepsen -- --suite full [--time-limit S] [--seed N] [--nodes 3|5] [--out DIR]
+                         [--nodes 3|5] [--net proxy|netns] [--rate N] [--lease-reads on|off]
+                         [--out DIR] [--keep]
+       npm run jepsen -- --suite full [--time-limit S] [--seed N] [--nodes 3|5]
+                         [--net proxy|netns] [--out DIR]
        npm run jepsen -- --check FILE [--workload NAME]
        npm run jepsen -- --report FOLDER
        npm run jepsen -- --self-test [--only NAME] [--jobs N]
@@ -100,6 +105,9 @@ a report to look at.
   --time-limit S  seconds with faults, in [5, 86400], default ${TIME_LIMIT_S}
   --seed N        decides what is drawn; default: another one each time, which is told
   --nodes 3|5     of each cluster, default 3
+  --net NAME      what links are: "proxy", user-space proxies, the default; "netns", network
+                  namespaces of Linux whose kernel drops packets: as root, with the packages
+                  iproute2 and util-linux
   --rate N        operations per second of each workload, at most; default: as fast as is useful
   --lease-reads on|off
                   whether reads at a leader rest on its lease, default in some clusters
@@ -134,6 +142,7 @@ const FLAGS = {
   "time-limit": { type: "integer", min: 5, max: 86_400 },
   seed: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER },
   nodes: { type: "text", oneOf: ["3", "5"] },
+  net: { type: "text", oneOf: NET_NAMES },
   rate: { type: "integer", min: 1, max: 1_000_000 },
   "lease-reads": { type: "text", oneOf: ["on", "off"] },
   out: { type: "text" },
@@ -163,9 +172,9 @@ const OF_A_RUN = [
 
 /** What is said to some effect, by what is asked for. */
 const GOES_WITH: Readonly<Record<Mode, readonly FlagName[]>> = {
-  run: [...OF_A_RUN, "out", "keep"],
+  run: [...OF_A_RUN, "net", "out", "keep"],
   broken: OF_A_RUN,
-  suite: ["time-limit", "seed", "nodes", "rate", "out"],
+  suite: ["time-limit", "seed", "nodes", "net", "rate", "out"],
   check: ["workload"],
   report: [],
   "self-test": ["only", "jobs", "seed"],
@@ -200,11 +209,12 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
   if (report !== undefined) return { kind: "report", folder: report };
   if (check !== undefined) return { kind: "check", file: check, workload };
   const nodeCount = flags.nodes === "5" ? (5 as const) : (3 as const);
+  const net = NET_NAMES.find((name) => name === flags.net) ?? "proxy";
   const out = flags.out ?? "out/jepsen";
   if (flags.suite !== undefined) {
     const timeLimitS = flags["time-limit"] ?? SUITE_S;
     const suiteSeed = flags.seed ?? SUITE_SEED;
-    return { kind: "suite", timeLimitS, seed: suiteSeed, nodeCount, rate: flags.rate, out };
+    return { kind: "suite", timeLimitS, seed: suiteSeed, nodeCount, net, rate: flags.rate, out };
   }
   const seed = flags.seed ?? Math.floor(Math.random() * SEED_BELOW);
   if (flags["self-test"]) return { kind: "self-test", only, seed, jobs };
@@ -215,6 +225,7 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
     timeLimitS: flags["time-limit"] ?? TIME_LIMIT_S,
     seed,
     nodeCount,
+    net,
     rate: flags.rate,
     leaseReads: flags["lease-reads"] === undefined ? undefined : flags["lease-reads"] === "on",
     out,
@@ -225,7 +236,7 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
 
 /** The command that asks for the same again. */
 export function commandOf(request: RunRequest): string {
-  const { workloads, nemeses, timeLimitS, seed, nodeCount, rate, leaseReads } = request;
+  const { workloads, nemeses, timeLimitS, seed, nodeCount, net, rate, leaseReads } = request;
   const parts = [
     "npm run jepsen --",
     `--workload ${workloads.join(",")}`,
@@ -233,6 +244,7 @@ export function commandOf(request: RunRequest): string {
     `--time-limit ${timeLimitS}`,
     `--seed ${seed}`,
     `--nodes ${nodeCount}`,
+    ...(net === "proxy" ? [] : [`--net ${net}`]),
     ...(rate === undefined ? [] : [`--rate ${rate}`]),
     ...(leaseReads === undefined ? [] : [`--lease-reads ${leaseReads ? "on" : "off"}`]),
   ];

@@ -19,6 +19,8 @@ export function exitCodeOfValidity(valid: Validity): number {
 export interface VerdictParts {
   readonly workloads: readonly WorkloadRecord[];
   readonly coverage: readonly CoverageRecord[];
+  /** Why faults that were asked for by name were left out in every cluster, a sentence each. */
+  readonly impossible?: readonly string[];
   /** What else went wrong, a sentence each: the run says nothing then. */
   readonly problems: readonly string[];
   /**
@@ -33,14 +35,14 @@ export interface VerdictParts {
  * run does not pass for it; and what is unknown is no pass either.
  */
 export function verdictOf(parts: VerdictParts): Verdict {
-  const { workloads, coverage, problems } = parts;
+  const { workloads, coverage, problems, impossible = [] } = parts;
   const anomalies = workloads
     .filter(({ anomalyCount }) => anomalyCount > 0)
     .map(({ name, anomalies: found, anomalyCount }) => {
       const kinds = [...new Set(found.map(({ kind }) => kind))].join(", ");
       return `${name}: ${anomalyCount} anomalies: ${kinds}`;
     });
-  const missed = missedFaults(parts);
+  const missed = [...impossible, ...missedFaults(parts)];
   const undecided = workloads.flatMap(({ name, unknown }) =>
     unknown.map((why) => `${name}: ${why}`),
   );

@@ -2,6 +2,7 @@
 
 import { Prng } from "@quorumlog/std";
 import { join } from "node:path";
+import type { Net } from "../links/net.ts";
 import { writeReport } from "../report/report-file.ts";
 import { workloadNamed } from "../workload/all-workloads.ts";
 import { MIX } from "./fault-schedule.ts";
@@ -26,8 +27,8 @@ const CHECK_PAUSE_TIMES = 8;
 const CHECK_PAUSE_MS_MIN = 10_000;
 
 /** @param signal - Cuts the run short: all ends, and what was seen is left all the same. */
-export function runSuite(request: RunRequest, signal: AbortSignal): Promise<RunResult> {
-  return new SuiteRun(request, signal).run();
+export function runSuite(request: RunRequest, net: Net, signal: AbortSignal): Promise<RunResult> {
+  return new SuiteRun(request, net, signal).run();
 }
 
 class SuiteRun {
@@ -43,7 +44,7 @@ class SuiteRun {
   #phase = "start";
   #faultsEndAtNs: number | undefined;
 
-  constructor(request: RunRequest, signal: AbortSignal) {
+  constructor(request: RunRequest, net: Net, signal: AbortSignal) {
     this.#request = request;
     this.#signal = signal;
     const time = this.#startedAtDate.toISOString().replaceAll(/[-:]|\.\d+Z$/gu, "");
@@ -55,6 +56,7 @@ class SuiteRun {
         new WorkloadRun({
           workload: workloadNamed(name),
           request,
+          net,
           seed: seeds.uint32(),
           folder: this.#folder,
           startedAt: this.#startedAt,
@@ -137,7 +139,8 @@ class SuiteRun {
   }
 
   #record(): RunRecord {
-    const { seed, workloads, nemeses, timeLimitS, nodeCount, rate, leaseReads } = this.#request;
+    const { seed, workloads, nemeses, timeLimitS, nodeCount, net, rate, leaseReads } =
+      this.#request;
     const coverage = this.#runs.flatMap((each) => each.coverage());
     return {
       formatVersion: FORMAT_VERSION,
@@ -149,6 +152,7 @@ class SuiteRun {
         nemesis: nemeses.join(","),
         timeLimitS,
         nodes: nodeCount,
+        net,
         rate: rate ?? "as fast as is useful",
         leaseReads: leaseReads ?? "in some clusters",
       },
@@ -170,10 +174,27 @@ class SuiteRun {
     // A run that was cut has not begun all of its faults, and has read nothing in the end.
     const coverage = this.#signal.aborted ? [] : this.#runs.flatMap((each) => each.coverage());
     const mustBite = this.#request.nemeses.includes(MIX) ? "anywhere" : "everywhere";
-    const verdict = verdictOf({ workloads: records, coverage, problems, mustBite });
+    const verdict = verdictOf({
+      workloads: records,
+      coverage,
+      impossible: this.#impossibleFaults(),
+      problems,
+      mustBite,
+    });
     if (!this.#signal.aborted || verdict.valid === false) return verdict;
     const reasons = ["the run was cut", ...verdict.reasons];
     return { valid: "unknown", summary: "The run was cut: no anomaly until then", reasons };
+  }
+
+  /** A sentence of each that was asked for by its name, and was possible in no cluster. */
+  #impossibleFaults(): string[] {
+    const leftOut = this.#runs.map(({ faults }) => faults?.leftOut ?? []);
+    return this.#request.nemeses.flatMap((name) => {
+      const lacks = leftOut.map((each) => each.find(({ fault }) => fault === name)?.lack);
+      const [lack] = lacks;
+      const isPossible = lack === undefined || lacks.includes(undefined);
+      return isPossible ? [] : [`${name} was asked for, and is left out: needs ${lack}`];
+    });
   }
 
   #look(): LiveState {

@@ -9,6 +9,7 @@ import type { Target } from "../cluster/target.ts";
 import { TestCluster } from "../cluster/test-cluster.ts";
 import { compareReplicas } from "../cluster/whole.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
+import type { Net } from "../links/net.ts";
 import type { Workload, WorkloadVerdict } from "../workload/workload.ts";
 import { checkInBackground } from "./background-check.ts";
 import { FaultSchedule } from "./fault-schedule.ts";
@@ -21,6 +22,7 @@ import { writeGapsOf } from "./write-gaps.ts";
 export interface WorkloadRunInit {
   readonly workload: Workload;
   readonly request: RunRequest;
+  readonly net: Net;
   /** Of this workload alone. */
   readonly seed: number;
   readonly folder: RunFolderWriter;
@@ -106,7 +108,7 @@ export class WorkloadRun {
 
   /** A cluster with a leader, and clients that ask for things. */
   async start(): Promise<void> {
-    const { workload, request, seed, startedAt, folder } = this.#init;
+    const { workload, request, net, seed, startedAt, folder } = this.#init;
     mkdirSync(this.#dataFolder, { recursive: true });
     const leaseReads = request.leaseReads ?? new Prng(seed).chance(LEASE_READS_SHARE);
     if (leaseReads) this.#init.tell(`${this.name}: reads at the leader rest on its lease`);
@@ -119,6 +121,7 @@ export class WorkloadRun {
       disk: "unsynced",
       seed,
       leaseReads,
+      openLinks: net.open,
       folder: this.#dataFolder,
       keepsFiles: true,
     });
@@ -129,9 +132,9 @@ export class WorkloadRun {
         folder.addNode(line);
       },
     });
-    await workload.prepare(targetOfMembers(cluster));
     const { rate } = request;
-    const options = { seed, startedAt, ...(rate === undefined ? {} : { rate }) };
+    const command = cluster.links.commandAt("clients");
+    const options = { seed, startedAt, command, ...(rate === undefined ? {} : { rate }) };
     const target = targetOfMembers(cluster);
     this.#clients = await startClients(workload, target, options, (events) => {
       this.#onEvents(events);
@@ -163,6 +166,8 @@ export class WorkloadRun {
         tell(`${this.name}: ${line.fault} ${verb}${words === "" ? "" : `: ${words}`}`);
       },
     });
+    for (const { fault, lack } of this.#faults.leftOut)
+      tell(`${this.name}: ${fault} is left out: needs ${lack}`);
     // Whether what is known to be wrong can be whole again is not waited for as long.
     const patienceMs = (): number | undefined =>
       this.anomalyCount > 0 ? WRONG_WHOLE_MS : undefined;

@@ -23,18 +23,21 @@ export interface SuitePlan {
   readonly leftOut: readonly LeftOut[];
 }
 
+/** Of all clusters of a suite. */
+export type ClusterTraits = Pick<FaultGround, "linkLacks" | "nodeCount">;
+
 /** More at a time would be a test of the machine. */
 const SIDE_BY_SIDE = 3;
 
 export function planSuite(
   workloads: readonly Workload[],
   faults: readonly Fault[],
-  nodeCount: number,
+  clusters: ClusterTraits,
 ): SuitePlan {
   const leftOut: LeftOut[] = [];
   const steps = faults.flatMap(({ name: fault, needs }) => {
     const possible = workloads.filter(({ name: workload, kind }) => {
-      const lack = lackOf(needs, groundOf(kind, nodeCount));
+      const lack = lackOf(needs, groundOf(kind, clusters));
       if (lack !== undefined) leftOut.push({ workload, fault, reason: `needs ${lack}` });
       return lack === undefined;
     });
@@ -51,9 +54,9 @@ export function planSuite(
 }
 
 /** As a run makes its clusters. */
-function groundOf(kind: Workload["kind"], nodeCount: number): FaultGround {
+function groundOf(kind: Workload["kind"], { nodeCount, linkLacks }: ClusterTraits): FaultGround {
   const nameServerCount = kind === "broker" ? 1 : 0;
-  return { nodeCount, nameServerCount, forgets: true, hasClients: true };
+  return { nodeCount, nameServerCount, forgets: true, hasClients: true, linkLacks };
 }
 
 function chunksOf<T>(items: readonly T[]): T[][] {

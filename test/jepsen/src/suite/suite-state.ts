@@ -12,6 +12,7 @@ export interface SuiteIdentity {
   readonly nodeCount: number;
   readonly seed: number;
   readonly rate: number | null;
+  readonly net: string;
 }
 
 interface State {
@@ -88,7 +89,7 @@ function readState(path: string): State | undefined {
 }
 
 function isSame(a: SuiteIdentity, b: SuiteIdentity): boolean {
-  return (["timeLimitS", "nodeCount", "seed", "rate"] as const).every(
+  return (["timeLimitS", "nodeCount", "seed", "rate", "net"] as const).every(
     (field) => a[field] === b[field],
   );
 }

@@ -3,6 +3,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault } from "../nemesis/fault.ts";
+import type { Net } from "../links/net.ts";
 import type { RunRequest, SuiteRequest } from "../run/request.ts";
 import type { Validity } from "../run/run-record.ts";
 import { runSuite as runOnce } from "../run/runner.ts";
@@ -16,6 +17,7 @@ export interface SuiteInit {
   readonly request: SuiteRequest;
   readonly workloads: readonly Workload[];
   readonly faults: readonly Fault[];
+  readonly net: Net;
   /** Cuts it: what was not finished is run anew, the next time. */
   readonly signal: AbortSignal;
   /** Of progress. */
@@ -30,10 +32,10 @@ export interface SuiteResult {
 
 /** @throws RunFolderError if the folder is of another suite */
 export async function runFullSuite(init: SuiteInit): Promise<SuiteResult> {
-  const { request, workloads, faults, signal, tell } = init;
+  const { request, workloads, faults, net, signal, tell } = init;
   const { timeLimitS, nodeCount, seed, rate } = request;
-  const plan = planSuite(workloads, faults, nodeCount);
-  const identity = { timeLimitS, nodeCount, seed, rate: rate ?? null };
+  const plan = planSuite(workloads, faults, { nodeCount, linkLacks: net.lacks });
+  const identity = { timeLimitS, nodeCount, seed, rate: rate ?? null, net: net.name };
   const state = new SuiteState(join(request.out, "suite"), identity);
   if (state.cells.length > 0) tell(`goes on: ${state.cells.length} cells are done`);
   for (const [i, step] of plan.steps.entries()) {
@@ -42,6 +44,7 @@ export async function runFullSuite(init: SuiteInit): Promise<SuiteResult> {
     tell(`${i + 1} of ${plan.steps.length}: ${step.workloads.join(", ")} under ${step.fault}`);
     const { record, folder, wasCut } = await runOnce(
       requestOf(request, step, { number: i, out: state.folder }),
+      net,
       signal,
     );
     if (wasCut) break;
@@ -55,7 +58,7 @@ export async function runFullSuite(init: SuiteInit): Promise<SuiteResult> {
 }
 
 function requestOf(
-  { timeLimitS, nodeCount, seed, rate }: SuiteRequest,
+  { timeLimitS, nodeCount, net, seed, rate }: SuiteRequest,
   { fault, workloads }: SuiteStep,
   { number, out }: { readonly number: number; readonly out: string },
 ): RunRequest {
@@ -63,7 +66,7 @@ function requestOf(
   const own = (seed + 7_919 * (number + 1)) % 2 ** 31;
   const nemeses = [fault];
   const leaseReads = undefined;
-  const run = { timeLimitS, nodeCount, rate, leaseReads, seed: own, out, isKept: false };
+  const run = { timeLimitS, nodeCount, net, rate, leaseReads, seed: own, out, isKept: false };
   return { kind: "run", workloads, nemeses, ...run };
 }
 

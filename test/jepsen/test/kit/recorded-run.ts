@@ -23,7 +23,6 @@ export async function beginRun(
   target: Target,
   rate?: number,
 ): Promise<RecordedRun> {
-  await workload.prepare(target);
   const events: HistoryEvent[] = [];
   let completedCount = 0;
   const options = rate === undefined ? { seed: SEED } : { seed: SEED, rate };

@@ -1,7 +1,9 @@
 /** Faults of links that are there, but bad. */
 
 import { sleep } from "@quorumlog/integration/testing";
-import { waysBetween } from "../../cluster/way.ts";
+import type { Prng } from "@quorumlog/std";
+import { mergedSeen, type Seen } from "../../links/seen.ts";
+import { waysBetween } from "../../links/way.ts";
 import type { Fault } from "../fault.ts";
 import { Repetition } from "./repetition.ts";
 import { electionsSeen, sayNodes } from "./victims.ts";
@@ -9,30 +11,57 @@ import { electionsSeen, sayNodes } from "./victims.ts";
 const KIB = 1024;
 /** Heartbeats alone are less, in the time that a fault lasts. */
 const SLOW_BYTES_MIN = 16 * KIB;
+/** A connection comes to a stand on the bad ones now and then, and goes on; `[low, high)`. */
+const LOSS_PERCENT = [1, 26] as const;
 
 export const SLOW_LINKS: Fault = {
   name: "slow-links",
   title: "links of a node, or of all, have little bandwidth, and each chunk comes late",
   reach: "nobody",
-  begin: ({ cluster, prng }) => {
-    const { memberIds } = cluster;
-    const some = prng.chance(0.5) ? memberIds : [prng.pick(memberIds)];
-    const others = [...memberIds, "clients" as const];
+  begin: async ({ cluster, prng }) => {
+    const { memberIds, links } = cluster;
+    const some = nodeOrAll(memberIds, prng);
     const bytesPerSecond = prng.between(64 * KIB, 1024 * KIB);
     // Up to what an election takes.
-    const delayMs = prng.between(5, 200);
+    const drawnMs = prng.between(5, 200);
+    const delayMs = links.lacks.delay === undefined ? drawnMs : 0;
     const elections = electionsSeen(cluster);
-    const slowness = cluster.links.slow(waysBetween(some, others), bytesPerSecond, delayMs);
+    const ways = waysBetween(some, [...memberIds, "clients"]);
+    const slowness = await links.slow(ways, { bytesPerSecond, delayMs });
     const rate = Math.round(bytesPerSecond / KIB);
-    return Promise.resolve({
+    const late = delayMs > 0 ? `, ${delayMs} ms late` : "";
+    return {
       nodes: some,
-      words: `links of ${sayNodes(some)}: ${rate} KiB/s, ${delayMs} ms late`,
-      end: () => {
-        slowness.end();
-        const evidence = { slowBytes: slowness.bytes(), elections: elections() };
-        return Promise.resolve({ evidence, hasBitten: evidence.slowBytes >= SLOW_BYTES_MIN });
+      words: `links of ${sayNodes(some)}: ${rate} KiB/s${late}`,
+      end: async () => {
+        const { counts } = await slowness.end();
+        const hasBitten = (counts["slowBytes"] ?? 0) >= SLOW_BYTES_MIN;
+        return { evidence: { ...counts, elections: elections() }, hasBitten };
       },
-    });
+    };
+  },
+};
+
+export const LOSSY_LINKS: Fault = {
+  name: "lossy-links",
+  title: "links of a node, or of all, lose packets by chance",
+  reach: "nobody",
+  needs: "loss",
+  begin: async ({ cluster, prng }) => {
+    const { memberIds } = cluster;
+    const some = nodeOrAll(memberIds, prng);
+    const percent = prng.between(...LOSS_PERCENT);
+    const elections = electionsSeen(cluster);
+    const ways = waysBetween(some, [...memberIds, "clients"]);
+    const losses = await cluster.links.lose(ways, percent / 100);
+    return {
+      nodes: some,
+      words: `links of ${sayNodes(some)}: ${percent} % of packets are lost`,
+      end: async () => {
+        const { counts, hasBitten } = await losses.end();
+        return { evidence: { ...counts, elections: elections() }, hasBitten };
+      },
+    };
   },
 };
 
@@ -47,13 +76,12 @@ export const STALL_LINKS: Fault = {
     if (claim === undefined) return Promise.resolve(undefined);
     const others = cluster.memberIds.filter((other) => other !== nodeId);
     let stalls = 0;
-    let heldBytes = 0;
+    const seen: Seen[] = [];
     const stopAndGo = new Repetition(async () => {
-      const silence = cluster.links.silence(waysBetween([nodeId], others));
+      const silence = await cluster.links.silence(waysBetween([nodeId], others));
       await sleep(prng.between(50, 500));
-      silence.end();
+      seen.push(await silence.end());
       stalls += 1;
-      heldBytes += silence.counts().heldBytes;
       await sleep(prng.between(20, 200));
     });
     return Promise.resolve({
@@ -62,8 +90,13 @@ export const STALL_LINKS: Fault = {
       end: async () => {
         await stopAndGo.stop();
         claim.release();
-        return { evidence: { stalls, heldBytes }, hasBitten: stalls > 0 && heldBytes > 0 };
+        const { counts, hasBitten } = mergedSeen(seen);
+        return { evidence: { stalls, ...counts }, hasBitten };
       },
     });
   },
 };
+
+function nodeOrAll(memberIds: readonly number[], prng: Prng): readonly number[] {
+  return prng.chance(0.5) ? memberIds : [prng.pick(memberIds)];
+}

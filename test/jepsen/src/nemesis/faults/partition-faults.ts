@@ -1,11 +1,12 @@
 /**
- * Partitions: ways between nodes go silent. No byte passes, no FIN and no RST; who dials is
- * accepted, and not answered.
+ * Partitions: ways between nodes go silent. No byte passes, no FIN and no RST; who dials is not
+ * answered.
  */
 
 import { sleep } from "@quorumlog/integration/testing";
-import type { Silence } from "../../cluster/links.ts";
-import { type Way, waysBetween, waysFrom } from "../../cluster/way.ts";
+import type { Disturbance } from "../../links/links.ts";
+import { mergedSeen, type Seen } from "../../links/seen.ts";
+import { type Way, waysBetween, waysFrom } from "../../links/way.ts";
 import type { Fault, FaultContext, FaultEnd, Hit } from "../fault.ts";
 import type { Claim } from "../harm.ts";
 import { electionsSeen, sayNodes } from "./victims.ts";
@@ -97,9 +98,9 @@ export const PARTITION_RING: Fault = {
   title: "each node sees a majority, and none the same one: those beside it in a ring",
   reach: "all",
   needs: "fiveNodes",
-  begin: ({ cluster, harm, prng }) => {
+  begin: async ({ cluster, harm, prng }) => {
     const claim = harm.claimAll();
-    if (claim === undefined) return nobody();
+    if (claim === undefined) return undefined;
     const ring = prng.shuffle([...claim.nodes]);
     // On each side, so that with itself they are a majority.
     const seen = Math.ceil(Math.floor(ring.length / 2) / 2);
@@ -107,7 +108,7 @@ export const PARTITION_RING: Fault = {
       ring.filter((_, j) => distance(i, j, ring.length) > seen).map((to): Way => ({ from, to })),
     );
     const words = `ring ${ring.join("-")}: none sees further than ${seen} places`;
-    return Promise.resolve(silence({ cluster }, { claim, nodes: ring, ways, words }));
+    return silence({ cluster }, { claim, nodes: ring, ways, words });
   },
 };
 
@@ -115,15 +116,15 @@ export const PARTITION_BRIDGE: Fault = {
   name: "partition-bridge",
   title: "two groups of nodes that one node alone sees both of",
   reach: "all",
-  begin: ({ cluster, harm, prng }) => {
+  begin: async ({ cluster, harm, prng }) => {
     const claim = harm.claimAll();
-    if (claim === undefined) return nobody();
+    if (claim === undefined) return undefined;
     const [bridge = 0, ...rest] = prng.shuffle([...claim.nodes]);
     const half = Math.floor(rest.length / 2);
     const [some, others] = [rest.slice(0, half), rest.slice(half)];
     const ways = waysBetween(some, others);
     const words = `${sayNodes(some)} | ${sayNodes(others)}, bridge ${bridge}`;
-    return Promise.resolve(silence({ cluster }, { claim, nodes: rest, ways, words }));
+    return silence({ cluster }, { claim, nodes: rest, ways, words });
   },
 };
 
@@ -136,23 +137,24 @@ export const SWIZZLE_CLOG: Fault = {
     if (claim === undefined) return undefined;
     const order = prng.shuffle([...claim.nodes]);
     const some = order.slice(0, prng.between(1, order.length + 1));
-    const silences: Silence[] = [];
+    const silences: Disturbance[] = [];
     const elections = electionsSeen(cluster);
     for (const nodeId of some) {
       const others = cluster.memberIds.filter((other) => other !== nodeId);
-      silences.push(cluster.links.silence(waysBetween([nodeId], others)));
+      silences.push(await cluster.links.silence(waysBetween([nodeId], others)));
       await sleep(prng.between(50, 400));
     }
     return {
       nodes: some,
       words: `cut off in this order: ${some.join(", ")}`,
       end: async () => {
+        const seen: Seen[] = [];
         for (const one of prng.shuffle([...silences])) {
-          one.end();
+          seen.push(await one.end());
           await sleep(prng.between(50, 400));
         }
         claim.release();
-        return endOf(silences, elections());
+        return endOf(mergedSeen(seen), elections());
       },
     };
   },
@@ -170,46 +172,33 @@ function cut(
 ): Promise<Hit | undefined> {
   const claim = harm.claim(nodes);
   if (claim === undefined) return nobody();
-  return Promise.resolve(silence({ cluster }, { claim, nodes, ways, words }));
+  return silence({ cluster }, { claim, nodes, ways, words });
 }
 
-function silence(
+async function silence(
   { cluster }: Pick<FaultContext, "cluster">,
   { claim, nodes, ways, words }: Cut,
-): Hit {
+): Promise<Hit> {
   const leaderId = cluster.leaderId();
-  const silenced = cluster.links.silence(ways);
+  const silenced = await cluster.links.silence(ways);
   const elections = electionsSeen(cluster);
   return {
     nodes,
     words,
-    end: () => {
-      silenced.end();
+    end: async () => {
+      const seen = await silenced.end();
       claim.release();
-      const { evidence, hasBitten } = endOf([silenced], elections());
+      const { evidence, hasBitten } = endOf(seen, elections());
       const isLeaderCut = leaderId !== undefined && nodes.includes(leaderId);
-      return Promise.resolve({ evidence: { ...evidence, leaders: isLeaderCut }, hasBitten });
+      return { evidence: { ...evidence, leaders: isLeaderCut }, hasBitten };
     },
   };
 }
 
-/** @throws Error if an end of a connection has crossed it: that was no partition. */
-function endOf(silences: readonly Silence[], elections: number): FaultEnd {
-  const counts = silences.map((silenced) => silenced.counts());
-  const total = (name: keyof (typeof counts)[number]): number =>
-    counts.reduce((sum, count) => sum + count[name], 0);
-  const evidence = {
-    connections: total("connections"),
-    unanswered: total("unanswered"),
-    heldBytes: total("heldBytes"),
-    heldEnds: total("heldEnds"),
-    leakedEnds: total("leakedEnds"),
-    elections,
-  };
-  if (evidence.leakedEnds > 0)
-    throw new Error(`${evidence.leakedEnds} ends of connections crossed a way that was silent`);
-  const { connections, unanswered, heldBytes } = evidence;
-  return { evidence, hasBitten: connections + unanswered > 0 && heldBytes > 0 };
+/** @throws Error if something has crossed it: that was no partition. */
+function endOf({ counts, hasBitten, breach }: Seen, elections: number): FaultEnd {
+  if (breach !== "") throw new Error(breach);
+  return { evidence: { ...counts, elections }, hasBitten };
 }
 
 function distance(i: number, j: number, size: number): number {

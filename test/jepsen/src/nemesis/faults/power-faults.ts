@@ -3,7 +3,7 @@
 import { NO_TROUBLE, sleep } from "@quorumlog/integration/testing";
 import type { Prng } from "@quorumlog/std";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
-import { waysBetween } from "../../cluster/way.ts";
+import { waysBetween } from "../../links/way.ts";
 import type { Fault, FaultContext, Hit } from "../fault.ts";
 import { electionsSeen, sayNodes, setDisk, startAll } from "./victims.ts";
 
@@ -53,10 +53,11 @@ export const PART_KILL: Fault = {
   begin: (context) =>
     twoMajorities(context, {
       words: "cut off",
-      separate: ({ links }, some, others) => {
-        const silence = links.silence(waysBetween(some, others));
-        return () => {
-          silence.end();
+      separate: async ({ links }, some, others) => {
+        const silence = await links.silence(waysBetween(some, others));
+        return async () => {
+          const { breach } = await silence.end();
+          if (breach !== "") throw new Error(breach);
         };
       },
     }),
@@ -74,9 +75,10 @@ export const PAUSE_KILL: Fault = {
       words: "standing still",
       separate: (cluster, some) => {
         for (const nodeId of some) cluster.node(nodeId).pause(true);
-        return () => {
+        return Promise.resolve(() => {
           for (const nodeId of some) cluster.node(nodeId).pause(false);
-        };
+          return Promise.resolve();
+        });
       },
     }),
 };
@@ -88,7 +90,7 @@ interface Separation {
     cluster: TestCluster,
     some: readonly number[],
     others: readonly number[],
-  ) => () => void;
+  ) => Promise<() => Promise<void>>;
 }
 
 async function losePower(
@@ -142,20 +144,20 @@ async function somethingIsUnsynced(
   }
 }
 
-function twoMajorities(
+async function twoMajorities(
   { cluster, harm, prng }: FaultContext,
   { words, separate }: Separation,
 ): Promise<Hit | undefined> {
   const leaderId = cluster.leaderId();
   const claim = leaderId === undefined ? undefined : harm.claimAll();
-  if (claim === undefined) return Promise.resolve(undefined);
+  if (claim === undefined) return undefined;
   const followers = prng.shuffle(claim.nodes.filter((nodeId) => nodeId !== leaderId));
   const minority = followers.slice(0, Math.floor((claim.nodes.length - 1) / 2));
   const majority = claim.nodes.filter((nodeId) => !minority.includes(nodeId));
   const crasher = prng.pick(majority);
   const rest = majority.filter((nodeId) => nodeId !== crasher);
-  const endFirst = separate(cluster, minority, majority);
-  return Promise.resolve({
+  const endFirst = await separate(cluster, minority, majority);
+  return {
     nodes: [...minority, crasher],
     words: `${sayNodes(minority)} ${words}; node ${crasher} loses power; then others ${words}`,
     end: async () => {
@@ -163,15 +165,15 @@ function twoMajorities(
       const discardedBytes = await cluster.losePower(crasher);
       const elections = electionsSeen(cluster);
       // Before the others are heard again: else they would tell what they have.
-      const endSecond = separate(cluster, rest, [...minority, crasher]);
-      endFirst();
+      const endSecond = await separate(cluster, rest, [...minority, crasher]);
+      await endFirst();
       await cluster.startNode(crasher);
       await sleep(prng.between(...SECOND_PHASE_MS));
       const electionCount = elections();
-      endSecond();
+      await endSecond();
       claim.release();
       const evidence = { discardedBytes, elections: electionCount };
       return { evidence, hasBitten: electionCount > 0 };
     },
-  });
+  };
 }

@@ -2,7 +2,7 @@
 
 import { sleep } from "@quorumlog/integration/testing";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
-import { waysBetween } from "../../cluster/way.ts";
+import { waysBetween } from "../../links/way.ts";
 import type { Fault, FaultContext, Hit } from "../fault.ts";
 import { electionsSeen, sayNodes, startAll } from "./victims.ts";
 
@@ -148,11 +148,12 @@ function pauseNode(
     end: async () => {
       const electionCount = elections();
       const others = cluster.memberIds.filter((other) => other !== nodeId);
-      const silence =
-        deafMs === 0 ? undefined : cluster.links.silence(waysBetween([nodeId], others));
+      const ways = deafMs > 0 ? waysBetween([nodeId], others) : [];
+      const silence = await cluster.links.silence(ways);
       cluster.node(nodeId).pause(false);
       await sleep(deafMs);
-      silence?.end();
+      const { breach } = await silence.end();
+      if (breach !== "") throw new Error(breach);
       claim.release();
       const pausedMs = Math.round(performance.now() - beganMs);
       const evidence = { pausedMs, deafMs, leaders: wasLeader, elections: electionCount };

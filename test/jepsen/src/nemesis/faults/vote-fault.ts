@@ -10,7 +10,7 @@
 
 import { NO_TROUBLE, sleep } from "@quorumlog/integration/testing";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
-import { waysBetween, waysFrom } from "../../cluster/way.ts";
+import { waysBetween, waysFrom } from "../../links/way.ts";
 import type { Fault, FaultEnd } from "../fault.ts";
 import { sayNodes, setDisk } from "./victims.ts";
 
@@ -67,17 +67,17 @@ async function loseVote(
 ): Promise<FaultEnd> {
   const { links } = cluster;
   await slowDisks(cluster, electing, SYNC_MS);
-  const first = links.silence(waysBetween(former, electing));
+  const first = await links.silence(waysBetween(former, electing));
   const vote = await firstVote(cluster, electing);
   if (vote === undefined) {
-    first.end();
+    await first.end();
     await slowDisks(cluster, electing, 0);
     return { evidence: { votes: 0 }, hasBitten: false };
   }
   const { voterId, candidateId, term } = vote;
   const rest = electing.filter((nodeId) => nodeId !== voterId);
   // The vote is on its way, and has to arrive; nothing comes back.
-  const deaf = links.silence(waysFrom(rest, [voterId]));
+  const deaf = await links.silence(waysFrom(rest, [voterId]));
   const led = reignsOf(cluster, [candidateId]);
   const discardedBytes = await cluster.losePower(voterId);
   const endMs = performance.now() + LEAD_MS_MAX;
@@ -85,16 +85,16 @@ async function loseVote(
   led.stop();
   const silences = [
     deaf,
-    links.silence(waysFrom([voterId], rest)),
-    links.silence(waysBetween(former, rest)),
+    await links.silence(waysFrom([voterId], rest)),
+    await links.silence(waysBetween(former, rest)),
   ];
-  first.end();
+  await first.end();
   const second = reignsOf(cluster, [...former, voterId]);
   await slowDisks(cluster, rest, 0);
   await cluster.startNode(voterId);
   await sleep(secondMs);
   second.stop();
-  for (const silence of silences) silence.end();
+  for (const silence of silences) await silence.end();
   const hasLed = led.terms.has(term);
   const evidence = { votes: 1, hasLed, elections: second.terms.size, discardedBytes };
   return { evidence, hasBitten: hasLed && second.terms.size > 0 };

@@ -1,5 +1,5 @@
 /**
- * All ways that bytes take in a cluster: each goes through a proxy, where they can be kept.
+ * Each way goes through a proxy of this process, where bytes can be kept.
  *
  *     node 1 ──dials──> proxy ──> node 2      the way 1 -> 2 is this one's forward direction,
  *     node 1 <── proxy <──dials── node 2      and this one's backward direction
@@ -8,45 +8,16 @@
  * gets no answer. What was kept passes when the last one who wanted silence has let go of it.
  */
 
-import { openLinkProxy, type LinkDirection, type LinkProxy } from "@quorumlog/transport/testing";
+import {
+  freePort,
+  openLinkProxy,
+  type LinkDirection,
+  type LinkProxy,
+} from "@quorumlog/transport/testing";
+import { EndingOnce } from "./ending-once.ts";
+import type { Disturbance, LinkLacks, LinkPlan, Links, Slowness } from "./links.ts";
+import type { Seen } from "./seen.ts";
 import type { Place, Way } from "./way.ts";
-
-export interface LinkPlan {
-  readonly from: Place;
-  readonly to: Place;
-  /** Where the proxy listens. */
-  readonly port: number;
-  /** Of what it is in front of. */
-  readonly targetPort: number;
-}
-
-/** What was kept while ways were silent. */
-export interface SilenceCounts {
-  /** Directions of proxies. */
-  readonly ways: number;
-  /** Connections that went silent as it began. */
-  readonly connections: number;
-  /** That came meanwhile. */
-  readonly unanswered: number;
-  readonly heldBytes: number;
-  /** FIN and RST that came meanwhile, and were kept. */
-  readonly heldEnds: number;
-  /** Those that passed nevertheless: a partition that lets them through is none. */
-  readonly leakedEnds: number;
-}
-
-export interface Silence {
-  counts(): SilenceCounts;
-  /** Idempotent. */
-  end(): void;
-}
-
-export interface Slowness {
-  /** That have passed since it began. */
-  bytes(): number;
-  /** Idempotent. */
-  end(): void;
-}
 
 interface Link {
   readonly from: Place;
@@ -64,7 +35,17 @@ interface LinkWay {
   readonly direction: LinkDirection;
 }
 
-export class Links {
+const HOST = "127.0.0.1";
+
+/** What no proxy can do: TCP behind it has acknowledged what comes. */
+export const PROXY_LACKS: LinkLacks = { loss: "packets that can be lost: --net netns" };
+
+export function openProxyLinks(plans: readonly LinkPlan[]): Promise<ProxyLinks> {
+  return ProxyLinks.open(plans);
+}
+
+class ProxyLinks implements Links {
+  readonly lacks: LinkLacks = PROXY_LACKS;
   readonly #links: readonly Link[];
   #listening: Promise<unknown> = Promise.resolve();
 
@@ -72,23 +53,30 @@ export class Links {
     this.#links = links;
   }
 
-  static async open(plans: readonly LinkPlan[]): Promise<Links> {
-    const links = plans.map(async ({ from, to, port, targetPort }): Promise<Link> => {
-      const proxy = await openLinkProxy({ host: "127.0.0.1", port: targetPort }, port);
+  static async open(plans: readonly LinkPlan[]): Promise<ProxyLinks> {
+    const links = plans.map(async ({ from, to, port }): Promise<Link> => {
+      const proxy = await openLinkProxy({ host: HOST, port }, await freePort());
       const silences = { forward: 0, backward: 0 };
       return { from, to, proxy, silences, isTargetUp: true, isListening: true };
     });
-    return new Links(await Promise.all(links));
+    return new ProxyLinks(await Promise.all(links));
   }
 
-  /** Where `from` has to dial to reach `to`, as `host:port`. */
+  hostOf(): string {
+    return HOST;
+  }
+
   address(from: Place, to: Place): string {
     const link = this.#links.find((known) => known.from === from && known.to === to);
     if (link === undefined) throw new RangeError(`there is no link from ${from} to ${to}`);
     return link.proxy.address;
   }
 
-  /** The process there has begun, or ended: then nobody listens, unless nobody may know that. */
+  commandAt(): readonly string[] {
+    return [];
+  }
+
+  /** Where nobody is, nobody listens, unless nobody may know that. */
   setUp(place: Place, isUp: boolean): void {
     for (const link of this.#links)
       if (link.to === place) {
@@ -97,51 +85,49 @@ export class Links {
       }
   }
 
-  /** @param ways - Those that there are no links for are passed over. */
-  silence(ways: readonly Way[]): Silence {
+  silence(ways: readonly Way[]): Promise<Disturbance> {
     const silenced = this.#waysOf(ways);
     const proxies = [...new Set(silenced.map(({ link }) => link.proxy))];
+    // Those that go silent as it begins.
     const connections = sum(proxies, (proxy) => proxy.openConnectionCount);
     const before = countsOf(proxies);
     for (const { link, direction } of silenced) this.#silence(link, direction, 1);
-    let counts: SilenceCounts | undefined;
-    const count = (): SilenceCounts => {
+    const look = (): Seen => {
       const now = countsOf(proxies);
-      return {
-        ways: silenced.length,
+      const counts = {
         connections,
         unanswered: now.unanswered - before.unanswered,
         heldBytes: sum(proxies, (proxy) => proxy.heldBytes),
         heldEnds: now.heldEnds - before.heldEnds,
         leakedEnds: now.leakedEnds - before.leakedEnds,
       };
+      const hasBitten = counts.connections + counts.unanswered > 0 && counts.heldBytes > 0;
+      const ends = `${counts.leakedEnds} ends of connections crossed a way that was silent`;
+      return { counts, hasBitten, breach: counts.leakedEnds > 0 ? ends : "" };
     };
-    return {
-      counts: () => counts ?? count(),
-      end: () => {
-        if (counts !== undefined) return;
-        counts = count();
-        for (const { link, direction } of silenced) this.#silence(link, direction, -1);
-      },
-    };
+    return disturbance(look, () => {
+      for (const { link, direction } of silenced) this.#silence(link, direction, -1);
+    });
   }
 
-  /** Both directions of each link; the last one who says so decides. */
-  slow(ways: readonly Way[], bytesPerSecond: number, delayMs: number): Slowness {
+  /** Both directions of each link. */
+  slow(ways: readonly Way[], { bytesPerSecond, delayMs }: Slowness): Promise<Disturbance> {
     const links = [...new Set(this.#waysOf(ways).map(({ link }) => link))];
     const passed = (): number =>
       sum(links, ({ proxy }) => proxy.bytes.forward + proxy.bytes.backward);
     const before = passed();
     for (const { proxy } of links) proxy.slow(bytesPerSecond, delayMs);
-    let bytes: number | undefined;
-    return {
-      bytes: () => bytes ?? passed() - before,
-      end: () => {
-        if (bytes !== undefined) return;
-        bytes = passed() - before;
-        for (const { proxy } of links) proxy.slow(Number.POSITIVE_INFINITY, 0);
-      },
+    const look = (): Seen => {
+      const slowBytes = passed() - before;
+      return { counts: { slowBytes }, hasBitten: slowBytes > 0, breach: "" };
     };
+    return disturbance(look, () => {
+      for (const { proxy } of links) proxy.slow(Number.POSITIVE_INFINITY, 0);
+    });
+  }
+
+  lose(): Promise<Disturbance> {
+    return Promise.reject(new RangeError("a proxy loses nothing"));
   }
 
   async close(): Promise<void> {
@@ -177,6 +163,15 @@ export class Links {
     if (!shouldListen) link.proxy.refuse();
     else this.#listening = Promise.all([this.#listening, link.proxy.listen()]);
   }
+}
+
+function disturbance(look: () => Seen, end: () => void): Promise<Disturbance> {
+  const finish = (): Promise<Seen> => {
+    const seen = look();
+    end();
+    return Promise.resolve(seen);
+  };
+  return Promise.resolve(new EndingOnce(() => Promise.resolve(look()), finish));
 }
 
 function countsOf(proxies: readonly LinkProxy[]): {
