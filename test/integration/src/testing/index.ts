@@ -2,7 +2,7 @@
 export { type DiskCondition, NO_TROUBLE, type TroubleCounts } from "../disk-condition.ts";
 export { FaultyFileSystem } from "../faulty-file-system.ts";
 export { PatienceError, sleep, until, within } from "../patience.ts";
-export { describeReport, isBrokenInvariant } from "../process/error-report.ts";
+export { describeReport, type ErrorReport, isBrokenInvariant } from "../process/error-report.ts";
 export { ownChild, ownFolder, removeFolder } from "../process/owned-by-process.ts";
 export { OwnedProcess, type OwnedProcessInit } from "../process/owned-process.ts";
 export {

@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { QUORUMLOG } from "@quorumlog/e2e/testing";
 import {
   describeReport,
-  isBrokenInvariant,
   OwnedProcess,
   ownFolder,
   PatienceError,
@@ -25,6 +24,7 @@ import { readUnsyncedCount } from "../node/unsynced-count.ts";
 import { ClusterPlan } from "./cluster-plan.ts";
 import type { Links, OpenLinks } from "../links/links.ts";
 import { openProxyLinks } from "../links/proxy-links.ts";
+import { findingOf, type NodeFinding } from "./node-finding.ts";
 import { type NodeEvent, NodeProcess } from "./node-process.ts";
 import type { ClusterKind, Target } from "./target.ts";
 
@@ -68,8 +68,8 @@ export interface UnexpectedEnd {
   readonly message: string;
   /** With all that it has said of late. */
   readonly words: string;
-  /** An assertion of its own did not hold: no fault explains that. */
-  readonly isBrokenInvariant: boolean;
+  /** What no fault explains. */
+  readonly finding: NodeFinding | undefined;
 }
 
 /** Members have ended by themselves, and it is of no use to wait for them. */
@@ -467,8 +467,8 @@ export class TestCluster implements AsyncDisposable {
     const error = end.fatal?.error;
     const message = error === undefined ? "" : describeReport(error);
     const words = `${how}: ${message}\n${node.describe()}`;
-    const hasBroken = error !== undefined && isBrokenInvariant(error);
+    const finding = error === undefined ? undefined : findingOf(error);
     const atMs = performance.now();
-    this.unexpectedEnds.push({ nodeId, atMs, message, words, isBrokenInvariant: hasBroken });
+    this.unexpectedEnds.push({ nodeId, atMs, message, words, finding });
   }
 }

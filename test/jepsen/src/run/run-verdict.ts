@@ -6,7 +6,11 @@ import type { CoverageRecord, Validity, Verdict, WorkloadRecord } from "./run-re
 const MIX_TRIES = 3;
 
 /** What nodes show, whatever clients were told. */
-const NODE_ANOMALIES: ReadonlySet<string> = new Set(["broken-invariant", "replicas-differ"]);
+const NODE_ANOMALIES: ReadonlySet<string> = new Set([
+  "broken-invariant",
+  "replicas-differ",
+  "unsound-disk",
+]);
 
 const COUNT = new Intl.NumberFormat("en");
 
@@ -70,7 +74,7 @@ function anomalyWords(workloads: readonly WorkloadRecord[]): string {
     return `Anomalies in ${names}: what clients were told cannot all be true`;
   return kinds.has("replicas-differ")
     ? `Anomalies in ${names}: replicas that have applied as much do not have the same`
-    : `Anomalies in ${names}: nodes have ended, as what they rely on was not so`;
+    : `Anomalies in ${names}: nodes have ended, as what they rely on is not so`;
 }
 
 /** A sentence each. */

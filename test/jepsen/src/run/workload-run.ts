@@ -299,14 +299,13 @@ export class WorkloadRun {
   /** Of processes, by themselves. */
   #noteEnds(): void {
     const noted = new Set<string>();
-    for (const { nodeId, words, message, isBrokenInvariant } of this.#cluster?.unexpectedEnds ??
-      []) {
+    for (const { nodeId, words, message, finding } of this.#cluster?.unexpectedEnds ?? []) {
       this.#noteProblem(`node ${nodeId} has ended by itself: ${words}`);
       // One that is started ends again as it did before.
-      if (!isBrokenInvariant || noted.has(message)) continue;
+      if (finding === undefined || noted.has(message)) continue;
       noted.add(message);
       const text = `node ${nodeId} has ended by itself: ${message}`;
-      this.#nodeAnomalies.push({ kind: "broken-invariant", message: text, events: [] });
+      this.#nodeAnomalies.push({ kind: finding, message: text, events: [] });
     }
   }
 

@@ -49,8 +49,10 @@ const EXPOSURES: readonly (readonly [bug: string, workload: string, nemesis: str
   ["offset-acknowledged-outside-the-log", "offsets", "partition-leader"],
   ["316-groups-spread-over-queues", "ordered", "kill-leader"],
   ["305-fetch-skips-what-did-not-fit", "kafka", "kill-leader"],
-  // What a snapshot lacks.
+  // What a snapshot lacks, or has too early; one that the log is cut to before it is on the disk.
   ["143-sessions-not-in-image", "append", "snapshots,kill"],
+  ["148-image-made-late", "register", "snapshots,kill"],
+  ["158-snapshot-published-unsynced", "register", "snapshots,power-loss"],
 ];
 
 /** Found where reads rest on leases. */

@@ -11,7 +11,8 @@ import type { Exposure } from "./broken-builds.ts";
 export interface TrialResult {
   /**
    * `anomalies`: clients were told what cannot be true, replicas differ, or a node has ended as an
-   * assertion of its own failed; the words say which. `no-trial`: whatever else went wrong.
+   * assertion of its own failed, or its disk was not sound: the words say which. `no-trial`:
+   * whatever else went wrong.
    */
   readonly outcome: "anomalies" | "nothing" | "no-trial";
   /** What was found; what was said instead. */

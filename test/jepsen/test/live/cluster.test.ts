@@ -59,10 +59,7 @@ test("nobody waits for a majority that has ended by itself, and it is started ag
   expect(cluster.endedMemberIds).toEqual([1, 2]);
   await untilWhole(cluster);
   expect(cluster.endedMemberIds).toEqual([]);
-  expect(cluster.unexpectedEnds.map(({ isBrokenInvariant }) => isBrokenInvariant)).toEqual([
-    false,
-    false,
-  ]);
+  expect(cluster.unexpectedEnds.map(({ finding }) => finding)).toEqual([undefined, undefined]);
 });
 
 test("a node that ends whenever it is started is given up", async () => {
