@@ -13,6 +13,7 @@ const processes = [
   "test/e2e/test/**/*.test.ts",
   "test/jepsen/test/live/**/*.test.ts",
   "examples/*/test/**/*.test.ts",
+  "bench/test/peers/**/*.test.ts",
 ];
 
 /**
@@ -43,7 +44,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "test/*/test/**/*.test.ts"],
+          include: [
+            "packages/*/test/**/*.test.ts",
+            "test/*/test/**/*.test.ts",
+            "bench/test/*.test.ts",
+          ],
           exclude: processes,
           maxWorkers: workers,
           sequence: { groupOrder: 0 },

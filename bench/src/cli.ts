@@ -13,6 +13,7 @@ import { runBrokerBench } from "./broker-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
 import { runFailoverBench } from "./failover-bench.ts";
 import { runLogBench } from "./log-bench.ts";
+import { runPeersBench } from "./peers-bench.ts";
 import { runReplicaBench } from "./replica-bench.ts";
 import { runSoakBench } from "./soak-bench.ts";
 import { runSpikeBench } from "./spike/spike-bench.ts";
@@ -22,6 +23,7 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
        npm run bench -- replica [--rounds N] [--time MS]
        npm run bench -- broker [--rounds N] [--time MS] [--only NAME] [--tls]
+       npm run bench -- peers [--rounds N] [--time MS] [--kills N] [--only NAME] [--systems A,B]
        npm run bench -- topics [--rounds N] [--time MS]
        npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
@@ -32,6 +34,7 @@ spike      the data path that the formats were chosen by: containers, peers, way
 log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
 replica    three replicas in their own processes, beside a bare program; in out/bench
 broker     messages through a broker group and back, beside a bare program; in out/bench
+peers      beside RabbitMQ, NATS JetStream and etcd, those that are installed; in out/bench
 topics     a thousand topics and 200 consumer groups beside one topic, and a restart; in out/bench
 backlog    publishing while a backlog is drained; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
@@ -39,6 +42,8 @@ soak       a steady load for long: memory, disk, stalls, losses; in out/bench, w
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
+--systems  which others, as in "nats,etcd"; default all that are installed
+--kills    leaders that are killed in each round; in [1, 100], default 3
 --tls      with certificates on every port
 --times    faults of each kind; in [1, 1000], default 30
 --millions messages of the backlog, in millions; in [1, 1000], default 5
@@ -55,7 +60,9 @@ const FLAGS = {
   minutes: { type: "integer", min: 1, max: 10_000, fallback: 30 },
   millions: { type: "integer", min: 1, max: 1_000, fallback: 5 },
   load: { type: "number", min: 0.01, max: 1, fallback: 0.5 },
+  kills: { type: "integer", min: 1, max: 100, fallback: 3 },
   only: { type: "text" },
+  systems: { type: "text" },
   tls: { type: "switch" },
 } as const satisfies FlagSpecs;
 
@@ -84,6 +91,14 @@ const BENCHES = new Map<string, BenchEntry>([
       flags: ["time", "rounds", "only", "tls"],
       run: ({ time, rounds, only, tls: hasTls }) =>
         runBrokerBench({ timeMs: time, rounds, only, hasTls }),
+    },
+  ],
+  [
+    "peers",
+    {
+      flags: ["time", "rounds", "kills", "only", "systems"],
+      run: ({ time, rounds, kills, only, systems }) =>
+        runPeersBench({ timeMs: time, rounds, kills, only, systems }),
     },
   ],
   [

@@ -28,6 +28,11 @@ export class ForkedNode<Request extends object, Answer> {
     });
   }
 
+  /** 0 of a process that could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** @throws if the process ends first. */
   ask(request: Request): Promise<Answer> {
     const answer = this.nextAnswer();

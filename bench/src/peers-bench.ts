@@ -1,0 +1,131 @@
+/**
+ * `npm run bench -- peers`: this project beside other systems that promise the same, each started
+ * here as three nodes, under the same load from the same kind of client.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { chosenSystems, chosenWorkloads, turned, wordsOfMissing } from "./peers/choice.ts";
+import { MeasuredCluster } from "./peers/measured-cluster.ts";
+import type { PeerSystem } from "./peers/peer-system.ts";
+import { missingPrograms, SYSTEMS } from "./peers/peer-systems.ts";
+import { type PeerCard, type PeerResult, tableOf } from "./peers/peer-table.ts";
+import { WORKLOADS } from "./peers/peer-workloads.ts";
+import { KB, type Workload } from "./peers/workload.ts";
+
+export interface PeersBenchOptions {
+  readonly timeMs: number;
+  readonly rounds: number;
+  /** Leaders that are killed in each round. */
+  readonly kills: number;
+  /** Workloads with this in their names. */
+  readonly only: string | undefined;
+  /** Names, with commas between them. */
+  readonly systems: string | undefined;
+}
+
+const WARMUP = { inFlight: 1_000, messagesMax: 100_000 };
+
+/** What a run has found so far. */
+class Findings {
+  readonly cards = new Map<string, PeerCard>();
+  readonly results: PeerResult[] = [];
+  readonly failures: string[] = [];
+
+  fail(what: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.failures.push(`${what}: ${message}`);
+    process.stderr.write(`${what} FAILED: ${message}\n`);
+  }
+
+  get isSound(): boolean {
+    const faults = this.results.flatMap(({ outcome }) => outcome.faults);
+    return this.failures.length + faults.length === 0;
+  }
+}
+
+/** @throws if anything could not be measured, or was not read back; the table is printed before. */
+export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
+  const workloads = chosenWorkloads(WORKLOADS, options.only);
+  const chosen = chosenSystems(SYSTEMS, options.systems);
+  const left = chosen
+    .map((system) => ({ system, missing: missingPrograms(system) }))
+    .filter(({ missing }) => missing.length > 0);
+  const notes = left.map(({ system, missing }) => wordsOfMissing(system, missing));
+  const systems = chosen.filter((system) => left.every((each) => each.system !== system));
+  for (const note of notes) process.stderr.write(`${note}\n`);
+  // An exit ends the servers and removes their folders.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => process.exit(1));
+  const folder = join("out", "bench");
+  mkdirSync(folder, { recursive: true });
+  const findings = new Findings();
+  for (let round = 0; round < options.rounds; round++)
+    for (const system of turned(systems, round))
+      await measure(system, { ...options, round, folder, workloads, findings });
+  const cards = new Map(
+    systems.flatMap(({ name }): [string, PeerCard][] => {
+      const card = findings.cards.get(name);
+      return card === undefined ? [] : [[name, card]];
+    }),
+  );
+  for (const [name, { version, durability }] of cards)
+    console.log(`${name} ${version}: ${durability}`);
+  for (const line of [...notes, ...tableOf(workloads, cards, findings.results)]) console.log(line);
+  for (const failure of findings.failures) console.log(`FAILED ${failure}`);
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
+  const { timeMs, rounds, kills } = options;
+  const { results, failures } = findings;
+  const systemsTold = Object.fromEntries(cards);
+  const report = { machine, timeMs, rounds, kills, systems: systemsTold, notes, results, failures };
+  const file = join(folder, "peers.json");
+  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  console.log(`\nwritten to ${file}`);
+  if (!findings.isSound) throw new Error("not everything was measured, or read back as it was");
+}
+
+async function measure(
+  system: PeerSystem,
+  turn: PeersBenchOptions & {
+    readonly round: number;
+    readonly folder: string;
+    readonly workloads: readonly Workload[];
+    readonly findings: Findings;
+  },
+): Promise<void> {
+  const { round, rounds, findings, timeMs, kills } = turn;
+  const say = (what: string): string => {
+    const words = `round ${round + 1}/${rounds}, ${system.name}, ${what}`;
+    process.stderr.write(`${words}\n`);
+    return words;
+  };
+  let what = say("start");
+  let measured: MeasuredCluster | undefined;
+  try {
+    measured = await MeasuredCluster.start(system, turn.folder);
+    const { version, durability } = measured.cluster;
+    findings.cards.set(system.name, { version, durability });
+    await warmUp(measured, timeMs);
+    for (const [at, workload] of turn.workloads.entries()) {
+      what = say(workload.name);
+      const ground = { topic: `bench-${at}`, timeMs, kills };
+      const outcome = await workload.run(measured, ground);
+      findings.results.push({ system: system.name, workload: workload.name, round, outcome });
+    }
+  } catch (error) {
+    // Others are measured nevertheless; of this one, what comes after in this round is not.
+    findings.fail(what, error);
+  } finally {
+    await measured?.stop();
+  }
+}
+
+/** Code that has just begun to run is slow: everything is measured as it is after some work. */
+async function warmUp(measured: MeasuredCluster, timeMs: number): Promise<void> {
+  await measured.begin("warm-up", KB);
+  await measured.publish({ ...WARMUP, ms: timeMs });
+  await measured.follow();
+  await measured.finish();
+  await measured.cluster.deleteTopic("warm-up");
+}

@@ -1,0 +1,158 @@
+/** A cluster that runs, with a process that publishes to it and one that reads. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { ForkedNode } from "../forked-node.ts";
+import type { PeerCluster, PeerSystem } from "./peer-system.ts";
+import { usageOf } from "./process-usage.ts";
+import type { PeerClientConfig, PublisherAnswer, PublisherRequest } from "./publisher-process.ts";
+import type { PublishFigures, Pulse } from "./publisher.ts";
+import type { Published } from "./read-audit.ts";
+import type { ReaderAnswer, ReaderFigures, ReaderRequest } from "./reader-process.ts";
+
+/** Since {@link MeasuredCluster.start}, of one process and its children. */
+export interface CpuReading {
+  readonly publisher: number;
+  readonly reader: number;
+  readonly servers: number;
+}
+
+const PUBLISHER_FILE = new URL("./publisher-process.js", import.meta.url);
+const READER_FILE = new URL("./reader-process.js", import.meta.url);
+/** Beyond what a step is to take; whatever takes longer has failed. */
+const PATIENCE_MS = 180_000;
+
+const folders = new Set<string>();
+process.on("exit", () => {
+  for (const folder of folders) removeFolder(folder);
+});
+
+export class MeasuredCluster {
+  readonly cluster: PeerCluster;
+  readonly #folder: string;
+  readonly #publisher: ForkedNode<PublisherRequest, PublisherAnswer>;
+  readonly #reader: ForkedNode<ReaderRequest, ReaderAnswer>;
+
+  private constructor(cluster: PeerCluster, folder: string, config: PeerClientConfig) {
+    this.cluster = cluster;
+    this.#folder = folder;
+    this.#publisher = new ForkedNode(PUBLISHER_FILE, config);
+    this.#reader = new ForkedNode(READER_FILE, config);
+  }
+
+  /** @param parent - Where the temporary folder of the servers is made. */
+  static async start(system: PeerSystem, parent: string): Promise<MeasuredCluster> {
+    const folder = mkdtempSync(join(resolve(parent), `peers-${system.name}-`));
+    folders.add(folder);
+    try {
+      const cluster = await within("the cluster starts", 3 * PATIENCE_MS, system.start(folder));
+      const measured = new MeasuredCluster(cluster, folder, { system: system.name });
+      await Promise.all([measured.#publisher.nextAnswer(), measured.#reader.nextAnswer()]);
+      return measured;
+    } catch (error) {
+      removeFolder(folder);
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#publisher.signal("SIGKILL");
+    this.#reader.signal("SIGKILL");
+    await this.cluster.stop();
+    removeFolder(this.#folder);
+  }
+
+  /** A new topic, which both processes are connected for. */
+  async begin(topic: string, bodyBytes: number): Promise<void> {
+    await within("a topic is made", PATIENCE_MS, this.cluster.createTopic(topic));
+    const addresses = await this.cluster.addresses(topic);
+    const request = { type: "begin", topic, bodyBytes, addresses } as const;
+    await within("a publisher connects", PATIENCE_MS, this.#publisher.ask(request));
+    await within("a reader connects", PATIENCE_MS, this.#reader.ask(request));
+  }
+
+  /** A closed loop. */
+  async publish(load: {
+    readonly inFlight: number;
+    readonly ms: number;
+    readonly messagesMax: number;
+  }): Promise<PublishFigures> {
+    const { figures } = await within(
+      "a load ends",
+      load.ms + PATIENCE_MS,
+      this.#publisher.ask({ type: "publish", ...load }),
+    );
+    if (figures === undefined) throw new Error("a publisher told no figures");
+    return figures;
+  }
+
+  /** An open loop, until {@link endPace}. */
+  async startPace(perSecond: number): Promise<void> {
+    await this.#publisher.ask({ type: "start-pace", perSecond });
+  }
+
+  async pulse(): Promise<Pulse> {
+    const { pulse } = await this.#publisher.ask({ type: "pulse" });
+    if (pulse === undefined) throw new Error("a publisher told no pulse");
+    return pulse;
+  }
+
+  async endPace(): Promise<void> {
+    await within("what is under way ends", PATIENCE_MS, this.#publisher.ask({ type: "end-pace" }));
+  }
+
+  async published(): Promise<Published> {
+    const { published } = await this.#publisher.ask({ type: "published" });
+    if (published === undefined) throw new Error("a publisher told not what it published");
+    return published;
+  }
+
+  async follow(): Promise<void> {
+    await within("a reader begins", PATIENCE_MS, this.#reader.ask({ type: "follow" }));
+  }
+
+  /** Returns when the reader has everything that was acknowledged, or nothing comes any more. */
+  async finish(measuredFrom = 0): Promise<ReaderFigures> {
+    const published = await this.published();
+    const { figures } = await within(
+      "everything is read",
+      2 * PATIENCE_MS,
+      this.#reader.ask({ type: "finish", published, measuredFrom }),
+    );
+    if (figures === undefined) throw new Error("a reader told no figures");
+    return figures;
+  }
+
+  /** In microseconds. */
+  cpu(): CpuReading {
+    return {
+      publisher: usageOf([this.#publisher.pid]).cpuMicros,
+      reader: usageOf([this.#reader.pid]).cpuMicros,
+      servers: usageOf(this.cluster.pids()).cpuMicros,
+    };
+  }
+
+  /** Of all servers, in MB. */
+  memory(): number {
+    return usageOf(this.cluster.pids()).anonymousMb;
+  }
+}
+
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  folders.delete(folder);
+}
+
+async function within<Value>(what: string, ms: number, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`not within ${ms} ms: ${what}`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,168 @@
+/** The load on one topic: message by message, each with a body of its own. */
+
+import { monotonicMs, writeBody } from "./peer-body.ts";
+import type { PeerClient } from "./peer-system.ts";
+import type { Published } from "./read-audit.ts";
+
+export interface PublishFigures {
+  /** Acknowledged. */
+  readonly messages: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** A time without an acknowledgement. */
+export interface AckGap {
+  /** By the machine's monotonic clock. */
+  readonly endedAt: number;
+  readonly ms: number;
+}
+
+/** How a paced load is doing. */
+export interface Pulse {
+  readonly acked: number;
+  readonly lastAckAt: number;
+  /** Of the last minute or so, those of some length. */
+  readonly gaps: readonly AckGap[];
+}
+
+const GAP_MS_MIN = 5;
+const GAPS_MAX = 10_000;
+/** Of a paced load: more wait, as their latency says. */
+const PACED_MAX = 200_000;
+/** A send that fails at once is not tried again at once. */
+const FAILURE_PAUSE_MS = 10;
+
+export class Publisher {
+  readonly #client: PeerClient;
+  readonly #topic: string;
+  readonly #bodyBytes: number;
+  readonly #unknown: number[] = [];
+  #serial = 0;
+  #latencies: number[] = [];
+  #failed = 0;
+  #lastAckAt = Number.NaN;
+  #gaps: AckGap[] = [];
+  #isPaced = false;
+  /** Of a paced load. */
+  #under = 0;
+  #pace: Promise<void> | undefined;
+
+  constructor(client: PeerClient, topic: string, bodyBytes: number) {
+    this.#client = client;
+    this.#topic = topic;
+    this.#bodyBytes = bodyBytes;
+  }
+
+  get published(): Published {
+    return { count: this.#serial, unknown: this.#unknown };
+  }
+
+  /** A closed loop: so many under way, until the time is over or so many were sent. */
+  async publish(inFlight: number, ms: number, messagesMax: number): Promise<PublishFigures> {
+    this.#reset();
+    const startedAt = monotonicMs();
+    const last = this.#serial + messagesMax;
+    const worker = async (): Promise<void> => {
+      const body = Buffer.alloc(this.#bodyBytes);
+      for (;;) {
+        const now = monotonicMs();
+        if (now >= startedAt + ms || this.#serial >= last) return;
+        if (!(await this.#send(body, now))) await pause(FAILURE_PAUSE_MS);
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, worker));
+    return this.#figures(startedAt);
+  }
+
+  /** An open loop, until it is ended: messages are due at their times, whatever becomes of them. */
+  startPace(perSecond: number): void {
+    this.#reset();
+    this.#isPaced = true;
+    this.#pace = this.#keepPace(perSecond);
+  }
+
+  pulse(): Pulse {
+    const { length: acked } = this.#latencies;
+    return { acked, lastAckAt: this.#lastAckAt, gaps: this.#gaps };
+  }
+
+  /** Returns when nothing is under way any more. */
+  async endPace(): Promise<void> {
+    this.#isPaced = false;
+    await this.#pace;
+  }
+
+  async #keepPace(perSecond: number): Promise<void> {
+    const startedAt = monotonicMs();
+    let sent = 0;
+    while (this.#isPaced) {
+      await pause(1);
+      const due = ((monotonicMs() - startedAt) * perSecond) / 1_000;
+      for (; sent < due && this.#under < PACED_MAX; sent++) {
+        this.#under += 1;
+        void this.#send(
+          Buffer.allocUnsafe(this.#bodyBytes),
+          startedAt + (sent * 1_000) / perSecond,
+        ).finally(() => {
+          this.#under -= 1;
+        });
+      }
+    }
+    while (this.#under > 0) await pause(1);
+  }
+
+  /**
+   * @param dueAt - Latency is counted from there, whenever it was sent.
+   * @returns whether it was acknowledged.
+   */
+  async #send(body: Buffer, dueAt: number): Promise<boolean> {
+    const serial = this.#serial++;
+    writeBody(body, serial, dueAt);
+    try {
+      await this.#client.send(this.#topic, body);
+    } catch (error) {
+      // Failures are a figure; the first is shown, as all of them are mostly the same.
+      if (this.#failed === 0) console.error(`${this.#topic}: ${String(error)}`);
+      this.#failed += 1;
+      this.#unknown.push(serial);
+      return false;
+    }
+    const now = monotonicMs();
+    const gap = now - this.#lastAckAt;
+    if (gap >= GAP_MS_MIN && this.#gaps.length < GAPS_MAX)
+      this.#gaps.push({ endedAt: now, ms: gap });
+    this.#lastAckAt = now;
+    this.#latencies.push(now - dueAt);
+    return true;
+  }
+
+  #reset(): void {
+    this.#latencies = [];
+    this.#failed = 0;
+    this.#gaps = [];
+    this.#lastAckAt = Number.NaN;
+  }
+
+  #figures(startedAt: number): PublishFigures {
+    const sorted = Float64Array.from(this.#latencies).sort();
+    return {
+      messages: sorted.length,
+      failed: this.#failed,
+      seconds: (monotonicMs() - startedAt) / 1_000,
+      p50Ms: shareOf(sorted, 0.5),
+      p99Ms: shareOf(sorted, 0.99),
+    };
+  }
+}
+
+/** @param sorted - In ascending order. @returns NaN of nothing. */
+export function shareOf(sorted: Float64Array, share: number): number {
+  return sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
