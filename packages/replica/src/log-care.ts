@@ -1,6 +1,6 @@
 /**
- * Looks after the entries of a log while its replica runs: finds those that are damaged, has them
- * made anew with the help of peers, and gives what is committed to peers that have lost it.
+ * Looks after the files of a replica while it runs: finds entries that are damaged, has them made
+ * anew with the help of peers, and gives what is committed to peers that have lost it.
  *
  *     a read, or the scrub ──> damage ──> (recoverFromPeers) segment by segment: fetch, make anew
  *                                │                                     │ failed: again, later
@@ -14,14 +14,18 @@ import { allMembers, type Configuration, type Status } from "@quorumlog/raft";
 import { EntryFetcher } from "./entry-fetcher.ts";
 import { EntryServer } from "./entry-server.ts";
 import type { Environment } from "./environment.ts";
-import { LogScrubber } from "./log-scrubber.ts";
 import type { Envelope } from "./peer-envelope.ts";
 import type { CareInit } from "./replica-init.ts";
 import type { ReplicaEventListener } from "./replica-event.ts";
+import { Scrubber } from "./scrubber.ts";
+import { SegmentScrub } from "./segment-scrub.ts";
+import { SnapshotScrub } from "./snapshot-scrub.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
 import { Timers } from "./timers.ts";
 
 export interface LogCareInit extends CareInit {
   readonly log: LogStore;
+  readonly snapshots: SnapshotStore;
   readonly environment: Environment;
   /** Of the core. */
   readonly status: () => Pick<Status, "firstIndex" | "commitIndex" | "stableIndex">;
@@ -56,7 +60,7 @@ export class LogCare {
   readonly #timers: Timers;
   readonly #server: EntryServer;
   readonly #fetcher: EntryFetcher;
-  readonly #scrubber: LogScrubber | undefined;
+  readonly #scrubber: Scrubber;
   /** Ids of segments that are damaged and not made anew yet. */
   readonly #damaged = new Set<number>();
   /** Entries that could not be read, and the segments that they are in, which are made anew. */
@@ -69,7 +73,7 @@ export class LogCare {
   #damagesRepaired = 0;
 
   constructor(init: LogCareInit) {
-    const { log, status, sealed, environment } = init;
+    const { log, status, environment } = init;
     this.#init = init;
     this.#timers = new Timers(environment);
     this.#server = new EntryServer({
@@ -90,25 +94,34 @@ export class LogCare {
         init.onEvent({ type: "logRepairWaiting", ...range, refusals });
       },
     });
-    this.#scrubber =
-      sealed === undefined
-        ? undefined
-        : new LogScrubber({
-            sealed,
-            pace: init.scrub,
-            after: (delayMs, run) => this.#after(delayMs, run),
-            wallTime: () => environment.wallTime(),
-            onDamage: (segmentId, error) => {
-              this.#note(segmentId, error);
-            },
-          });
+    this.#scrubber = this.#makeScrubber();
+  }
+
+  #makeScrubber(): Scrubber {
+    const { sealed, snapshots, scrub, environment, onEvent } = this.#init;
+    const ofSnapshots = new SnapshotScrub({
+      snapshots,
+      onTrouble: (index, error) => {
+        onEvent({ type: "snapshotFailed", index, error });
+      },
+    });
+    const onDamage = this.#note.bind(this);
+    return new Scrubber({
+      sources:
+        sealed === undefined
+          ? [ofSnapshots]
+          : [new SegmentScrub({ sealed, onDamage }), ofSnapshots],
+      pace: scrub,
+      after: (delayMs, run) => this.#after(delayMs, run),
+      wallTime: () => environment.wallTime(),
+    });
   }
 
   condition(): LogCondition {
     return {
       damagesFound: this.#damagesFound,
       damagesRepaired: this.#damagesRepaired,
-      scrubbedAt: this.#scrubber?.completedAt,
+      scrubbedAt: this.#scrubber.completedAt,
     };
   }
 
@@ -168,6 +181,7 @@ export class LogCare {
     this.#isStopped = true;
     this.#timers.stop();
     this.#fetcher.stop();
+    this.#scrubber.stop();
   }
 
   #after(delayMs: number, run: () => void): void {

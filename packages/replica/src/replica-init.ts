@@ -5,10 +5,10 @@ import type { RaftOptions } from "@quorumlog/raft";
 import type { Transport } from "@quorumlog/transport";
 import type { Environment } from "./environment.ts";
 import type { FlushNote } from "./flush-note.ts";
-import type { ScrubPace } from "./log-scrubber.ts";
 import type { Machine } from "./machine.ts";
 import type { ProposalLimits } from "./proposal-desk.ts";
 import type { ReplicaEvent } from "./replica-event.ts";
+import type { ScrubPace } from "./scrubber.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import type { OpenCheckpoint } from "./state-keeper.ts";
 

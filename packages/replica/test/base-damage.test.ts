@@ -14,6 +14,9 @@ import {
   ReplicatedLog,
 } from "../src/index.ts";
 import { groupDirectory } from "../src/node-directory.ts";
+import type { SnapshotError } from "../src/snapshot-error.ts";
+import { CHUNK_HEADER_BYTES } from "../src/snapshot-file.ts";
+import { SNAPSHOT_HEADER_BYTES } from "../src/snapshot-header.ts";
 
 /** Ten times as fast: what takes seconds is over in tenths. */
 const FAST: Environment = {
@@ -37,7 +40,7 @@ class Node {
     this.fileSystem = new MemoryFileSystem({ prng: new Prng(nodeId) });
   }
 
-  async open(): Promise<void> {
+  async open(scrubEveryMs = 86_400_000): Promise<void> {
     this.#transport = this.#network.transport({ nodeId: this.nodeId, incarnation: 1 });
     this.log = await ReplicatedLog.open({
       directory: "/node",
@@ -53,6 +56,7 @@ class Node {
         electionMs: 10_000,
         timeoutMs: 100_000,
         segmentBytes: 65_536,
+        scrubEveryMs,
       },
       onEvent: (event) => this.events.push(event),
     });
@@ -79,14 +83,15 @@ async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
-test("a leader with a damaged base says so, and hands over", async () => {
+/** The log begins behind the first of three snapshots, and the first node leads. */
+async function trimmedGroup(scrubEveryMs?: number): Promise<[Node, Node, Node]> {
   const network = new MemoryNetwork({ scheduler: nodeEnvironment, prng: new Prng(1) });
   const nodes = [1, 2, 3].map((nodeId) => new Node(nodeId, network));
   onTestFinished(async () => {
     for (const node of nodes) await node.close();
   });
-  await Promise.all(nodes.map((node) => node.open()));
-  const [first] = nodes as [Node, Node, Node];
+  await Promise.all(nodes.map((node) => node.open(scrubEveryMs)));
+  const [first, second, third] = nodes as [Node, Node, Node];
   await until(() => nodes.some(({ log }) => log.status().role === "leader"));
   if (first.log.status().role !== "leader") await first.log.transferLeadership(1);
   await until(() => first.log.status().role === "leader");
@@ -96,9 +101,14 @@ test("a leader with a damaged base says so, and hands over", async () => {
     await until(() => nodes.every((node) => node.snapshots().length === i + 1));
   }
   await first.log.trim(1);
-  // The log begins behind the first of three markers now.
   await until(() => nodes.every(({ log }) => log.status().firstOffset === 1));
   await until(() => first.snapshots().length === 3);
+  return [first, second, third];
+}
+
+test("a leader with a damaged base says so, and hands over", async () => {
+  const nodes = await trimmedGroup();
+  const [first] = nodes;
   await first.close();
   const [base] = first.snapshots();
   first.fileSystem.damage(base as string, 10, Uint8Array.of(0xa5));
@@ -110,3 +120,36 @@ test("a leader with a damaged base says so, and hands over", async () => {
   await until(() => first.log.status().role !== "leader");
   await until(() => nodes.some(({ log }) => log.status().role === "leader"));
 }, 60_000);
+
+test("the scrub finds a snapshot that is damaged under a node that runs", async () => {
+  const nodes = await trimmedGroup(1_000);
+  const [first] = nodes;
+  const before = first.snapshots();
+  const [base, , newest] = before as [string, string, string];
+  const inItsChunk = SNAPSHOT_HEADER_BYTES + CHUNK_HEADER_BYTES + 1;
+  const failures = (): string[] =>
+    first.events.flatMap((event) =>
+      event.type === "snapshotFailed" ? [(event.error as SnapshotError).file ?? ""] : [],
+    );
+  const has = (type: string): boolean => first.events.some((event) => event.type === type);
+
+  first.fileSystem.damage(newest, inItsChunk, Uint8Array.of(0xa5));
+  await until(() => failures().length > 0);
+  expect(failures()).toEqual([newest]);
+  expect(has("baseDamaged")).toBe(false);
+
+  first.fileSystem.damage(base, inItsChunk, Uint8Array.of(0xa5));
+  await until(() => has("baseDamaged"));
+  expect(failures()).toEqual([newest, base]);
+  // It hands over; then the next trim has the log begin behind a sound one.
+  await until(() => nodes.some(({ log }) => log !== first.log && log.status().role === "leader"));
+  const { log } = nodes.find((node) => node.log.status().role === "leader") as Node;
+  const { firstIndex } = first.log.status();
+  await log.append(Buffer.from("3"));
+  await log.snapshot();
+  await until(() => first.snapshots().some((name) => !before.includes(name)));
+  await log.trim(3);
+  await until(() => first.log.status().firstIndex > firstIndex);
+  // Each was told of once.
+  expect(failures()).toEqual([newest, base]);
+});

@@ -7,6 +7,7 @@ import type { Entry } from "@quorumlog/raft";
 import { Prng, SlabPool } from "@quorumlog/std";
 import { VirtualTime } from "@quorumlog/transport/testing";
 import { expect, test } from "vitest";
+import { SnapshotStore } from "../src/snapshot-store.ts";
 import { LogCare } from "../src/log-care.ts";
 import { voting } from "./kit/configurations.ts";
 
@@ -39,6 +40,13 @@ function damaged({ recoverFromPeers }: { readonly recoverFromPeers: boolean }) {
   const care = new LogCare({
     log,
     sealed: log.sealed,
+    snapshots: SnapshotStore.open({
+      fileSystem,
+      directory: "/",
+      clusterId: "test",
+      groupId: 0,
+      onFailure: () => expect.unreachable(),
+    }),
     recoverFromPeers,
     scrub: { bytesPerSecond: 0, restMs: 1_000 },
     environment: {
