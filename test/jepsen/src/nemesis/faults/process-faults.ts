@@ -11,6 +11,10 @@ const PAUSE_MS_MIN = 1_500;
 /** Of leaders that stood still: clients reach them before the other nodes do. */
 const DEAF_SHARE = 0.5;
 const DEAF_MS = [300, 1_000] as const;
+/** For another leader, and for clients to find it and write there. */
+const SUCCESSOR_MS_MAX = 10_000;
+const SUCCESSOR_REIGN_MS = 2_500;
+const LOOK_MS = 20;
 
 export const KILL: Fault = {
   name: "kill",
@@ -146,6 +150,8 @@ function pauseNode(
     nodes: [nodeId],
     words: `node ${nodeId} stands still${wasLeader ? ", the leader" : ""}`,
     end: async () => {
+      // What it would still answer has to be out of date by then.
+      if (deafMs > 0) await succeeded(cluster, nodeId);
       const electionCount = elections();
       const others = cluster.memberIds.filter((other) => other !== nodeId);
       const ways = deafMs > 0 ? waysBetween([nodeId], others) : [];
@@ -161,6 +167,14 @@ function pauseNode(
       return { evidence, hasBitten: !wasLeader || electionCount > 0 };
     },
   };
+}
+
+/** Somebody else leads, and has for a while; or nobody does for long. */
+async function succeeded(cluster: TestCluster, formerId: number): Promise<void> {
+  const endMs = performance.now() + SUCCESSOR_MS_MAX;
+  const hasSuccessor = (): boolean => ![undefined, formerId].includes(cluster.leaderId());
+  while (!hasSuccessor() && performance.now() < endMs) await sleep(LOOK_MS);
+  await sleep(SUCCESSOR_REIGN_MS);
 }
 
 const CLOSE_MS = 30_000;
