@@ -85,6 +85,9 @@ const TUNING: Partial<ReplicaTuning> = {
   diskReserveBytes: 4 * 1024 * 1024,
   // The disk of whoever runs this may be fuller than that of a server should be.
   diskFullPercent: 100,
+  // What rots where it lies is found in the time that a run has.
+  scrubBytesPerSecond: 64 * 1024 * 1024,
+  scrubEveryMs: 3_000,
 };
 const LEADER_TIMEOUT_MS = 60_000;
 /** A process that has not ended itself by then is ended from outside. */

@@ -8,7 +8,8 @@
  * faults, of which one is all that three nodes stand.
  */
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { basename } from "node:path";
 import { EXIT_CODE, ProcessCallError, sleep } from "@quorumlog/integration/testing";
 import { replaceNode } from "../../cluster/membership.ts";
 import type { NodeProcess } from "../../cluster/node-process.ts";
@@ -23,13 +24,13 @@ import {
   restoreChunk,
   truncate,
 } from "./file-damage.ts";
-import { eventsSeen } from "./victims.ts";
+import { EventCounter } from "./victims.ts";
 
 /**
  * What became of a node that was started on damaged files. `mended`, too, if it could do without
  * them, or had what was missing from others.
  */
-type Outcome = "mended" | "refused" | "noticedLater" | "noticedAsRead";
+type Outcome = "mended" | "refused" | "noticedLater" | "noticedAsRead" | "noticedByScrub";
 
 /** By which a node tells that it has found something of it. */
 const OF_DAMAGE: ReadonlySet<string> = new Set([
@@ -38,6 +39,7 @@ const OF_DAMAGE: ReadonlySet<string> = new Set([
   "logDamaged",
   "logRepaired",
   "logRepairWaiting",
+  "snapshotFailed",
   "suspect",
 ]);
 
@@ -46,6 +48,7 @@ const CATCH_UP_MS = 30_000;
 const READ_MS = 5_000;
 const DAMAGES_MAX = 3;
 const OPENINGS_MAX = 3;
+const SCRUB_MS = 30_000;
 
 export const CORRUPTION: Fault = {
   name: "corruption",
@@ -63,19 +66,22 @@ export const CORRUPTION: Fault = {
     await cluster.kill(nodeId);
     await othersHaveAll(cluster, nodeId);
     const damage = damageFiles(context, filesOf(directory), old);
+    const snapshots = filesOf(directory).filter((path) => isOfSnapshot(path, damage));
     return {
       nodes: [nodeId],
       words: `node ${nodeId}: ${damage.join("; ")}`,
       end: async () => {
-        const events = eventsSeen(cluster, OF_DAMAGE);
-        const outcome = await startDamaged(cluster, nodeId);
+        const events = new EventCounter(cluster, (event) => {
+          return event.nodeId === nodeId && OF_DAMAGE.has(event.name);
+        });
+        const outcome = await startDamaged(cluster, nodeId, snapshots);
         const replaced = outcome !== "mended";
         const checkpointRemoved = !replaced && damage.some(isOfCheckpoint);
         if (replaced) await replaceNode(cluster, nodeId);
         else if (checkpointRemoved) await restartWithoutCheckpoint(cluster, nodeId);
         else cluster.unexpectEnd(nodeId);
         claim.release();
-        const noticed = events();
+        const noticed = events.stop();
         const told = { noticed, [outcome]: true, replaced, checkpointRemoved };
         const evidence = { damages: damage.length, ...told };
         return { evidence, hasBitten: replaced || noticed > 0 };
@@ -83,6 +89,11 @@ export const CORRUPTION: Fault = {
     };
   },
 };
+
+function isOfSnapshot(path: string, damage: readonly string[]): boolean {
+  const name = basename(path);
+  return name.endsWith(".snapshot") && damage.some((words) => words.includes(name));
+}
 
 function isOfCheckpoint(damage: string): boolean {
   return damage.includes("data.mdb");
@@ -133,8 +144,20 @@ async function othersHaveAll(cluster: TestCluster, nodeId: number): Promise<void
   );
 }
 
-/** @throws Error if it ends in a way that says nothing, or neither ends nor catches up. */
-async function startDamaged(cluster: TestCluster, nodeId: number): Promise<Outcome> {
+/**
+ * @param snapshots - Paths of those that are damaged.
+ * @throws Error if it ends in a way that says nothing, neither ends nor catches up, or does not
+ *   notice that a snapshot is damaged
+ */
+async function startDamaged(
+  cluster: TestCluster,
+  nodeId: number,
+  snapshots: readonly string[],
+): Promise<Outcome> {
+  const failures = new EventCounter(cluster, (event) => {
+    return event.nodeId === nodeId && event.name === "snapshotFailed";
+  });
+  const damaged = new Map(snapshots.map((path) => [path, readFileSync(path)]));
   const hasOpened = await opens(cluster, nodeId);
   const node = cluster.node(nodeId);
   if (!hasOpened) {
@@ -144,12 +167,16 @@ async function startDamaged(cluster: TestCluster, nodeId: number): Promise<Outco
   try {
     await catchesUp(cluster, nodeId);
     await readsAll(node);
-    return "mended";
+    if (snapshots.length === 0) return "mended";
+    await notices(cluster, damaged, failures);
+    return failures.count > 0 ? "noticedByScrub" : "mended";
   } catch (error) {
     if (!(error instanceof ProcessCallError)) throw error;
     if (node.end === undefined) return "noticedAsRead";
     demandReason(node);
     return "noticedLater";
+  } finally {
+    failures.stop();
   }
 }
 
@@ -182,6 +209,26 @@ async function catchesUp(cluster: TestCluster, nodeId: number): Promise<void> {
     async () =>
       (await node.call("view", undefined)).appliedIndex >= commitIndex ? true : undefined,
     CATCH_UP_MS,
+  );
+}
+
+function isLeft([path, bytes]: [string, Buffer]): boolean {
+  return existsSync(path) && readFileSync(path).equals(bytes);
+}
+
+/**
+ * A snapshot may not be needed for years, and so be noticed by the scrub alone; unless another one
+ * has taken its place.
+ */
+async function notices(
+  cluster: TestCluster,
+  damaged: ReadonlyMap<string, Buffer>,
+  failures: EventCounter,
+): Promise<void> {
+  await cluster.until(
+    `damage is noticed of ${[...damaged.keys()].join(", ")}`,
+    () => (failures.count > 0 || ![...damaged].some(isLeft) ? true : undefined),
+    SCRUB_MS,
   );
 }
 

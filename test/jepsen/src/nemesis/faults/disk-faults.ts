@@ -11,7 +11,7 @@ import {
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 import type { Evidence, Fault, FaultContext, Hit } from "../fault.ts";
 import type { Claim } from "../harm.ts";
-import { eventsSeen, sayNodes, setDisk } from "./victims.ts";
+import { EventCounter, sayNodes, setDisk } from "./victims.ts";
 
 /** A node that met a failed sync, and goes on, would acknowledge what it may have lost. */
 const STOP_MS = 20_000;
@@ -26,12 +26,12 @@ export const DISK_FULL: Fault = {
     if (claimed === undefined) return undefined;
     const { cluster, prng } = context;
     const full = prng.chance(0.5) ? "told" : "untold";
-    const events = eventsSeen(cluster, new Set(["diskFull"]));
+    const events = new EventCounter(cluster, ({ name }) => name === "diskFull");
     const hit = await troubled(context, claimed, {
       condition: { ...NO_TROUBLE, full },
       words: `disks of ${sayNodes(claimed.nodes)} are full${full === "told" ? "" : " at once"}`,
       evidenceOf: ({ refusedForSpace }, stopped) => {
-        const diskFullEvents = events();
+        const diskFullEvents = events.stop();
         const evidence = { refusedForSpace, diskFullEvents, stopped };
         return { evidence, hasBitten: refusedForSpace + diskFullEvents > 0 };
       },

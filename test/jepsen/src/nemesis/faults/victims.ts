@@ -1,6 +1,7 @@
 /** What faults have in common: who is hit, in words, and what is seen of it. */
 
 import { type DiskCondition, isFailedCall } from "@quorumlog/integration/testing";
+import type { NodeEvent } from "../../cluster/node-process.ts";
 import type { TestCluster } from "../../cluster/test-cluster.ts";
 
 export function sayNodes(nodes: readonly number[]): string {
@@ -27,16 +28,25 @@ export function electionsSeen(cluster: TestCluster): () => number {
   };
 }
 
-/** @returns how many of these nodes have told since, and stops counting. */
-export function eventsSeen(cluster: TestCluster, names: ReadonlySet<string>): () => number {
-  let count = 0;
-  const stop = cluster.onEvent(({ name }) => {
-    if (names.has(name)) count += 1;
-  });
-  return () => {
-    stop();
-    return count;
-  };
+/** Counts what nodes tell, from its making on until it is stopped. */
+export class EventCounter {
+  readonly #stop: () => void;
+  #count = 0;
+
+  constructor(cluster: TestCluster, isWanted: (event: NodeEvent) => boolean) {
+    this.#stop = cluster.onEvent((event) => {
+      if (isWanted(event)) this.#count += 1;
+    });
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  stop(): number {
+    this.#stop();
+    return this.#count;
+  }
 }
 
 function newestReign(cluster: TestCluster): number {
