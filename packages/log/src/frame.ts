@@ -13,7 +13,7 @@
  * The payload's checksum has no seed: it is summed once, and compared wherever the bytes go.
  */
 
-import { smallChecksum } from "./header-checksum.ts";
+import { smallChecksum } from "@quorumlog/std";
 
 export const FRAME_HEADER_BYTES = 32;
 export const FRAME_ALIGNMENT = 8;

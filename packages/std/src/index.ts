@@ -11,5 +11,6 @@ export {
 } from "./flags.ts";
 export { Prng } from "./prng.ts";
 export { holdBytes, releaseBytes, SlabPool, type SlabPoolOptions } from "./slab-pool.ts";
+export { smallChecksum } from "./small-checksum.ts";
 export { recordSometimes, sometimes, type SometimesRecorder } from "./sometimes.ts";
 export { TimeQueue } from "./time-queue.ts";

@@ -8,6 +8,8 @@
  * payload carries sums of its own, made where its bytes are made.
  */
 
+import { smallChecksum } from "@quorumlog/std";
+
 export const FRAME_HEADER_BYTES = 16;
 
 export const FRAME_DATA = 1;
@@ -28,13 +30,12 @@ export interface FrameHeader {
 }
 
 const CHECKED_BYTES = 12;
-const TABLE = makeTable();
 
 export function writeFrameHeader(target: Buffer, { length, groupId, kind }: FrameHeader): void {
   target.writeUInt32LE(length, 0);
   target.writeUInt32LE(groupId, 4);
   target.writeUInt32LE(kind, 8);
-  target.writeUInt32LE(headerChecksum(target), CHECKED_BYTES);
+  target.writeUInt32LE(smallChecksum(target, 0, CHECKED_BYTES), CHECKED_BYTES);
 }
 
 /** A frame without a payload. */
@@ -46,29 +47,11 @@ export function bareFrame(kind: FrameKind): Buffer {
 
 /** @returns what is wrong with the header, if anything is. */
 export function headerProblem(header: Buffer, lengthMax: number): FrameProblem | undefined {
-  if (header.readUInt32LE(CHECKED_BYTES) !== headerChecksum(header)) return "checksum";
+  if (header.readUInt32LE(CHECKED_BYTES) !== smallChecksum(header, 0, CHECKED_BYTES))
+    return "checksum";
   const length = header.readUInt32LE(0);
   const kind = header.readUInt32LE(8);
   if (kind === FRAME_DATA) return length > lengthMax ? "length" : undefined;
   if (kind !== FRAME_PING && kind !== FRAME_PONG) return "kind";
   return length === 0 ? undefined : "length";
-}
-
-/** In plain JavaScript: for so few bytes, a call into zlib costs several times as much. */
-function headerChecksum(header: Uint8Array): number {
-  let sum = ~0;
-  for (let i = 0; i < CHECKED_BYTES; i++)
-    sum = (TABLE[(sum ^ (header[i] as number)) & 0xff] as number) ^ (sum >>> 8);
-  return ~sum >>> 0;
-}
-
-/** RFC 1952, section 8. */
-function makeTable(): Int32Array {
-  const table = new Int32Array(256);
-  for (let byte = 0; byte < 256; byte++) {
-    let sum = byte;
-    for (let bit = 0; bit < 8; bit++) sum = (sum & 1) === 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
-    table[byte] = sum;
-  }
-  return table;
 }

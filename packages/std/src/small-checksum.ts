@@ -5,8 +5,8 @@
 
 const TABLE = makeTable();
 
-/** @param seed - The sum so far; 0 for none. */
-export function smallChecksum(bytes: Uint8Array, from: number, to: number, seed: number): number {
+/** Of the bytes `[from, to)`. @param seed - The sum so far; 0 for none. */
+export function smallChecksum(bytes: Uint8Array, from: number, to: number, seed = 0): number {
   let sum = ~seed;
   for (let i = from; i < to; i++)
     sum = (TABLE[(sum ^ (bytes[i] as number)) & 0xff] as number) ^ (sum >>> 8);

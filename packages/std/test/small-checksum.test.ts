@@ -1,9 +1,8 @@
 // Goal: the sum of small things is zlib's, as their payloads are summed by zlib.
 
 import { crc32 } from "node:zlib";
-import { Prng } from "@quorumlog/std";
 import { expect, test } from "vitest";
-import { smallChecksum } from "../src/header-checksum.ts";
+import { Prng, smallChecksum } from "../src/index.ts";
 
 test("it is the sum that zlib has, for any bytes and seed", () => {
   const prng = new Prng(1);
