@@ -7,6 +7,7 @@ export { drawSwarm, FAULT_KINDS, type FaultKind, type SwarmOptions } from "./fau
 // The engine, for other packages that are to be simulated: time, network, disk, clocks, trace.
 export { type CrashKind, Disk, DiskImage, type DiskRecord } from "./engine/disk.ts";
 export { EventQueue, type Micros, MILLISECOND, SECOND } from "./engine/event-queue.ts";
+export { Fingerprint } from "./engine/fingerprint.ts";
 export { withoutRealWorld } from "./engine/global-guard.ts";
 export { HostClock } from "./engine/host-clock.ts";
 export { LogView } from "./engine/log-view.ts";

@@ -1,11 +1,7 @@
-/**
- * The fingerprint of a run, and on demand its story in text.
- *
- * Every event is mixed into a 64-bit hash (two 32-bit lanes in the manner of FNV-1a). Two runs of a
- * seed must end with the same hash: if they do not, something outside the seed has decided.
- */
+/** The fingerprint of a run, and on demand its story in text. */
 
 import type { EventQueue } from "./event-queue.ts";
+import { Fingerprint } from "./fingerprint.ts";
 
 /** Kinds of traced events; their numbers only have to differ. */
 export const TRACE = {
@@ -25,8 +21,7 @@ export const TRACE = {
 } as const;
 
 export class Trace {
-  #high = 0x811c9dc5;
-  #low = 0x01000193;
+  readonly #fingerprint = new Fingerprint();
   readonly #queue: EventQueue;
   readonly #sink: ((line: string) => void) | undefined;
 
@@ -38,16 +33,16 @@ export class Trace {
 
   /** Mixes an event in, with the time and up to three numbers that tell it from others. */
   event(kind: number, a: number, b: number, c = 0): void {
-    this.#mix(kind);
-    this.#mix(this.#queue.now);
-    this.#mix(a);
-    this.#mix(b);
-    this.#mix(c);
+    this.#fingerprint.mix(kind);
+    this.#fingerprint.mix(this.#queue.now);
+    this.#fingerprint.mix(a);
+    this.#fingerprint.mix(b);
+    this.#fingerprint.mix(c);
   }
 
   /** Mixes text in, for what has no numbers. */
   text(value: string): void {
-    for (let i = 0; i < value.length; i++) this.#mix(value.charCodeAt(i));
+    this.#fingerprint.mixText(value);
   }
 
   /** Writes a line of the story; `line` is not called if nobody reads it. */
@@ -63,17 +58,6 @@ export class Trace {
 
   /** 16 hexadecimal digits. */
   get hash(): string {
-    return hex(this.#high) + hex(this.#low);
+    return this.#fingerprint.hash;
   }
-
-  #mix(value: number): void {
-    // Numbers above 2^32 (times, contexts) count with both halves.
-    const folded = (value | 0) ^ Math.imul(Math.floor(value / 2 ** 32), 0x9e3779b1);
-    this.#high = Math.imul(this.#high ^ folded, 0x01000193);
-    this.#low = Math.imul((this.#low ^ (this.#high >>> 15) ^ folded) | 0, 0x85ebca6b);
-  }
-}
-
-function hex(lane: number): string {
-  return (lane >>> 0).toString(16).padStart(8, "0");
 }
