@@ -4,27 +4,52 @@
  * until the group has nothing left.
  */
 
-import type { ConsumedMessage } from "@quorumlog/client";
+import type { ConsumedMessage, PushConsumerOptions } from "@quorumlog/client";
 import type { Value } from "../history/history-event.ts";
+import { openPatiently } from "./broker-access.ts";
 import type { GroupLag } from "./group-lag.ts";
-import type { GroupMember, Letter } from "./group-member.ts";
-import type { Attempt, LogicalClient } from "./workload.ts";
+import { GroupMember, type Letter } from "./group-member.ts";
+import type { Attempt, ClientContext, LogicalClient } from "./workload.ts";
 
-export interface ConsumingClientInit {
+interface ConsumingClientInit {
   readonly member: GroupMember;
   readonly lag: GroupLag;
   /** @returns what is recorded of a message. */
   readonly toValue: (message: ConsumedMessage) => Value;
 }
 
+/** Of what, and how, it consumes. */
+export interface ConsumerInit
+  extends
+    Omit<ConsumingClientInit, "member">,
+    Pick<PushConsumerOptions, "consumerGroup" | "order"> {
+  readonly topic: string;
+}
+
+const COMMIT_MS = 1_000;
 const MESSAGES_MAX = 50;
 const WAIT_MS = 500;
 
 export class ConsumingClient implements LogicalClient {
   readonly #init: ConsumingClientInit;
 
-  constructor(init: ConsumingClientInit) {
+  private constructor(init: ConsumingClientInit) {
     this.#init = init;
+  }
+
+  /** @returns once it is a member. @throws OperationError as `openPatiently` does */
+  static async open(
+    { target: { nameServers }, signal }: ClientContext,
+    { topic, lag, toValue, ...options }: ConsumerInit,
+  ): Promise<ConsumingClient> {
+    const open = (): Promise<GroupMember> =>
+      GroupMember.open({
+        nameServers,
+        subscriptions: { [topic]: "*" },
+        commitIntervalMs: COMMIT_MS,
+        ...options,
+      });
+    return new ConsumingClient({ member: await openPatiently(open, signal), lag, toValue });
   }
 
   next(): Attempt {

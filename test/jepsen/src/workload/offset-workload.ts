@@ -4,15 +4,14 @@
  * ask how far the group is. Clients that publish keep it going.
  */
 
-import { Admin, type Producer } from "@quorumlog/client";
+import { Admin } from "@quorumlog/client";
 import { checkOffsets } from "../check/offset-check.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
 import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { type CommittingInit, CommittingClient } from "./committing-client.ts";
 import { GroupMember } from "./group-member.ts";
-import { bodyOf } from "./message-body.ts";
-import { PublishingClient } from "./publishing-client.ts";
+import { numberPublisher } from "./publishing-client.ts";
 import { beginStalls } from "./stalls.ts";
 import { verdictOf } from "./verdict.ts";
 import type {
@@ -52,25 +51,9 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   const producer = await openProducer(context);
   beginStalls({ prng: context.prng.fork(), stallMs: STALL_MS, everyMs: STALL_EVERY_MS });
   return slots.map((slot) => {
-    if (slot < PUBLISHERS) return publisherOf(context, producer, slot);
+    if (slot < PUBLISHERS) return numberPublisher(context, { producer, topic: TOPIC, slot });
     if (slot < PUBLISHERS + READERS) return new OffsetReader(context, admin);
     return new CommittingClient(memberInit(context, admin));
-  });
-}
-
-function publisherOf(
-  { unique, prng }: ClientContext,
-  producer: Producer,
-  slot: number,
-): PublishingClient {
-  return new PublishingClient({
-    producer,
-    topic: TOPIC,
-    slot,
-    draw: () => {
-      const value = unique();
-      return { value, message: { body: bodyOf(value, prng) } };
-    },
   });
 }
 

@@ -11,7 +11,6 @@ import { listOf } from "../history/value-reader.ts";
 import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { ConsumingClient } from "./consuming-client.ts";
 import { GroupLag } from "./group-lag.ts";
-import { GroupMember } from "./group-member.ts";
 import { bodyOf, valueIn } from "./message-body.ts";
 import { PublishingClient } from "./publishing-client.ts";
 import { checkQueueEvents } from "./queue-workload.ts";
@@ -24,7 +23,6 @@ const MESSAGE_GROUPS = 16;
 const CLIENTS = 10;
 /** The others consume. */
 const PUBLISHERS = 6;
-const COMMIT_MS = 1_000;
 
 export const ORDERED_WORKLOAD: Workload = {
   name: "ordered",
@@ -64,21 +62,12 @@ function publisherOf(
   });
 }
 
-async function consumerOf(
-  { target: { nameServers }, signal, seed }: ClientContext,
-  lag: GroupLag,
-): Promise<ConsumingClient> {
-  const open = (): Promise<GroupMember> =>
-    GroupMember.open({
-      nameServers,
-      consumerGroup: GROUP,
-      subscriptions: { [TOPIC]: "*" },
-      // All members of a group have the same.
-      order: seed % 2 === 0 ? "per-key" : "orderly",
-      commitIntervalMs: COMMIT_MS,
-    });
-  return new ConsumingClient({
-    member: await openPatiently(open, signal),
+function consumerOf(context: ClientContext, lag: GroupLag): Promise<ConsumingClient> {
+  return ConsumingClient.open(context, {
+    topic: TOPIC,
+    consumerGroup: GROUP,
+    // All members of a group have the same.
+    order: context.seed % 2 === 0 ? "per-key" : "orderly",
     lag,
     toValue: (message) => {
       const { messageGroup = null, queue, offset } = message;

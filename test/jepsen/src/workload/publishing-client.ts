@@ -2,7 +2,8 @@
 
 import type { OutgoingMessage, Producer } from "@quorumlog/client";
 import type { Value } from "../history/history-event.ts";
-import type { Attempt, LogicalClient } from "./workload.ts";
+import { bodyOf } from "./message-body.ts";
+import type { Attempt, ClientContext, LogicalClient } from "./workload.ts";
 
 /** What is published, and what is recorded of it. */
 export interface DrawnMessage {
@@ -49,4 +50,16 @@ export class PublishingClient implements LogicalClient {
   last(): undefined {
     return undefined;
   }
+}
+
+/** One that publishes numbers, each of which is published once. */
+export function numberPublisher(
+  { unique, prng }: ClientContext,
+  init: Omit<PublishingClientInit, "draw">,
+): PublishingClient {
+  const draw = (): DrawnMessage => {
+    const value = unique();
+    return { value, message: { body: bodyOf(value, prng) } };
+  };
+  return new PublishingClient({ ...init, draw });
 }

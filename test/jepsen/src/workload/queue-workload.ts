@@ -3,16 +3,14 @@
  * left is consumed.
  */
 
-import type { Producer } from "@quorumlog/client";
 import { checkQueue } from "../check/queue-check.ts";
 import { type HistoryEvent, isDrained } from "../history/history-event.ts";
 import { operationsOf } from "../history/operations.ts";
 import { makeTopic, openPatiently, openProducer } from "./broker-access.ts";
 import { ConsumingClient } from "./consuming-client.ts";
 import { GroupLag } from "./group-lag.ts";
-import { GroupMember } from "./group-member.ts";
-import { bodyOf, valueIn } from "./message-body.ts";
-import { PublishingClient } from "./publishing-client.ts";
+import { valueIn } from "./message-body.ts";
+import { numberPublisher } from "./publishing-client.ts";
 import { verdictOf } from "./verdict.ts";
 import type { ClientContext, LogicalClient, Workload, WorkloadVerdict } from "./workload.ts";
 
@@ -22,7 +20,6 @@ const QUEUES = 4;
 const CLIENTS = 30;
 /** The others consume. */
 const PUBLISHERS = 26;
-const COMMIT_MS = 1_000;
 /** Of some processes: what they publish shares batches. */
 const LINGER_MS = 5;
 
@@ -43,40 +40,17 @@ async function openClients(context: ClientContext): Promise<LogicalClient[]> {
   const producer = await openProducer(context, { lingerMs });
   const lag = await openPatiently(() => GroupLag.open(nameServers, GROUP), signal);
   const clients = slots.map(async (slot): Promise<LogicalClient> => {
-    return slot < PUBLISHERS ? publisherOf(context, producer, slot) : consumerOf(context, lag);
+    return slot < PUBLISHERS
+      ? numberPublisher(context, { producer, topic: TOPIC, slot })
+      : consumerOf(context, lag);
   });
   return Promise.all(clients);
 }
 
-function publisherOf(
-  { unique, prng }: ClientContext,
-  producer: Producer,
-  slot: number,
-): PublishingClient {
-  return new PublishingClient({
-    producer,
+function consumerOf(context: ClientContext, lag: GroupLag): Promise<ConsumingClient> {
+  return ConsumingClient.open(context, {
     topic: TOPIC,
-    slot,
-    draw: () => {
-      const value = unique();
-      return { value, message: { body: bodyOf(value, prng) } };
-    },
-  });
-}
-
-async function consumerOf(
-  { target: { nameServers }, signal }: ClientContext,
-  lag: GroupLag,
-): Promise<ConsumingClient> {
-  const open = (): Promise<GroupMember> =>
-    GroupMember.open({
-      nameServers,
-      consumerGroup: GROUP,
-      subscriptions: { [TOPIC]: "*" },
-      commitIntervalMs: COMMIT_MS,
-    });
-  return new ConsumingClient({
-    member: await openPatiently(open, signal),
+    consumerGroup: GROUP,
     lag,
     toValue: (message) => [valueIn(message), message.queue, message.offset],
   });
