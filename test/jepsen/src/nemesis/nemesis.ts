@@ -68,6 +68,10 @@ const PAUSE_MS = [200, 1_500] as const;
 /** Of faults in a mix. */
 const MIX_COUNT_MAX = 3;
 const NAP_MS = 20;
+/** Of faults that reach all: as often, the next one waits until somebody leads again. */
+const RECOVERED_SHARE = 0.75;
+const RECOVERY_MS_MAX = 20_000;
+const SERVICE_MS = 1_000;
 
 export class Nemesis {
   readonly faults: readonly Fault[];
@@ -205,7 +209,17 @@ export class Nemesis {
     const { evidence, hasBitten } = await hit.end();
     this.#coverage.onEnd(fault.name, { evidence, hasBitten });
     this.#tell({ type: "end", hitId, fault: fault.name, evidence, hasBitten }, hit);
+    if (fault.reach === "all" && prng.chance(RECOVERED_SHARE)) await this.#letServe();
     return true;
+  }
+
+  /** Else a machine that starts nodes slowly has a cluster that is down all the time. */
+  async #letServe(): Promise<void> {
+    const { cluster } = this.#init;
+    const endMs = performance.now() + RECOVERY_MS_MAX;
+    while (cluster.leaderId() === undefined && performance.now() < endMs && !this.#isStopping)
+      await sleep(NAP_MS);
+    await this.#nap(SERVICE_MS);
   }
 
   /** That is a finding of the run, and the others are not to pay for it. */
