@@ -13,7 +13,7 @@ const LOOK_AGAIN_MS = 5;
 const SECOND_PHASE_MS = [1_500, 3_000] as const;
 /** Of syncs, before the power goes: what is written meanwhile is there to be lost. */
 const LAST_SYNCS_MS = [50, 500] as const;
-const LAST_SYNCS_SHARE = 0.5;
+const LAST_SYNCS_SHARE = 0.75;
 
 export const POWER_LOSS: Fault = {
   name: "power-loss",
