@@ -6,10 +6,11 @@
 import { execFileSync } from "node:child_process";
 import { until } from "@quorumlog/integration/testing";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
-import type { Disturbance, LinkLacks, LinkPlan, Links } from "../src/links/links.ts";
+import type { Disturbance, LinkPlan, Links } from "../src/links/links.ts";
 import { NamespaceLinks } from "../src/links/namespace-links.ts";
-import { NamespacesMissingError, tryNamespaces } from "../src/links/namespace-trial.ts";
-import { waysBetween, waysFrom } from "../src/links/way.ts";
+import { tryNamespaces } from "../src/links/namespace-trial.ts";
+import { type Place, waysBetween, waysFrom } from "../src/links/way.ts";
+import { findNamespaces } from "./kit/namespaces.ts";
 import { PlaceProcess } from "./kit/place-process.ts";
 
 const PATIENCE_MS = 20_000;
@@ -20,23 +21,11 @@ const PLANS: readonly LinkPlan[] = [
   { from: "clients", to: 2, port: PORT },
 ];
 
-const { lacks, missing } = await tried();
-const isPossible = missing === "";
-if (!isPossible) console.warn(`skipped: tests of network namespaces: ${missing}`);
-if (isPossible && lacks.loss !== undefined) console.warn(`skipped: a loss: needs ${lacks.loss}`);
+const { isPossible, lacks } = await findNamespaces();
 
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-async function tried(): Promise<{ readonly lacks: LinkLacks; readonly missing: string }> {
-  try {
-    return { lacks: await tryNamespaces(), missing: "" };
-  } catch (error) {
-    if (!(error instanceof NamespacesMissingError)) throw error;
-    return { lacks: {}, missing: error.message };
-  }
-}
 
 async function opened(): Promise<Links> {
   const links = await NamespaceLinks.open(PLANS, lacks);
@@ -61,6 +50,17 @@ function networkOfMachine(): string[] {
     // Without how long an address is valid for yet.
     execFileSync("ip", words, { encoding: "utf8" }).replaceAll(/\d+sec/gu, ""),
   );
+}
+
+/** Of TCP, whatever is in them. */
+function segmentsReceivedAt(links: Links, place: Place): number {
+  const [nsenter = "", ...enter] = links.commandAt(place);
+  const words = [...enter, "cat", "/proc/net/snmp"];
+  const [names = [], values = []] = execFileSync(nsenter, words, { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.startsWith("Tcp: "))
+    .map((line) => line.split(" "));
+  return Number(values[names.indexOf("InSegs")]);
 }
 
 async function dropped(disturbance: Disturbance, packets: number, ends = 0): Promise<void> {
@@ -110,12 +110,15 @@ test.skipIf(!isPossible)("a direction is silent, and the other one is not", asyn
   await one.until("out", { text: "a" });
 
   const silence = await links.silence(waysFrom([1], [2]));
+  const before = segmentsReceivedAt(links, 2);
   two.write("server-1", "to one");
   one.write("out", "to two");
   await one.until("out", { text: "ato one" });
   await dropped(silence, 1);
 
   expect(two.seen("server-1").text).toBe("a");
+  // Not what the kernel of the way says, but that of the one who hears nothing.
+  expect(segmentsReceivedAt(links, 2)).toBe(before);
 });
 
 test.skipIf(!isPossible)("who is silenced twice is heard when both have let go", async () => {

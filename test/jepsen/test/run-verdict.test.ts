@@ -74,6 +74,16 @@ test("what is wrong with nodes alone is not said of clients", () => {
   expect(wordsOf(["broken-invariant", "lost"])).toMatch(/what clients were told/u);
 });
 
+test("a fault that was asked for and is possible nowhere fails the run, and says why", () => {
+  const impossible = ["partition-ring was asked for, and is left out: needs five nodes"];
+
+  expect(judged({ impossible })).toEqual({
+    valid: false,
+    summary: "No anomaly, but faults that were asked for had no effect",
+    reasons: impossible,
+  });
+});
+
 test("a fault without an effect fails the run, as one that was never begun", () => {
   expect(judged({ coverage: [{ ...KILL, bit: 0 }] }).valid).toBe(false);
   expect(judged({ coverage: [{ ...KILL, begun: 0, bit: 0 }] }).reasons).toEqual([

@@ -2,17 +2,14 @@
 // nothing of it is left running.
 // Method: the command, short, on real processes.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { until } from "@quorumlog/integration/testing";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunFolder } from "../../src/run/run-folder.ts";
+import { beginCommand, type JepsenCommand, processesOf } from "../kit/jepsen-command.ts";
 
-const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const PATIENCE_MS = 120_000;
 const TEST_MS = 300_000;
 
@@ -26,45 +23,13 @@ afterEach(() => {
   rmSync(out, { recursive: true, force: true });
 });
 
-interface Started {
-  readonly child: ChildProcess;
-  readonly said: () => string;
-  readonly exitCode: Promise<number | null>;
-}
-
-function start(...args: readonly string[]): Started {
-  const child = spawn(process.execPath, [CLI, "--out", out, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  onTestFinished(() => {
-    child.kill("SIGKILL");
-  });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-  const exitCode = once(child, "close").then(([code]) => code as number | null);
-  return { child, said: () => text, exitCode };
+function start(...args: readonly string[]): JepsenCommand {
+  return beginCommand(out, args);
 }
 
 function folderOf(): RunFolder {
   const [name = ""] = readdirSync(out);
   return new RunFolder(join(out, name));
-}
-
-/** Whoever has the folder in its command line: nodes are told where their files are. */
-function processesLeft(): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/u.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(join("/proc", pid, "cmdline"), "utf8").includes(out);
-      } catch {
-        // It has ended meanwhile.
-        return false;
-      }
-    });
 }
 
 test("a run ends with its verdict, and leaves what it is from", { timeout: TEST_MS }, async () => {
@@ -109,7 +74,7 @@ test("a run that is cut leaves what it has seen by then", { timeout: TEST_MS }, 
   expect(record.verdict.reasons[0]).toBe("the run was cut");
   expect(folder.history("append").length).toBeGreaterThan(0);
   await until("its processes are gone", PATIENCE_MS, () =>
-    processesLeft().length === 0 ? true : undefined,
+    processesOf(out).length === 0 ? true : undefined,
   );
 });
 

@@ -76,9 +76,9 @@ async function loseVote(
   }
   const { voterId, candidateId, term } = vote;
   const rest = electing.filter((nodeId) => nodeId !== voterId);
+  const led = reignsOf(cluster, [candidateId]);
   // The vote is on its way, and has to arrive; nothing comes back.
   const deaf = await links.silence(waysFrom(rest, [voterId]));
-  const led = reignsOf(cluster, [candidateId]);
   const discardedBytes = await cluster.losePower(voterId);
   const endMs = performance.now() + LEAD_MS_MAX;
   while (!led.terms.has(term) && performance.now() < endMs) await sleep(LOOK_MS);
