@@ -1,6 +1,7 @@
 // Goal: clusters of each kind are there, and take writes through their proxies.
 // Method: real processes, asked as clients ask them.
 
+import { until } from "@quorumlog/integration/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { NodesEndedError, TestCluster } from "../../src/cluster/test-cluster.ts";
 import { untilWhole } from "../../src/cluster/whole.ts";
@@ -43,8 +44,11 @@ describe.each(KINDS)("a cluster of kind %s", (kind) => {
 /** Ends without anybody's wish. */
 async function end(cluster: TestCluster, nodeId: number): Promise<void> {
   const node = cluster.node(nodeId);
-  await node.call("crash", undefined).catch(() => undefined);
-  await node.ended(60_000);
+  // Before it serves it refuses.
+  await until(`node ${nodeId} has ended`, 60_000, async () => {
+    await node.call("crash", undefined).catch(() => undefined);
+    return node.end;
+  });
 }
 
 test("nobody waits for a majority that has ended by itself, and it is started again", async () => {
