@@ -74,6 +74,12 @@ function nodeMetrics({ group, nodeId }: BrokerMetricsInit): readonly Metric[] {
     gauge("quorumlog_metadata_version", "Of topics and configuration.", () => {
       return machine.metadata.version;
     }),
+    gauge("quorumlog_rules_version", "By which records are applied here.", () => {
+      return machine.rules.inForce;
+    }),
+    gauge("quorumlog_known_rules_version", "The newest that this node's program knows.", () => {
+      return machine.rules.known;
+    }),
     gauge("quorumlog_group_refused", "1: the metadata group does not take this group in.", () => {
       return group.refusal === undefined ? 0 : 1;
     }),

@@ -20,6 +20,8 @@ export type BrokerEvent =
   | BrokerRegistrationEvent
   /** Consumer groups were forgotten, as nobody uses them: told by the node that leads. */
   | { readonly type: "consumerGroupsExpired"; readonly groups: readonly string[] }
+  /** Records are applied by these rules from here on: told by the node that leads. */
+  | { readonly type: "rulesRaised"; readonly rulesVersion: number }
   /** The metadata group does not take this one in: it gets no queues. Told by its leader. */
   | {
       readonly type: "groupRefused";

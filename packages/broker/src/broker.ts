@@ -38,7 +38,9 @@ import { offsetsHandlers, queryOffsetsHandler } from "./rpc/offsets-service.ts";
 import { ProducerNotes } from "./rpc/producer-notes.ts";
 import type { ProducerSessions } from "./rpc/producer-sessions.ts";
 import { publishHandler } from "./rpc/publish-service.ts";
+import { RulesCare } from "./rules-care.ts";
 import { BrokerMachine, METADATA_GROUP_ID, TABLE_NAMES } from "./state/broker-machine.ts";
+import { RULES_VERSION } from "./state/rules.ts";
 
 const CARE_MS = 100;
 const LEAD_RETRY_MS = 100;
@@ -51,6 +53,7 @@ export class Broker {
   readonly #coordinator: CoordinatorService;
   readonly #producers: ProducerNotes;
   readonly #care: GroupCare;
+  readonly #rules: RulesCare;
   /** Where clients are told to reach this node. */
   readonly #address: string;
   readonly #registration: BrokerRegistration;
@@ -88,6 +91,11 @@ export class Broker {
     this.#producers = init.producers;
     this.#care = init.care;
     this.#care.start();
+    this.#rules = new RulesCare({
+      group: init.group,
+      onRaised: (rulesVersion) => this.#onEvent?.({ type: "rulesRaised", rulesVersion }),
+      onDefect: this.#onDefect,
+    });
     this.#address = init.address;
     this.#registration = init.registration;
     this.#follower = init.follower;
@@ -95,12 +103,15 @@ export class Broker {
     this.#metrics = init.metrics;
   }
 
-  /** @throws OperationError, and the errors of `ReplicatedStateMachine.open` */
-  static async open(options: BrokerOptions): Promise<Broker> {
+  /**
+   * @param rulesVersion - The newest that are known. Of tests alone: a later version.
+   * @throws OperationError, RulesVersionError, and the errors of `ReplicatedStateMachine.open`
+   */
+  static async open(options: BrokerOptions, rulesVersion: number = RULES_VERSION): Promise<Broker> {
     const settings = parseBrokerOptions(options);
     const opened = new OpenedParts();
     try {
-      return await Broker.#open(options, settings, opened);
+      return await Broker.#open({ options, rulesVersion }, settings, opened);
     } catch (error) {
       await opened.close(options.onDefect);
       throw error;
@@ -108,7 +119,7 @@ export class Broker {
   }
 
   static async #open(
-    options: BrokerOptions,
+    { options, rulesVersion }: { options: BrokerOptions; rulesVersion: number },
     settings: BrokerSettings,
     opened: OpenedParts,
   ): Promise<Broker> {
@@ -120,6 +131,7 @@ export class Broker {
     const machine = new BrokerMachine({
       groupId,
       tables,
+      rulesVersion,
       openIndex: () =>
         new QueueIndex({
           fileSystem,
@@ -279,6 +291,7 @@ export class Broker {
     this.#coordinator.close();
     this.#producers.close();
     this.#care.close();
+    this.#rules.close();
     await this.#follower.close();
     await this.group.replica.close();
     await this.#registration.close();

@@ -6,4 +6,5 @@ export type {
   BrokerRetention,
   BrokerRetentionLimits,
 } from "./broker-options.ts";
+export { RulesVersionError } from "./state/rules.ts";
 export { giveHeapHeadroom } from "./heap-headroom.ts";

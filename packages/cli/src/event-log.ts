@@ -2,12 +2,22 @@
 
 import type { BrokerEvent } from "@quorumlog/broker";
 import type { NameServerEvent } from "@quorumlog/nameserver";
-import { EXIT } from "./failure.ts";
+import { EXIT, failureOf, tellFailure } from "./failure.ts";
+
+/** No defect, and no disk: it is as well as it was, in a version that knows what it has met. */
+const OF_LATER_VERSIONS: ReadonlySet<unknown> = new Set(["RULES_VERSION", "STATE_VERSION"]);
 
 /** A replica that has failed does not come back within this process. */
-export function tellEvent({ type, ...fields }: BrokerEvent | NameServerEvent): void {
+export function tellEvent(event: BrokerEvent | NameServerEvent): void {
+  const { type, ...fields } = event;
   tell(type, fields);
-  if (type === "failed") process.exit(EXIT.defect);
+  if (event.type === "failed") endFailed(event.error);
+}
+
+function endFailed(error: Error & { readonly code?: unknown }): never {
+  if (!OF_LATER_VERSIONS.has(error.code)) process.exit(EXIT.defect);
+  tellFailure(false, failureOf(error));
+  process.exit(EXIT.failed);
 }
 
 /** Reads go on from memory; nothing is lost, and a restart takes longer. */

@@ -96,6 +96,7 @@ const HINTS: Readonly<Record<string, string>> = {
   LOG_MISSING: "is the disk mounted? If the log is lost: `quorumlog help cluster replace`",
   LOG_SEGMENT_MISSING: "`quorumlog log verify` shows it; docs/operations.md, A damaged log",
   NOT_LEADER: "`quorumlog cluster status` tells who is up: most nodes of the group have to be",
+  RULES_VERSION: "the version that wrote it reads it: docs/operations.md, A new version",
   STATE_VERSION: "the version that wrote it reads it: docs/operations.md, A new version",
   TIMEOUT:
     "`quorumlog cluster status` tells who is up, if --name-servers (and --tls-...) are right",

@@ -46,6 +46,19 @@ export function statusTable(looks: readonly NodeLook[], watched?: Watched): stri
   return tableOf(heads, rows);
 }
 
+/** Of groups whose nodes know other rules than are in force: a line each, for people. */
+export function rulesLines(looks: readonly NodeLook[]): readonly string[] {
+  return [...new Set(looks.map(({ group }) => group))].flatMap((group) => {
+    const told = looks.flatMap(({ nodeId, status, ...look }) =>
+      look.group === group && status !== undefined ? [{ nodeId, status }] : [],
+    );
+    const inForce = Math.max(0, ...told.map(({ status }) => status.rulesVersion));
+    if (told.every(({ status }) => status.knownRulesVersion === inForce)) return [];
+    const known = told.map(({ nodeId, status }) => `node ${nodeId} ${status.knownRulesVersion}`);
+    return [`${group}: rules ${inForce} are in force; known: ${known.join(", ")}`];
+  });
+}
+
 /** How much of it is used, as `df` says; `FULL`: publishes are refused. */
 export function diskText({ diskFreeBytes, diskTotalBytes, isDiskFull }: NodeStatus): string {
   if (diskTotalBytes === 0) return isDiskFull ? "FULL" : "-";
@@ -70,5 +83,7 @@ export function statusObject({ status, ...look }: NodeLook): object {
   const counts = { messagesApplied, bytesApplied, logBytes, diskLagMs, metadataVersion };
   const { diskFreeBytes, diskTotalBytes, isDiskFull } = status;
   const disk = { diskFreeBytes, diskTotalBytes, isDiskFull };
-  return { ...place, role, term, ...indexes, lag, ...counts, ...disk };
+  const { rulesVersion, knownRulesVersion } = status;
+  const rules = { rulesVersion, knownRulesVersion };
+  return { ...place, role, term, ...indexes, lag, ...counts, ...disk, ...rules };
 }

@@ -119,6 +119,14 @@ export class RecordBatch {
     );
   }
 
+  /**
+   * Whether they are a batch that somebody has summed, and that says what only a later version of
+   * batches has: {@link check} lets none pass, so a leader of that version has.
+   */
+  static isOfLaterVersion(bytes: Buffer): boolean {
+    return RecordBatch.isIntact(bytes) && laterProblem(bytes) !== undefined;
+  }
+
   get topicId(): number {
     return this.bytes.readUInt32LE(BATCH_FIELD.topicId);
   }
@@ -224,13 +232,8 @@ function headerProblem(bytes: Buffer): string | undefined {
     return `${bytes.length} bytes are less than the ${BATCH_BYTES_MIN} of the smallest batch`;
   const length = bytes.readUInt32LE(BATCH_FIELD.length);
   if (length !== bytes.length) return `it says it has ${length} bytes, and has ${bytes.length}`;
-  const version = bytes.readUInt8(BATCH_FIELD.version);
-  if (version !== BATCH_VERSION) return `version ${version} of batches ${LATER}`;
-  const flags = bytes.readUInt8(BATCH_FIELD.flags);
-  const unknown = flags & ~COMPRESSION_BITS & ~REPEATED_BIT;
-  if (unknown !== 0) return `flag 0x${unknown.toString(16)} ${LATER}`;
-  const compression = flags & COMPRESSION_BITS;
-  if (compression > COMPRESSION.deflate) return `compression ${compression} ${LATER}`;
+  const later = laterProblem(bytes);
+  if (later !== undefined) return later;
   const count = bytes.readUInt32LE(BATCH_FIELD.recordCount);
   if (count < 1 || count > BATCH_RECORDS_MAX)
     return `${count} records are not in [1, ${BATCH_RECORDS_MAX}]`;
@@ -242,6 +245,16 @@ function headerProblem(bytes: Buffer): string | undefined {
   if ((producerId === 0) !== (sequence === 0))
     return "a producer without a sequence, or the other way round";
   return undefined;
+}
+
+function laterProblem(bytes: Buffer): string | undefined {
+  const version = bytes.readUInt8(BATCH_FIELD.version);
+  if (version !== BATCH_VERSION) return `version ${version} of batches ${LATER}`;
+  const flags = bytes.readUInt8(BATCH_FIELD.flags);
+  const unknown = flags & ~COMPRESSION_BITS & ~REPEATED_BIT;
+  if (unknown !== 0) return `flag 0x${unknown.toString(16)} ${LATER}`;
+  const compression = flags & COMPRESSION_BITS;
+  return compression > COMPRESSION.deflate ? `compression ${compression} ${LATER}` : undefined;
 }
 
 /** The hashes lie before the records, and those within the bytes. */

@@ -3,6 +3,7 @@
  * says how that is; a leader has the state kept, the log trimmed, and hands over where it should.
  */
 
+import { allMembers } from "@quorumlog/raft";
 import type { CommandDraft } from "./container.ts";
 import type { Environment } from "./environment.ts";
 import {
@@ -29,6 +30,8 @@ export interface GroupDutiesInit {
   readonly tuning: ReplicaTuning;
   readonly retention: RetentionPolicy;
   readonly preferredLeaders: readonly number[];
+  /** The newest that this node's state machine knows. */
+  readonly rulesVersion: number;
   /** Room on the disk. */
   readonly freeBytes: () => number;
   /** Of the disk, used or not. */
@@ -206,6 +209,22 @@ export class GroupDuties {
     return this.#lowestIndex() < target;
   }
 
+  /**
+   * The newest rules that every member knows, learners too, as it says while it is connected;
+   * 0 as long as one has said nothing. A moment later an older program may run there: so what is
+   * written by these rules begins with a record that such a program stops in front of.
+   */
+  commonRules(): number {
+    const { replica, nodeId, rulesVersion } = this.#init;
+    const { healthReports: reports } = replica.peers;
+    const others = allMembers(replica.keeper.configuration).filter(({ id }) => id !== nodeId);
+    const known = others.map(({ id }) => {
+      const isThere = replica.peers.incarnationOf(id) !== undefined;
+      return isThere ? (reports.get(id)?.rulesVersion ?? 0) : 0;
+    });
+    return Math.min(rulesVersion, ...known);
+  }
+
   stop(): void {
     this.#cancel();
   }
@@ -244,7 +263,7 @@ export class GroupDuties {
   }
 
   #check(): HealthReport {
-    const { replica, environment, retention } = this.#init;
+    const { replica, environment, retention, rulesVersion } = this.#init;
     const space = { freeBytes: this.#init.freeBytes(), totalBytes: this.#init.totalBytes() };
     const { hasBaseSnapshot, snapshotBytes, state, isCatchingUp } = replica.keeper;
     this.#lookedBytes = state.logBytes;
@@ -265,6 +284,7 @@ export class GroupDuties {
       isLogDamaged: replica.care.isDamaged(),
       isSuspect,
       isCatchingUp,
+      rulesVersion,
     });
   }
 

@@ -23,6 +23,9 @@ export interface StatePosition {
  * state: no clock, no chance, nothing from outside. What is thrown stops the replica; a command
  * that makes no sense is answered, not thrown at. They run on the event loop: nothing else of the
  * process happens meanwhile.
+ *
+ * A program that is too old for what the log or a state has throws, too, before it takes anything
+ * of it: the log and what is kept of the state stay as they are, and a later program goes on.
  */
 export interface Machine {
   /**
@@ -36,6 +39,13 @@ export interface Machine {
    * one. Then their memory is used again, which is faster. Default false.
    */
   readonly copiesRecords?: boolean;
+
+  /**
+   * Of its rules, the newest version that this program knows, above 0: it is told to the other
+   * members, see `commonRules` of the replica. Which of them are in force is its own to keep, in
+   * the state. Default 0: none.
+   */
+  readonly rulesVersion?: number;
 
   /**
    * The whole state as it is now, in pieces that are made as they are pulled: what `apply` does

@@ -3,7 +3,7 @@
  * change back, so that leadership does not swing with every hiccup.
  */
 
-/** What a node tells the others of itself. */
+/** What a node tells the others of itself, and what its program knows. */
 export interface HealthReport {
   /** Its disk has less room than it has to keep free. */
   readonly isFull: boolean;
@@ -19,6 +19,8 @@ export interface HealthReport {
   readonly isSuspect: boolean;
   /** It has yet to apply what its log held as it was opened: whom it led would wait for that. */
   readonly isCatchingUp: boolean;
+  /** The newest rules that its program knows; 0: it has none. */
+  readonly rulesVersion: number;
 }
 
 /** What a node sees of itself. */
@@ -37,6 +39,7 @@ export interface HealthSigns {
   readonly isLogDamaged: boolean;
   readonly isSuspect: boolean;
   readonly isCatchingUp: boolean;
+  readonly rulesVersion: number;
 }
 
 export interface HealthLimits {
@@ -82,7 +85,7 @@ export class NodeHealth {
     this.#reserveRoomBytes = freeBytes - reserveBytes * LAST_SHARE;
     if (signs.lagMs >= slowMs) this.#slowUntil = now + RECOVERY_MS;
     const isDamaged = signs.isLogDamaged || !signs.hasBaseSnapshot;
-    const { isSuspect, isCatchingUp } = signs;
+    const { isSuspect, isCatchingUp, rulesVersion } = signs;
     const isSlow = now < this.#slowUntil;
     return {
       isFull: this.#isFull,
@@ -92,6 +95,7 @@ export class NodeHealth {
       isDamaged,
       isSuspect,
       isCatchingUp,
+      rulesVersion,
     };
   }
 

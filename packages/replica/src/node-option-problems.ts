@@ -99,9 +99,11 @@ export function demandNodeOptions(options: NodeOptions, kind: "log" | "machine")
 export function demandMachine(machine: unknown): void {
   const problem = withMethods(machine, ["apply", "snapshot", "restore"]);
   if (problem !== undefined) throw new ReplicaOptionsError([`machine: ${problem}`]);
-  const { covers } = machine as Partial<Machine>;
+  const { covers, rulesVersion = 0 } = machine as Partial<Machine>;
   if (covers !== undefined && typeof covers !== "function")
     throw new ReplicaOptionsError(["machine: covers is not a function"]);
+  if (!Number.isSafeInteger(rulesVersion) || rulesVersion < 0)
+    throw new ReplicaOptionsError(["machine: rulesVersion is not an integer of 0 or more"]);
 }
 
 /** @throws ReplicaOptionsError */

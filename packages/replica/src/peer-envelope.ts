@@ -14,7 +14,8 @@
  *     13  f64  its term; introduction: 1 if it is to be answered by one, and 2 if it is a
  *              founder's whose group has not begun; health: the sender's clock on the wall;
  *              entries: the number of the question
- *     21  f64  offset in the file; entries: the index behind the last one, or the verdict
+ *     21  f64  offset in the file; health: the rules that the sender's program knows;
+ *              entries: the index behind the last one, or the verdict
  *     29       chunk: the file's bytes from there; introduction: what configuration-codec.ts
  *              writes, as long as the offset says, then the sender's address, UTF-8; entries: see
  *              entry-transfer.ts
@@ -115,12 +116,13 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array[] {
     return sealed(KIND.introduction, part, Buffer.concat([configuration, address]));
   }
   if (envelope.kind === "health") {
-    const { isFull, isSlow, isDamaged, isSuspect, isCatchingUp, ...disk } = envelope.report;
+    const { isFull, isSlow, isDamaged, isSuspect, isCatchingUp, ...rest } = envelope.report;
     let index = (isFull ? HEALTH_FULL : 0) + (isSlow ? HEALTH_SLOW : 0);
     index += (isDamaged ? HEALTH_DAMAGED : 0) + (isSuspect ? HEALTH_SUSPECT : 0);
     index += isCatchingUp ? HEALTH_CATCHING_UP : 0;
-    index += (disk.isExhausted ? HEALTH_EXHAUSTED : 0) + (disk.isCrowded ? HEALTH_CROWDED : 0);
-    return sealed(KIND.health, { index, term: envelope.wallTime, offset: 0 }, NO_BYTES);
+    index += (rest.isExhausted ? HEALTH_EXHAUSTED : 0) + (rest.isCrowded ? HEALTH_CROWDED : 0);
+    const part = { index, term: envelope.wallTime, offset: rest.rulesVersion };
+    return sealed(KIND.health, part, NO_BYTES);
   }
   if (envelope.kind === "entriesRequest") {
     const { low, high, number } = envelope;
@@ -189,6 +191,7 @@ export function decodeEnvelope(payload: Uint8Array): Envelope | undefined {
         isDamaged: has(HEALTH_DAMAGED),
         isSuspect: has(HEALTH_SUSPECT),
         isCatchingUp: has(HEALTH_CATCHING_UP),
+        rulesVersion: part.offset,
       };
       return { kind: "health", report, wallTime: part.term };
     }

@@ -126,6 +126,7 @@ export class ReplicatedGroup {
         tuning: init.tuning,
         retention,
         preferredLeaders: init.preferredLeaders,
+        rulesVersion: init.machine?.rulesVersion ?? 0,
         freeBytes: () => fileSystem.freeBytes(init.directory),
         totalBytes: () => fileSystem.totalBytes(init.directory),
         onEvent: init.onEvent,
@@ -204,6 +205,11 @@ export class ReplicatedGroup {
         });
       }
     });
+  }
+
+  /** The newest rules that all members know, as each says while it is connected; 0: one has not. */
+  get commonRules(): number {
+    return this.#duties.commonRules();
   }
 
   /**

@@ -14,6 +14,7 @@ const HEALTHY = {
   isDamaged: false,
   isSuspect: false,
   isCatchingUp: false,
+  rulesVersion: 0,
   isExhausted: false,
   isCrowded: false,
 };

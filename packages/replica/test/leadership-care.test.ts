@@ -12,6 +12,7 @@ const WELL: HealthReport = {
   isDamaged: false,
   isSuspect: false,
   isCatchingUp: false,
+  rulesVersion: 0,
 };
 const SLOW: HealthReport = { ...WELL, isSlow: true };
 const FULL: HealthReport = { ...WELL, isFull: true };
@@ -132,6 +133,7 @@ describe("a node", () => {
     isLogDamaged: false,
     isSuspect: false,
     isCatchingUp: false,
+    rulesVersion: 0,
   };
 
   test("is full below its reserve, and has to have some more room to be well again", () => {

@@ -100,12 +100,14 @@ test("no options, and no state machine, are told like everything else", async ()
   const noMachine = await problemsOf(() => open(options, undefined as unknown as Machine));
   const halfOne = await problemsOf(() => open(options, half));
   const covering = await problemsOf(() => open(options, { ...MACHINE, covers: true } as never));
+  const unruly = await problemsOf(() => open(options, { ...MACHINE, rulesVersion: -1 }));
 
-  expect([none, noMachine, halfOne, covering]).toEqual([
+  expect([none, noMachine, halfOne, covering, unruly]).toEqual([
     ["options: not an object"],
     ["machine: not an object"],
     ["machine: has no snapshot, restore"],
     ["machine: covers is not a function"],
+    ["machine: rulesVersion is not an integer of 0 or more"],
   ]);
 });
 

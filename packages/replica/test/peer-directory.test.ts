@@ -42,6 +42,7 @@ const FULL: HealthReport = {
   isDamaged: false,
   isSuspect: false,
   isCatchingUp: false,
+  rulesVersion: 0,
 };
 
 /** Nodes 1 and 2, and node 3 in a life of its disk, or not at all. */

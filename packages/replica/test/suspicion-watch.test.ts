@@ -15,6 +15,7 @@ const WELL: HealthReport = {
   isDamaged: false,
   isSuspect: false,
   isCatchingUp: false,
+  rulesVersion: 0,
 };
 const SUSPECT: HealthReport = { ...WELL, isSuspect: true };
 

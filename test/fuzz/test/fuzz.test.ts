@@ -11,8 +11,12 @@ import { mutateMessage } from "../src/message-mutator.ts";
 import { brokerSamples, nameServerSamples } from "../src/ports/sample-requests.ts";
 
 test("damaged records: apply is total, the same everywhere, and goes on from a snapshot", () => {
-  for (let seed = 1; seed <= 60; seed++) expect(runApply(seed).records).toBeGreaterThan(40);
-});
+  const runs = Array.from({ length: 60 }, (_, i) => runApply(1 + i));
+
+  for (const { records } of runs) expect(records).toBeGreaterThan(40);
+  // Some of what is damaged is what a later version might have written.
+  expect(runs.filter(({ stops }) => stops > 0).length).toBeGreaterThan(30);
+}, 120_000);
 
 test("damaged bytes, frames, messages and batches at every port of a cluster", async () => {
   const fuzzer = await PortFuzzer.open();

@@ -132,6 +132,8 @@ function statusOf(group: BrokerGroup, clusterId: string): NodeStatus.$Properties
     residentBytes: process.memoryUsage.rss(),
     flush: status.flush,
     problem: group.refusal?.message ?? "",
+    rulesVersion: machine.rules.inForce,
+    knownRulesVersion: machine.rules.known,
   };
 }
 

@@ -4,8 +4,8 @@
  *     record ──> a batch:    topic, producer's sequence ──> its offsets in its queue, index row
  *            └─> a command:  topics, configuration, consumers' offsets
  *
- * It reads its own state, the record and the log's time, and nothing else. No bytes make it throw:
- * what makes no sense is answered.
+ * It reads its own state, the record and the log's time, and nothing else. What makes no sense is
+ * answered; what only a later version can have written stops the node: see rules.ts.
  */
 
 import { OperationError, RecordBatch } from "@quorumlog/protocol";
@@ -38,6 +38,7 @@ import { Queues } from "./queues.ts";
 import type { QueueIndex } from "../queue-index/queue-index.ts";
 import { type QueueKey, queueKey, topicIdOf } from "./queue-key.ts";
 import { numbersCodec } from "./row-codec.ts";
+import { Rules, RULES_VERSION } from "./rules.ts";
 import {
   alterTopic,
   createTopic,
@@ -60,6 +61,7 @@ const OF_EVERY_GROUP: ReadonlySet<BrokerCommand["kind"]> = new Set([
   "deleteOffsets",
   "expireOffsets",
   "noteProducers",
+  "raiseRules",
   "resetOffsets",
 ]);
 
@@ -81,6 +83,7 @@ export const TABLE_NAMES: readonly string[] = [
   "producers",
   "queues",
   "reigns",
+  "rules",
 ];
 
 export interface BrokerMachineInit {
@@ -94,6 +97,8 @@ export interface BrokerMachineInit {
   readonly onAssigned: (group: string) => void;
   /** Topics, groups or configuration are others than before. */
   readonly onMetadata: () => void;
+  /** The newest that are known; default {@link RULES_VERSION}. Of tests: a later version. */
+  readonly rulesVersion?: number;
 }
 
 /** What this node has applied since it was started. */
@@ -118,6 +123,7 @@ export class BrokerMachine implements Machine {
   readonly producerGroups: ProducerGroups;
   readonly leaders: LeaderAddresses;
   readonly metadataNodes: MetadataNodes;
+  readonly rules: Rules;
   readonly applied: AppliedCounts = { messages: 0, bytes: 0, groupsExpired: 0 };
   readonly #init: BrokerMachineInit;
   readonly #producers: ProducerSequences;
@@ -130,6 +136,7 @@ export class BrokerMachine implements Machine {
   constructor(init: BrokerMachineInit) {
     const { tables } = init;
     this.#init = init;
+    this.rules = new Rules(tables.table("rules", numbersCodec), init.rulesVersion ?? RULES_VERSION);
     this.metadata = new MetadataTable(tables);
     this.queues = new Queues(tables);
     this.metadataNodes = new MetadataNodes(tables.table("metadataNodes", metadataNodesCodec));
@@ -153,6 +160,10 @@ export class BrokerMachine implements Machine {
     this.#producers = new ProducerSequences(tables, this.queues, PRODUCER_COUNT_MAX);
   }
 
+  get rulesVersion(): number {
+    return this.rules.known;
+  }
+
   get index(): QueueIndex {
     this.#index ??= this.#init.openIndex();
     return this.#index;
@@ -166,6 +177,7 @@ export class BrokerMachine implements Machine {
     });
   }
 
+  /** @throws RulesVersionError: nothing of that record is applied, and nothing behind it. */
   apply({ offset, records, timestamp }: LogBatch): Uint8Array[] {
     this.load();
     const { version } = this.metadata;
@@ -183,8 +195,13 @@ export class BrokerMachine implements Machine {
     return answers;
   }
 
-  /** The index's files: the state that was asked of last is the one that this node starts from. */
+  /**
+   * The index's files: the state that was asked of last is the one that this node starts from.
+   *
+   * @throws RulesVersionError of a checkpoint, which is in the tables by now.
+   */
   covers(position: StatePosition): boolean {
+    this.rules.demandKnown();
     this.#asked = position;
     return this.index.covers(position.offset);
   }
@@ -193,8 +210,10 @@ export class BrokerMachine implements Machine {
     return this.#init.tables.snapshot();
   }
 
+  /** @throws RulesVersionError before any file is changed. */
   restore(chunks: Iterable<Uint8Array>, position: StatePosition): void {
     this.#init.tables.restore(chunks);
+    this.rules.demandKnown();
     // Of a state that a leader has sent, nothing was asked: the log begins there.
     if (this.#asked === undefined) this.index.reset(position.offset);
     this.#isLoaded = false;
@@ -270,7 +289,10 @@ export class BrokerMachine implements Machine {
    */
   #publish(bytes: Buffer, at: At): Uint8Array {
     const batch = RecordBatch.logged(bytes);
-    if (typeof batch === "string") return refusedAnswer("INVALID_BATCH");
+    if (typeof batch === "string") {
+      if (RecordBatch.isOfLaterVersion(bytes)) throw this.rules.beyond("a batch");
+      return refusedAnswer("INVALID_BATCH");
+    }
     const { topicId, recordCount } = batch;
     const refusal = this.refusalOf(batch);
     if (refusal !== undefined) return refusedAnswer(refusal);
@@ -296,8 +318,9 @@ export class BrokerMachine implements Machine {
 
   #execute(bytes: Buffer, at: At): Uint8Array {
     const command = parseCommand(bytes);
+    if (command === "later") throw this.rules.beyond("a command");
     if (command === undefined)
-      return commandAnswer(refused("INVALID_ARGUMENT", "the command is none that is known here"));
+      return commandAnswer(refused("INVALID_ARGUMENT", "these bytes are no command"));
     if (!isTakenBy(this.#init.groupId, command.kind))
       return commandAnswer(refused("WRONG_GROUP", `this group takes no ${command.kind}`));
     const { version } = this.metadata;
@@ -350,6 +373,9 @@ export class BrokerMachine implements Machine {
         return this.#expireOffsets(command.value, at);
       case "noteMetadataNodes":
         this.metadataNodes.note(command.value);
+        return {};
+      case "raiseRules":
+        this.rules.raise(command.value);
         return {};
       default:
         return unreachable(command);

@@ -26,6 +26,7 @@ import {
   type NoteMetadataNodesCommand,
   type NoteProducersCommand,
   type PutConfigurationCommand,
+  type RaiseRulesCommand,
   type RefreshGroupRequest,
   type RegisterGroupCommand,
   type ResetOffsetsRequest,
@@ -51,7 +52,8 @@ export type BrokerCommand =
   | { readonly kind: "noteProducers"; readonly value: NoteProducersCommand }
   | { readonly kind: "expireGroups"; readonly value: ExpireGroupsCommand }
   | { readonly kind: "expireOffsets"; readonly value: ExpireOffsetsCommand }
-  | { readonly kind: "noteMetadataNodes"; readonly value: NoteMetadataNodesCommand };
+  | { readonly kind: "noteMetadataNodes"; readonly value: NoteMetadataNodesCommand }
+  | { readonly kind: "raiseRules"; readonly value: RaiseRulesCommand };
 
 const KINDS: readonly BrokerCommand["kind"][] = [
   "createTopic",
@@ -73,6 +75,7 @@ const KINDS: readonly BrokerCommand["kind"][] = [
   "expireGroups",
   "expireOffsets",
   "noteMetadataNodes",
+  "raiseRules",
 ];
 
 const HEADER_BYTES = 8;
@@ -90,12 +93,17 @@ export function isCommand(record: Buffer): boolean {
   return record.length >= HEADER_BYTES && record.readUInt32LE(BATCH_LENGTH_AT) === 0;
 }
 
-/** @returns `undefined` for bytes that are none. */
-export function parseCommand(record: Buffer): BrokerCommand | undefined {
+/**
+ * @returns `undefined` for bytes that are none, in any version; `later` for a command that says
+ *   something, and nothing that is known here.
+ */
+export function parseCommand(record: Buffer): BrokerCommand | "later" | undefined {
   if (!isCommand(record)) return undefined;
   if (crc32(record.subarray(BATCH_LENGTH_AT)) !== record.readUInt32LE(0)) return undefined;
   try {
-    return theOne(Command.decode(record.subarray(HEADER_BYTES)));
+    const body = record.subarray(HEADER_BYTES);
+    const command = theOne(Command.decode(body));
+    return command === undefined && body.length > 0 ? "later" : command;
   } catch {
     // It says what no command says; whoever proposed it is told.
     return undefined;

@@ -12,6 +12,14 @@ import { MemoryNetwork } from "@quorumlog/transport/testing";
 import { onTestFinished } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/index.ts";
 
+/** How a node is started, if not as the others. */
+export interface NodeStart {
+  /** The newest rules that its program knows; default those of today. */
+  readonly rulesVersion?: number;
+  /** Default: it founds the group. */
+  readonly ifMissing?: "found" | "join";
+}
+
 interface Node {
   readonly broker: Broker;
   readonly transport: Transport;
@@ -56,18 +64,18 @@ export class BrokerNodes {
   static async start(count: number, options: BrokerNodesOptions = {}): Promise<BrokerNodes> {
     const nodes = new BrokerNodes(count, options);
     onTestFinished(async () => {
-      await Promise.all(nodes.#ids.map((nodeId) => nodes.kill(nodeId)));
+      await Promise.all([...nodes.#nodes.keys()].map((nodeId) => nodes.kill(nodeId)));
       rmSync(nodes.#folder, { recursive: true, force: true });
     });
     await Promise.all(nodes.#ids.map((nodeId) => nodes.open(nodeId)));
     return nodes;
   }
 
-  async open(nodeId: number): Promise<void> {
+  async open(nodeId: number, start: NodeStart = {}): Promise<void> {
     const transport = this.#network.transport({ nodeId, incarnation: 1 });
     const { groupId = 1, nameServers = [], fileSystemOf, tuning, flush, more } = this.#options;
     const { recoverFromPeers = false } = this.#options;
-    const broker = await Broker.open({
+    const options: BrokerOptions = {
       listen: "127.0.0.1:0",
       groupId,
       groupName: `broker-${groupId}`,
@@ -76,9 +84,9 @@ export class BrokerNodes {
         directory: this.directory(nodeId),
         clusterId: "test",
         nodeId,
-        peers: Object.fromEntries(this.#ids.map((id) => [id, `node-${id}:1`])),
+        peers: Object.fromEntries([...this.#ids, nodeId].map((id) => [id, `node-${id}:1`])),
         transport,
-        ifMissing: "found",
+        ifMissing: start.ifMissing ?? "found",
         recoverFromPeers,
         tuning: { segmentBytes: MIB, ...tuning },
         ...(fileSystemOf === undefined ? {} : { fileSystem: fileSystemOf(nodeId) }),
@@ -88,6 +96,10 @@ export class BrokerNodes {
       onDefect: (error) => {
         throw error;
       },
+    };
+    const broker = await Broker.open(options, start.rulesVersion).catch(async (error: unknown) => {
+      await closed(transport);
+      throw error;
     });
     const channel = new RpcChannel({ address: `127.0.0.1:${broker.port}` });
     this.#nodes.set(nodeId, { broker, transport, channel });
@@ -98,9 +110,7 @@ export class BrokerNodes {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return;
     this.#nodes.delete(nodeId);
-    await new Promise<void>((resolve) => {
-      node.transport.close(resolve);
-    });
+    await closed(node.transport);
     node.channel.close();
     await node.broker.group.replica.close({ handOver: false });
     await node.broker.close();
@@ -134,4 +144,10 @@ export class BrokerNodes {
     if (node === undefined) throw new Error(`node ${nodeId} does not run`);
     return node;
   }
+}
+
+function closed(transport: Transport): Promise<void> {
+  return new Promise((resolve) => {
+    transport.close(resolve);
+  });
 }

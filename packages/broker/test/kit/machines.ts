@@ -18,10 +18,12 @@ export class TestMachine {
   metadataChanges = 0;
   #offset = 0;
 
-  constructor(groupId = 1) {
+  /** @param rulesVersion - The newest that it knows; default those of today. */
+  constructor(groupId = 1, rulesVersion?: number) {
     const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
     this.machine = new BrokerMachine({
       groupId,
+      ...(rulesVersion === undefined ? {} : { rulesVersion }),
       tables: new MemoryTables(TABLE_NAMES),
       openIndex: () =>
         new QueueIndex({

@@ -6,7 +6,7 @@ import { lookAtCluster, type NodeLook } from "../cluster-look.ts";
 import { type Command, command } from "../command.ts";
 import { EXIT, tellFailure } from "../failure.ts";
 import { pause } from "../process-life.ts";
-import { diskText, roleOf, statusObject, statusTable } from "../status-table.ts";
+import { diskText, roleOf, rulesLines, statusObject, statusTable } from "../status-table.ts";
 import { tableOf } from "../table.ts";
 
 const WATCH_MS = 1_000;
@@ -33,7 +33,7 @@ export const CLUSTER_STATUS: Command = command(
       for (;;) {
         const looks = await lookAtCluster(admin, signal);
         if (json) for (const look of looks) console.log(JSON.stringify(statusObject(look)));
-        else console.log(statusTable(looks));
+        else for (const line of [statusTable(looks), ...rulesLines(looks)]) console.log(line);
         if (watch) await pause(WATCH_MS, signal);
         if (watch && !signal.aborted) continue;
         const problems = troublesOf(admin, looks);

@@ -34,6 +34,7 @@ export class LeaderDuties {
     this.#duties = new GroupDuties({
       ...rest,
       preferredLeaders: [],
+      rulesVersion: 0,
       freeBytes: () => disk.freeBytes(),
       totalBytes: () => disk.totalBytes(),
       onEvent: () => undefined,

@@ -1,11 +1,14 @@
 /**
- * Applies one history of records, most of them damaged, to three machines at once: two from the
- * beginning, and one that is restored from a snapshot again and again.
+ * Applies one history of records, most of them damaged, to four machines at once: one record by
+ * record, two in batches, and one that is restored from a snapshot again and again.
  *
- * No record may make one throw; all give the same answers and have the same state, to the byte; and
+ * No record may make one throw but those of a later version, which no leader takes from a client,
+ * and which are left out then; all give the same answers and have the same state, to the byte; and
  * whatever a queue has is without a gap, and ends where the state says.
  */
 
+import { crc32 } from "node:zlib";
+import { RulesVersionError } from "@quorumlog/broker";
 import { type BrokerMachine, parsePublishAnswer, queueKey } from "@quorumlog/broker/testing";
 import { batchMessages, RecordBatch, RecordError } from "@quorumlog/protocol";
 import { CommandAnswer } from "@quorumlog/protocol/messages";
@@ -20,6 +23,8 @@ const LENGTH_AT = 4;
 
 export interface ApplyOutcome {
   readonly records: number;
+  /** Those in front of which a node stops. */
+  readonly stops: number;
 }
 
 /** @throws Finding with the record that does it, in hex */
@@ -28,14 +33,24 @@ export function runApply(seed: number): ApplyOutcome {
   const groupId = 1 + prng.below(2);
   const source = new RecordSource(prng, groupId);
   const machines = [loneMachine(groupId), loneMachine(groupId)] as const;
+  const first = loneMachine(groupId);
   let third = loneMachine(groupId);
+  let stops = 0;
   let offset = 0;
   let timestamp = 1_700_000_000_000;
   for (let turn = 0; turn < TURNS; turn++) {
-    const records =
+    const drawn =
       turn === 0
         ? source.first()
         : Array.from({ length: 1 + prng.below(RECORDS_PER_TURN_MAX) }, () => source.next());
+    let next = offset;
+    const records = drawn.filter((record) => {
+      const isTaken = isApplied(first, record, { offset: next, timestamp });
+      next += isTaken ? 1 : 0;
+      return isTaken;
+    });
+    stops += drawn.length - records.length;
+    if (records.length === 0) continue;
     for (const record of records) readAsConsumer(record);
     const batch = { offset, records, timestamp };
     const answers = [...machines, third].map((machine) => applied(machine, batch));
@@ -45,11 +60,33 @@ export function runApply(seed: number): ApplyOutcome {
     timestamp += prng.below(3);
     const image = imageOf(machines[0]);
     demand(image.equals(imageOf(machines[1])), `turn ${turn}: two states of one history differ`);
+    demand(image.equals(imageOf(first)), `turn ${turn}: records by themselves do something else`);
     demand(image.equals(imageOf(third)), `turn ${turn}: a restored state goes on differently`);
     demandWhole(machines[0]);
     if (prng.below(4) === 0) third = restored(image, { index: offset + 10, offset }, groupId);
   }
-  return { records: offset };
+  return { records: offset, stops };
+}
+
+/** @returns whether it may be in the log of a node: of a later version it has to stop the node. */
+function isApplied(
+  machine: BrokerMachine,
+  record: Buffer,
+  place: { readonly offset: number; readonly timestamp: number },
+): boolean {
+  try {
+    machine.apply({ ...place, records: [Buffer.from(record)] });
+    return true;
+  } catch (error) {
+    const hex = record.toString("hex");
+    if (!(error instanceof RulesVersionError))
+      throw new Finding(`apply has thrown: ${String(error)}\n${hex}`, { cause: error });
+    const isSummed = crc32(record.subarray(LENGTH_AT)) === record.readUInt32LE(0);
+    demand(isSummed, `bytes that nobody has summed stop a node: ${hex}`);
+    const isTaken = typeof RecordBatch.check(record) !== "string";
+    demand(!isTaken, `a batch that a leader takes stops a node: ${hex}`);
+    return false;
+  }
 }
 
 function applied(

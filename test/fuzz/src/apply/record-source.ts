@@ -133,6 +133,7 @@ export class RecordSource {
           sessionTimeoutMs: 10_000,
         },
       }),
+      () => ({ raiseRules: { rulesVersion: prng.below(3) } }),
       () => ({ leaveGroup: { group, memberIds: [memberId] } }),
     ])();
   }
