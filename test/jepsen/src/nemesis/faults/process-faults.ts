@@ -65,7 +65,7 @@ export const PAUSE: Fault = {
   begin: ({ cluster, harm, prng }) => {
     const followers = harm.unharmed.filter((nodeId) => nodeId !== cluster.leaderId());
     if (followers.length === 0) return Promise.resolve(undefined);
-    return Promise.resolve(pauseNode({ cluster, harm }, prng.pick(followers)));
+    return pauseNode({ cluster, harm }, prng.pick(followers));
   },
 };
 
@@ -78,7 +78,7 @@ export const PAUSE_LEADER: Fault = {
     const leaderId = cluster.leaderId();
     if (leaderId === undefined) return Promise.resolve(undefined);
     const deafMs = prng.chance(DEAF_SHARE) ? prng.between(...DEAF_MS) : 0;
-    return Promise.resolve(pauseNode({ cluster, harm }, leaderId, deafMs));
+    return pauseNode({ cluster, harm }, leaderId, deafMs);
   },
 };
 
@@ -134,16 +134,19 @@ async function killNodes(
   };
 }
 
-function pauseNode(
+async function pauseNode(
   { cluster, harm }: Pick<FaultContext, "cluster" | "harm">,
   nodeId: number,
   deafMs = 0,
-): Hit | undefined {
+): Promise<Hit | undefined> {
   const claim = harm.claim([nodeId]);
   if (claim === undefined) return undefined;
   const view = cluster.views().get(nodeId);
   const wasLeader = view?.role === "leader";
   const elections = electionsSeen(cluster);
+  const others = cluster.memberIds.filter((other) => other !== nodeId);
+  // From the beginning: what reached its machine meanwhile it would find as it goes on.
+  const silence = await cluster.links.silence(deafMs > 0 ? waysBetween([nodeId], others) : []);
   const beganMs = performance.now();
   cluster.node(nodeId).pause(true);
   return {
@@ -153,9 +156,6 @@ function pauseNode(
       // What it would still answer has to be out of date by then.
       if (deafMs > 0) await succeeded(cluster, nodeId);
       const electionCount = elections();
-      const others = cluster.memberIds.filter((other) => other !== nodeId);
-      const ways = deafMs > 0 ? waysBetween([nodeId], others) : [];
-      const silence = await cluster.links.silence(ways);
       cluster.node(nodeId).pause(false);
       await sleep(deafMs);
       const { breach } = await silence.end();
