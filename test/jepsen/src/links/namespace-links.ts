@@ -46,7 +46,8 @@ interface WayState extends Way {
 /** What is to become of a way. */
 type Change = (state: WayState) => Partial<WayShape>;
 
-export const ROUTER_COMMAND: readonly string[] = [
+/** Has the namespace that it is run in pass on what is not for itself. */
+export const FORWARDING_COMMAND: readonly string[] = [
   "sh",
   "-c",
   "echo 1 > /proc/sys/net/ipv4/ip_forward",
@@ -173,7 +174,7 @@ export class NamespaceLinks implements Links {
   /** Interfaces first, then routes: a route is there as long as its interface is up. */
   async #join(): Promise<void> {
     const sites = [...this.#sites.values()];
-    await this.#router.run(ROUTER_COMMAND);
+    await this.#router.run(FORWARDING_COMMAND);
     await this.#router.run(
       ["ip", "-batch", "-"],
       sites.flatMap(({ device, gateway, namespace: { path } }) => [

@@ -5,7 +5,7 @@
 
 import { CommandError, runCommand } from "./command.ts";
 import type { LinkLacks } from "./links.ts";
-import { ROUTER_COMMAND } from "./namespace-links.ts";
+import { FORWARDING_COMMAND } from "./namespace-links.ts";
 import { NetworkNamespace } from "./network-namespace.ts";
 import {
   countCommands,
@@ -88,7 +88,7 @@ async function demandDrops(router: NetworkNamespace, place: NetworkNamespace): P
       `link set ${device} up`,
     ]),
   );
-  await demand("routers", "/proc/sys has to be writable", () => router.run(ROUTER_COMMAND));
+  await demand("routers", "/proc/sys has to be writable", () => router.run(FORWARDING_COMMAND));
   await demand("drops", "the kernel has to have sch_htb and cls_u32", async () => {
     await control(router, [...deviceCommands(device), ...laneCommands(LANE)]);
     const closed = { ...OPEN_WAY, isSilent: true };
