@@ -1,11 +1,12 @@
 /**
  * The rows of all tables of a state machine, in memory, and the bytes of their snapshot.
  *
- *     f64 bytes of the names of all tables, and they as JSON, in order
- *     of each table, in that order:  f64 count of rows, and they, ordered by key
+ *     f64 bytes of the names of the tables that have rows, and they as JSON, in order
+ *     of each of them, in that order:  f64 count of rows, and they, ordered by key
  *     a row:  u32 bytes of the key, u32 bytes of the value, both
  *
- * Nothing in it tells of how the tables came to be: equal rows give equal bytes.
+ * Nothing in it tells of how the tables came to be: equal rows give equal bytes. Nor of tables that
+ * are empty: those that a later version has more are, until it is allowed to fill them.
  */
 
 import { MemoryTable, PieceSource } from "@quorumlog/replica";
@@ -108,11 +109,15 @@ export class TableSet {
 
   snapshot(): Iterable<Uint8Array> {
     this.saveLate();
-    const tables = this.#tables.map((table) => ({ count: table.size, rows: table.snapshot() }));
-    return images(this.names, tables);
+    const filled = this.names.filter((_, number) => this.rows(number).size > 0);
+    const tables = this.#tables.filter(({ size }) => size > 0);
+    return images(
+      filled,
+      tables.map((table) => ({ count: table.size, rows: table.snapshot() })),
+    );
   }
 
-  /** @throws StateVersionError if it is of another version, which has other tables. */
+  /** @throws StateVersionError if it has rows of tables that there are not: of another version. */
   restore(chunks: Iterable<Uint8Array>): void {
     const source = new PieceSource(chunks);
     const tables = this.emptyTables();
@@ -120,13 +125,14 @@ export class TableSet {
     // Of a machine that has applied nothing, there is none.
     if (namesBytes !== undefined) {
       const isLength = namesBytes >= 0 && namesBytes <= NAMES_BYTES_MAX;
-      const names = isLength ? source.take(namesBytes)?.toString("utf8") : undefined;
-      const own = JSON.stringify(this.names);
-      if (names !== own)
-        throw new StateVersionError(
-          `the state has tables ${said(names)}: this version has ${said(own)}`,
-        );
-      for (const table of tables) {
+      const text = isLength ? source.take(namesBytes)?.toString("utf8") : undefined;
+      const isNamed = (name: string): boolean => text?.includes(JSON.stringify(name)) === true;
+      if (text !== JSON.stringify(this.names.filter(isNamed))) {
+        const own = said(JSON.stringify(this.names));
+        throw new StateVersionError(`the state has tables ${said(text)}: this version has ${own}`);
+      }
+      for (const [number, table] of tables.entries()) {
+        if (!isNamed(this.names[number] as string)) continue;
         const count = source.take(COUNT_BYTES);
         assert(count !== undefined, "a snapshot of tables is whole");
         readRows(source, count.readDoubleLE(0), table);

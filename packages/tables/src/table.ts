@@ -52,7 +52,7 @@ export interface Tables {
    * if the chunks throw.
    *
    * @param chunks - Belong to the tables from here on.
-   * @throws StateVersionError if they are of a version that has other tables.
+   * @throws StateVersionError if they have rows of a table that there is not.
    */
   restore(chunks: Iterable<Uint8Array>): void;
 }

@@ -13,7 +13,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { LmdbTables, type LmdbTablesOptions, MemoryTables } from "../../src/index.ts";
+import { LmdbTables, type LmdbTablesOptions, MemoryTables, type Tables } from "../../src/index.ts";
 import { COUNTING_TABLES, CountingMachine } from "./counting-machine.ts";
 import { LaggingCheckpoint } from "./lagging-checkpoint.ts";
 
@@ -29,6 +29,7 @@ interface NodeOptions extends LmdbTablesOptions {
 export interface TableNode {
   readonly directory: string;
   readonly machine: CountingMachine;
+  readonly tables: Tables;
   readonly group: ReplicatedStateMachine;
   readonly events: ReplicaEvent[];
   /** Of tables in LMDB. */
@@ -91,7 +92,7 @@ export class TableNodes {
       return killing;
     };
     onTestFinished(kill);
-    return { directory, machine, group, events, checkpoint, kill };
+    return { directory, machine, tables, group, events, checkpoint, kill };
   }
 
   /** Whatever is sent between a node and the others is lost. */
