@@ -23,7 +23,8 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- log [--rounds N] [--open-gb N]
        npm run bench -- replica [--rounds N] [--time MS]
        npm run bench -- broker [--rounds N] [--time MS] [--only NAME] [--tls]
-       npm run bench -- peers [--rounds N] [--time MS] [--kills N] [--only NAME] [--systems A,B]
+       npm run bench -- peers [--rounds N] [--time MS] [--kills N] [--only NAME]
+             [--systems A,B] [--kafka DIR]
        npm run bench -- topics [--rounds N] [--time MS]
        npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
@@ -34,7 +35,7 @@ spike      the data path that the formats were chosen by: containers, peers, way
 log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
 replica    three replicas in their own processes, beside a bare program; in out/bench
 broker     messages through a broker group and back, beside a bare program; in out/bench
-peers      beside RabbitMQ, NATS JetStream and etcd, those that are installed; in out/bench
+peers      beside RabbitMQ, NATS, etcd and Kafka, those that are here: docs/benchmarks.md
 topics     a thousand topics and 200 consumer groups beside one topic, and a restart; in out/bench
 backlog    publishing while a backlog is drained; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
@@ -43,6 +44,7 @@ soak       a steady load for long: memory, disk, stalls, losses; in out/bench, w
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
 --systems  which others, as in "nats,etcd"; default all that are installed
+--kafka    the folder of the jars of a release of Kafka; default: it is left out
 --kills    leaders that are killed in each round; in [1, 100], default 3
 --tls      with certificates on every port
 --times    faults of each kind; in [1, 1000], default 30
@@ -63,6 +65,7 @@ const FLAGS = {
   kills: { type: "integer", min: 1, max: 100, fallback: 3 },
   only: { type: "text" },
   systems: { type: "text" },
+  kafka: { type: "text" },
   tls: { type: "switch" },
 } as const satisfies FlagSpecs;
 
@@ -96,9 +99,9 @@ const BENCHES = new Map<string, BenchEntry>([
   [
     "peers",
     {
-      flags: ["time", "rounds", "kills", "only", "systems"],
-      run: ({ time, rounds, kills, only, systems }) =>
-        runPeersBench({ timeMs: time, rounds, kills, only, systems }),
+      flags: ["time", "rounds", "kills", "only", "systems", "kafka"],
+      run: ({ time, rounds, kills, only, systems, kafka }) =>
+        runPeersBench({ timeMs: time, rounds, kills, only, systems, folders: { kafka } }),
     },
   ],
   [

@@ -8,8 +8,8 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { chosenSystems, chosenWorkloads, turned, wordsOfMissing } from "./peers/choice.ts";
 import { MeasuredCluster } from "./peers/measured-cluster.ts";
-import type { PeerSystem } from "./peers/peer-system.ts";
-import { missingPrograms, SYSTEMS } from "./peers/peer-systems.ts";
+import type { GivenFolders, PeerSystem } from "./peers/peer-system.ts";
+import { missingParts, SYSTEMS } from "./peers/peer-systems.ts";
 import { type PeerCard, type PeerResult, tableOf } from "./peers/peer-table.ts";
 import { WORKLOADS } from "./peers/peer-workloads.ts";
 import { KB, type Workload } from "./peers/workload.ts";
@@ -23,6 +23,7 @@ export interface PeersBenchOptions {
   readonly only: string | undefined;
   /** Names, with commas between them. */
   readonly systems: string | undefined;
+  readonly folders: GivenFolders;
 }
 
 const WARMUP = { inFlight: 1_000, messagesMax: 100_000 };
@@ -50,7 +51,7 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
   const workloads = chosenWorkloads(WORKLOADS, options.only);
   const chosen = chosenSystems(SYSTEMS, options.systems);
   const left = chosen
-    .map((system) => ({ system, missing: missingPrograms(system) }))
+    .map((system) => ({ system, missing: missingParts(system, options.folders) }))
     .filter(({ missing }) => missing.length > 0);
   const notes = left.map(({ system, missing }) => wordsOfMissing(system, missing));
   const systems = chosen.filter((system) => left.every((each) => each.system !== system));
@@ -103,7 +104,9 @@ async function measure(
   let what = say("start");
   let measured: MeasuredCluster | undefined;
   try {
-    measured = await MeasuredCluster.start(system, turn.folder);
+    const { folderFlag } = system;
+    const jars = folderFlag && turn.folders[folderFlag];
+    measured = await MeasuredCluster.start(system, turn.folder, jars);
     const { version, durability } = measured.cluster;
     findings.cards.set(system.name, { version, durability });
     await warmUp(measured, timeMs);

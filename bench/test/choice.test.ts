@@ -5,9 +5,10 @@ import { expect, test } from "vitest";
 import { chosenSystems, chosenWorkloads, turned, wordsOfMissing } from "../src/peers/choice.ts";
 import { findProgram, programFile } from "../src/peers/installed-program.ts";
 import type { PeerSystem } from "../src/peers/peer-system.ts";
-import { missingPrograms, SYSTEMS, systemNamed } from "../src/peers/peer-systems.ts";
+import { missingParts, SYSTEMS, systemNamed } from "../src/peers/peer-systems.ts";
 import { WORKLOADS } from "../src/peers/peer-workloads.ts";
 
+const FOLDERS = { kafka: undefined };
 const ABSENT = "a-program-that-no-machine-has";
 
 function namesOf(items: readonly { readonly name: string }[]): string[] {
@@ -20,6 +21,7 @@ test("by default all systems run, and this project is the first", () => {
     "rabbitmq",
     "nats",
     "etcd",
+    "kafka",
   ]);
 });
 
@@ -29,7 +31,7 @@ test("this project runs beside whatever was chosen", () => {
 
 test("a system that there is not is refused by its name", () => {
   expect(() => chosenSystems(SYSTEMS, "nats,postgres")).toThrow(
-    '--systems: there is no "postgres", but quorumlog, rabbitmq, nats, etcd',
+    '--systems: there is no "postgres", but quorumlog, rabbitmq, nats, etcd, kafka',
   );
   expect(() => systemNamed("postgres")).toThrow('there is no system "postgres"');
 });
@@ -53,7 +55,7 @@ test("a program that is not here is missing, and told with the command that inst
     programs: ["sh", ABSENT],
   };
 
-  const missing = missingPrograms(system);
+  const missing = missingParts(system, FOLDERS);
 
   expect(missing).toEqual([ABSENT]);
   expect(wordsOfMissing(system, missing)).toBe(
@@ -63,8 +65,15 @@ test("a program that is not here is missing, and told with the command that inst
   expect(findProgram("sh")).toMatch(/\/sh$/u);
 });
 
+test("a system without a package is missing until its folder is given", () => {
+  const system: PeerSystem = { ...systemNamed("kafka"), programs: ["sh"] };
+
+  expect(missingParts(system, FOLDERS)).toEqual(["--kafka"]);
+  expect(missingParts(system, { kafka: "libs" })).toEqual([]);
+});
+
 test("this project needs no program", () => {
-  expect(missingPrograms(systemNamed("quorumlog"))).toEqual([]);
+  expect(missingParts(systemNamed("quorumlog"), FOLDERS)).toEqual([]);
 });
 
 test("each system is the first of a round in turn", () => {

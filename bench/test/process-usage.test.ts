@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { onTestFinished, expect, test } from "vitest";
-import { killTree, processTree, usageOf } from "../src/peers/process-usage.ts";
+import { isRunning, killTree, processTree, usageOf } from "../src/peers/process-usage.ts";
 
 const PATIENCE = { timeout: 20_000 };
 
@@ -26,15 +26,5 @@ test("a tree has its children, their work counts, and they end with it", async (
   killTree([pid]);
   await ended;
 
-  await expect.poll(() => processTree([child, pid]).filter(isAlive), PATIENCE).toEqual([]);
+  await expect.poll(() => processTree([child, pid]).filter(isRunning), PATIENCE).toEqual([]);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // There is no such process.
-    return false;
-  }
-}

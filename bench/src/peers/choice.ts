@@ -33,7 +33,7 @@ export function chosenWorkloads(
   throw new FlagError([`--only: no workload has "${only}" in its name: ${names}`]);
 }
 
-/** @returns what is said of a system whose programs are not here. */
+/** @returns what is said of a system that lacks something here. */
 export function wordsOfMissing(system: PeerSystem, missing: readonly string[]): string {
   return `${system.name} is left out: no ${missing.join(", ")} here; ${system.install}`;
 }

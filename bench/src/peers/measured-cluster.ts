@@ -3,9 +3,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ForkedNode } from "../forked-node.ts";
+import { boundedBy } from "./bounded-by.ts";
+import { liveFolders } from "./leftovers.ts";
 import type { PeerCluster, PeerSystem } from "./peer-system.ts";
 import { usageOf } from "./process-usage.ts";
-import type { PeerClientConfig, PublisherAnswer, PublisherRequest } from "./publisher-process.ts";
+import type {
+  BeginTopic,
+  PeerClientConfig,
+  PublisherAnswer,
+  PublisherRequest,
+} from "./publisher-process.ts";
 import type { PublishFigures, Pulse } from "./publisher.ts";
 import type { Published } from "./read-audit.ts";
 import type { ReaderAnswer, ReaderFigures, ReaderRequest } from "./reader-process.ts";
@@ -22,16 +29,12 @@ const READER_FILE = new URL("./reader-process.js", import.meta.url);
 /** Beyond what a step is to take; whatever takes longer has failed. */
 const PATIENCE_MS = 180_000;
 
-const folders = new Set<string>();
-process.on("exit", () => {
-  for (const folder of folders) removeFolder(folder);
-});
-
 export class MeasuredCluster {
   readonly cluster: PeerCluster;
   readonly #folder: string;
   readonly #publisher: ForkedNode<PublisherRequest, PublisherAnswer>;
   readonly #reader: ForkedNode<ReaderRequest, ReaderAnswer>;
+  #begun = { topic: "", bodyBytes: 0 };
 
   private constructor(cluster: PeerCluster, folder: string, config: PeerClientConfig) {
     this.cluster = cluster;
@@ -40,12 +43,16 @@ export class MeasuredCluster {
     this.#reader = new ForkedNode(READER_FILE, config);
   }
 
-  /** @param parent - Where the temporary folder of the servers is made. */
-  static async start(system: PeerSystem, parent: string): Promise<MeasuredCluster> {
+  /**
+   * @param parent - Where the temporary folder of the servers is made.
+   * @param jars - Of a system that has a flag for them.
+   */
+  static async start(system: PeerSystem, parent: string, jars = ""): Promise<MeasuredCluster> {
     const folder = mkdtempSync(join(resolve(parent), `peers-${system.name}-`));
-    folders.add(folder);
+    liveFolders.add(folder);
     try {
-      const cluster = await within("the cluster starts", 3 * PATIENCE_MS, system.start(folder));
+      const starting = system.start(folder, jars);
+      const cluster = await within("the cluster starts", 3 * PATIENCE_MS, starting);
       const measured = new MeasuredCluster(cluster, folder, { system: system.name });
       await Promise.all([measured.#publisher.nextAnswer(), measured.#reader.nextAnswer()]);
       return measured;
@@ -62,13 +69,12 @@ export class MeasuredCluster {
     removeFolder(this.#folder);
   }
 
-  /** A new topic, which both processes are connected for. */
+  /** A new topic, and a publisher that is connected for it. */
   async begin(topic: string, bodyBytes: number): Promise<void> {
     await within("a topic is made", PATIENCE_MS, this.cluster.createTopic(topic));
-    const addresses = await this.cluster.addresses(topic);
-    const request = { type: "begin", topic, bodyBytes, addresses } as const;
+    this.#begun = { topic, bodyBytes };
+    const request = await this.#beginning();
     await within("a publisher connects", PATIENCE_MS, this.#publisher.ask(request));
-    await within("a reader connects", PATIENCE_MS, this.#reader.ask(request));
   }
 
   /** A closed loop. */
@@ -107,7 +113,10 @@ export class MeasuredCluster {
     return published;
   }
 
+  /** Has the reader connect, and read from the first message on. */
   async follow(): Promise<void> {
+    const request = await this.#beginning();
+    await within("a reader connects", PATIENCE_MS, this.#reader.ask(request));
     await within("a reader begins", PATIENCE_MS, this.#reader.ask({ type: "follow" }));
   }
 
@@ -121,6 +130,11 @@ export class MeasuredCluster {
     );
     if (figures === undefined) throw new Error("a reader told no figures");
     return figures;
+  }
+
+  async #beginning(): Promise<BeginTopic> {
+    const addresses = await this.cluster.addresses(this.#begun.topic);
+    return { type: "begin", ...this.#begun, addresses };
   }
 
   /** In microseconds. */
@@ -140,19 +154,15 @@ export class MeasuredCluster {
 
 function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  folders.delete(folder);
+  liveFolders.delete(folder);
 }
 
 async function within<Value>(what: string, ms: number, work: Promise<Value>): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`not within ${ms} ms: ${what}`));
-    }, ms);
-  });
   try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
+    return await boundedBy(ms, work);
+  } catch (error) {
+    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }

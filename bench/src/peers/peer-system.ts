@@ -1,18 +1,26 @@
 /** What the bench asks of every system: the same things in the same words, of ours, too. */
 
+export type FolderFlag = "kafka";
+
+/** Folders that were given, by flags. */
+export type GivenFolders = Readonly<Record<FolderFlag, string | undefined>>;
+
 /** A system that may be installed, and how it is started on this machine. */
 export interface PeerSystem {
   readonly name: string;
   /** Files that are looked for where programs are; all are needed. */
   readonly programs: readonly string[];
-  /** The command that installs them. */
+  /** A flag that names a folder of its jars: no package has it. */
+  readonly folderFlag?: FolderFlag;
+  /** The command that installs it, or what to do else. */
   readonly install: string;
   /**
    * Starts three nodes on free ports of loopback; returns when all three serve.
    *
    * @param directory - For everything they write; whoever calls removes it.
+   * @param jars - What {@link PeerSystem.folderFlag} was given, if there is one.
    */
-  readonly start: (directory: string) => Promise<PeerCluster>;
+  readonly start: (directory: string, jars: string) => Promise<PeerCluster>;
   /** Used in a client process. */
   readonly connect: (addresses: readonly string[]) => Promise<PeerClient>;
 }

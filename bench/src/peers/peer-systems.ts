@@ -1,14 +1,15 @@
 /** All systems that the bench knows, and which of them are here. */
 
 import { findProgram } from "./installed-program.ts";
-import type { PeerSystem } from "./peer-system.ts";
+import type { GivenFolders, PeerSystem } from "./peer-system.ts";
 import { ETCD } from "./systems/etcd.ts";
+import { KAFKA } from "./systems/kafka.ts";
 import { NATS } from "./systems/nats.ts";
 import { QUORUMLOG } from "./systems/quorumlog.ts";
 import { RABBITMQ } from "./systems/rabbitmq.ts";
 
 /** This project comes first: others are compared with it. */
-export const SYSTEMS: readonly PeerSystem[] = [QUORUMLOG, RABBITMQ, NATS, ETCD];
+export const SYSTEMS: readonly PeerSystem[] = [QUORUMLOG, RABBITMQ, NATS, ETCD, KAFKA];
 
 /** @throws if there is none of that name. */
 export function systemNamed(name: string): PeerSystem {
@@ -17,7 +18,10 @@ export function systemNamed(name: string): PeerSystem {
   return system;
 }
 
-/** @returns of its programs those that are not installed. */
-export function missingPrograms({ programs }: Pick<PeerSystem, "programs">): string[] {
-  return programs.filter((program) => findProgram(program) === undefined);
+/** @returns what it lacks here: programs that are not installed, and a flag with a folder. */
+export function missingParts(system: PeerSystem, folders: GivenFolders): string[] {
+  const { programs, folderFlag } = system;
+  const missing = programs.filter((program) => findProgram(program) === undefined);
+  const isGiven = folderFlag === undefined || folders[folderFlag] !== undefined;
+  return isGiven ? missing : [...missing, `--${folderFlag}`];
 }

@@ -51,6 +51,12 @@ export function killTree(roots: readonly number[]): void {
     }
 }
 
+/** Not of what has ended, and waits for its parent to take note of it. */
+export function isRunning(pid: number): boolean {
+  const text = textOf(`/proc/${pid}/stat`);
+  return text !== undefined && text[text.lastIndexOf(")") + 2] !== "Z";
+}
+
 function statOf(pid: number): { readonly parent: number; readonly cpuMicros: number } | undefined {
   const text = textOf(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;

@@ -1,7 +1,7 @@
 /** The load on one topic: message by message, each with a body of its own. */
 
 import { monotonicMs, writeBody } from "./peer-body.ts";
-import type { PeerClient } from "./peer-system.ts";
+import { type PeerClient, SEND_DEADLINE_MS } from "./peer-system.ts";
 import type { Published } from "./read-audit.ts";
 
 export interface PublishFigures {
@@ -24,14 +24,14 @@ export interface AckGap {
 export interface Pulse {
   readonly acked: number;
   readonly lastAckAt: number;
-  /** Of the last minute or so, those of some length. */
+  /** Those of some length. */
   readonly gaps: readonly AckGap[];
 }
 
 const GAP_MS_MIN = 5;
 const GAPS_MAX = 10_000;
 /** Of a paced load: more wait, as their latency says. */
-const PACED_MAX = 200_000;
+const PACED_MAX = 100_000;
 /** A send that fails at once is not tried again at once. */
 const FAILURE_PAUSE_MS = 10;
 
@@ -39,7 +39,8 @@ export class Publisher {
   readonly #client: PeerClient;
   readonly #topic: string;
   readonly #bodyBytes: number;
-  readonly #unknown: number[] = [];
+  /** By serial number: 1 of what was acknowledged. */
+  #acked = new Uint8Array(1 << 16);
   #serial = 0;
   #latencies: number[] = [];
   #failed = 0;
@@ -57,7 +58,10 @@ export class Publisher {
   }
 
   get published(): Published {
-    return { count: this.#serial, unknown: this.#unknown };
+    const unknown: number[] = [];
+    for (let serial = 0; serial < this.#serial; serial++)
+      if (this.#acked[serial] !== 1) unknown.push(serial);
+    return { count: this.#serial, unknown };
   }
 
   /** A closed loop: so many under way, until the time is over or so many were sent. */
@@ -89,7 +93,7 @@ export class Publisher {
     return { acked, lastAckAt: this.#lastAckAt, gaps: this.#gaps };
   }
 
-  /** Returns when nothing is under way any more. */
+  /** Returns when nothing is under way any more, or has no answer for long. */
   async endPace(): Promise<void> {
     this.#isPaced = false;
     await this.#pace;
@@ -111,7 +115,8 @@ export class Publisher {
         });
       }
     }
-    while (this.#under > 0) await pause(1);
+    const deadline = monotonicMs() + SEND_DEADLINE_MS;
+    while (this.#under > 0 && monotonicMs() < deadline) await pause(1);
   }
 
   /**
@@ -127,7 +132,6 @@ export class Publisher {
       // Failures are a figure; the first is shown, as all of them are mostly the same.
       if (this.#failed === 0) console.error(`${this.#topic}: ${String(error)}`);
       this.#failed += 1;
-      this.#unknown.push(serial);
       return false;
     }
     const now = monotonicMs();
@@ -136,6 +140,12 @@ export class Publisher {
       this.#gaps.push({ endedAt: now, ms: gap });
     this.#lastAckAt = now;
     this.#latencies.push(now - dueAt);
+    if (serial >= this.#acked.length) {
+      const larger = new Uint8Array(2 * (serial + 1));
+      larger.set(this.#acked);
+      this.#acked = larger;
+    }
+    this.#acked[serial] = 1;
     return true;
   }
 

@@ -20,7 +20,7 @@ export type ReaderRequest =
     };
 
 export interface ReaderFigures extends AuditFigures {
-  /** From the wish to read to the last new message. */
+  /** From the moment when it is connected, or has a message, to the last one. */
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -39,8 +39,9 @@ class Following {
   readonly #audit: ReadAudit;
   readonly #dueAts: number[] = [];
   readonly #latencies: number[] = [];
-  readonly #startedAt = monotonicMs();
-  #lastAt = this.#startedAt;
+  /** When it is connected, or has a message. */
+  #startedAt = Number.NaN;
+  #lastAt = Number.NaN;
   #reader: Reader | undefined;
 
   constructor(bodyBytes: number) {
@@ -51,10 +52,12 @@ class Following {
     this.#reader = await client.read(topic, (body) => {
       const dueAt = this.#audit.read(body);
       this.#lastAt = monotonicMs();
+      if (Number.isNaN(this.#startedAt)) this.#startedAt = this.#lastAt;
       if (dueAt === undefined) return;
       this.#dueAts.push(dueAt);
       this.#latencies.push(this.#lastAt - dueAt);
     });
+    if (Number.isNaN(this.#startedAt)) this.#startedAt = monotonicMs();
   }
 
   async finish(published: Published, measuredFrom: number): Promise<ReaderFigures> {

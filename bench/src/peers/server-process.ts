@@ -2,6 +2,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { boundedBy } from "./bounded-by.ts";
+import { liveServers } from "./leftovers.ts";
 import { killTree } from "./process-usage.ts";
 
 export interface ServerCommand {
@@ -16,12 +18,8 @@ export interface ServerCommand {
 
 const LOG_TAIL_BYTES = 2_000;
 const LOOK_MS = 50;
-
-const live = new Set<ServerProcess>();
-// Also of an end by an exception; signals are turned into an exit by whoever runs the bench.
-process.on("exit", () => {
-  for (const server of live) killTree([server.pid]);
-});
+/** Servers that are just starting, or just ending, leave some questions without an answer. */
+const ASK_MS = 30_000;
 
 export class ServerProcess {
   readonly #command: ServerCommand;
@@ -44,7 +42,7 @@ export class ServerProcess {
     this.#ended = new Promise((resolve) => {
       const onEnd = (): void => {
         this.#isEnded = true;
-        live.delete(this);
+        if (child.pid !== undefined) liveServers.delete(child.pid);
         resolve();
       };
       child.once("exit", onEnd);
@@ -52,7 +50,7 @@ export class ServerProcess {
     });
     if (child.pid === undefined) throw new Error(`${program} cannot be started`);
     this.pid = child.pid;
-    live.add(this);
+    liveServers.add(child.pid);
   }
 
   /** Ends it and its children by SIGKILL; returns when it is gone. */
@@ -80,7 +78,7 @@ export class ServerProcess {
     let last: unknown;
     while (performance.now() < deadline && !this.#isEnded) {
       try {
-        const value = await ask();
+        const value = await boundedBy(ASK_MS, ask());
         if (value !== undefined) return value;
       } catch (error) {
         last = error;

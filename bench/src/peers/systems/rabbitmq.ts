@@ -205,11 +205,7 @@ class RabbitClient implements PeerClient {
   async send(topic: string, body: Buffer): Promise<void> {
     const channel = await this.#channel();
     return new Promise((resolve, reject) => {
-      const tooLate = setTimeout(() => {
-        reject(new Error(`no confirm within ${SEND_DEADLINE_MS} ms`));
-      }, SEND_DEADLINE_MS);
       channel.publish("", topic, body, { deliveryMode: 2 }, (error: unknown) => {
-        clearTimeout(tooLate);
         if (error === null || error === undefined) resolve();
         else reject(error instanceof Error ? error : new Error("the broker refused a message"));
       });
@@ -254,13 +250,15 @@ class RabbitClient implements PeerClient {
         const model = await connect(urlOf(address), { timeout: CONNECT_MS });
         const channel = await model.createConfirmChannel();
         const onLoss = (): void => {
+          if (this.#model !== model) return;
+          this.#model = undefined;
           this.#link = undefined;
         };
+        this.#model = model;
         // The loss of a connection is told as an error, and then as its end.
         model.on("error", onLoss);
         model.on("close", onLoss);
         channel.on("error", onLoss);
-        this.#model = model;
         return channel;
       } catch (error) {
         if (this.#isClosed || performance.now() > deadline) throw error;
