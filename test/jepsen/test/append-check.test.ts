@@ -79,6 +79,30 @@ describe("each anomaly has its name", () => {
         ...read(2, [10], 1),
       ],
     ],
+    // Read once, and never again: also of one that nobody was told of.
+    [
+      "lost",
+      [
+        [1, "invoke", "append", 10],
+        [1, "info", "append", 10],
+        ...read(2, [10], 1),
+        ...read(3, [], 0),
+      ],
+    ],
+    [
+      "inconsistent-offset",
+      [...append(1, 10, 0), ...append(1, 20, 1), ...append(3, 30, 1), ...read(2, [10, 30], 2)],
+    ],
+    [
+      "stale-read",
+      [
+        ...append(1, 10, 0),
+        [2, "invoke", "compareAndAppend", [5, 20]],
+        [2, "ok", "compareAndAppend", [5, 20, 0]],
+        ...read(1, [10], 1),
+      ],
+    ],
+    ["duplicate", [...append(1, 10, 0), ...read(2, [10, 10], 2)]],
     ["unexpected", read(2, [66], 1)],
     ["inconsistent-read", [...append(1, 10, 0), ...append(1, 20, 1), ...read(2, [10], 2)]],
     [

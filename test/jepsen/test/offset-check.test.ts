@@ -25,6 +25,15 @@ test.each<[string, Line[]]>([
     "a commit that nobody answered",
     [[1, "invoke", "commit", [0, 7]], ...committed(2, 0), ...committed(3, 7), ...committed(2, 7)],
   ],
+  [
+    "a read that began before the commit was over",
+    [[2, "invoke", "committed", 0], ...commit(1, 5), [2, "ok", "committed", [0, 0]]],
+  ],
+  [
+    "a read that failed",
+    [...commit(1, 5), [2, "invoke", "committed", 0], [2, "fail", "committed", 0]],
+  ],
+  ["another queue", [...commit(1, 5), ...step(2, "committed", 1, [1, 0])]],
 ])("are as they should be: %s", (_, lines) => {
   expect(kindsOf(lines)).toEqual([]);
 });
@@ -33,6 +42,10 @@ test.each<[string, Line[]]>([
   ["offset-went-back", [...commit(1, 5), ...committed(2, 4)]],
   ["offset-went-back", [...commit(1, 5), ...committed(2, 5), ...commit(3, 3), ...committed(2, 3)]],
   ["offset-went-back", [[1, "invoke", "commit", [0, 7]], ...committed(2, 7), ...committed(3, 0)]],
+  [
+    "offset-from-nowhere",
+    [[1, "invoke", "commit", [0, 7]], [1, "fail", "commit", [0, 7]], ...committed(2, 7)],
+  ],
   ["offset-from-nowhere", [...commit(1, 5), ...committed(2, 6)]],
   ["offset-from-nowhere", [...committed(2, 5), ...commit(1, 5)]],
 ])("%s", (kind, lines) => {

@@ -32,6 +32,10 @@ describe("nothing is wrong", () => {
     ],
     ["with a second delivery by somebody else", [...consume(2, A, B), ...consume(3, A, B, C)]],
     [
+      "with one that goes on behind what was delivered again",
+      [...consume(2, A, B), ...consume(3, A), ...consume(2, C), ...consume(3, B, C)],
+    ],
+    [
       "with another group between",
       [...consume(2, B), ...consume(3, ["b", 9, 0, 0]), ...consume(2, C)],
     ],
@@ -43,6 +47,12 @@ describe("nothing is wrong", () => {
 test.each<[string, Line[]]>([
   ["out-of-order", consume(2, B, A)],
   ["out-of-order", [...consume(2, A, C), ...consume(3, B)]],
+  [
+    "out-of-order",
+    [...publish(1, A), ...publish(1, B), ...consume(2, A), ...publish(1, C), ...consume(3, C, B)],
+  ],
+  ["wrong-group", [...publish(1, A), ...consume(2, ["b", 1, 0, 0])]],
+  ["group-spread", [...publish(1, A), ...publish(1, ["a", 2, 1, 0])]],
   ["group-spread", consume(2, A, ["a", 2, 1, 5])],
   ["nonmonotonic-publish", [...publish(1, B), ...publish(1, A)]],
   ["nonmonotonic-publish", [...publish(1, B), ...publish(2, A)]],

@@ -42,10 +42,21 @@ test("what was published is consumed, and some of it twice", () => {
 
 test.each<[string, Line[]]>([
   ["lost", [...publish(1, 10, 0), ...consume(2)]],
+  [
+    "lost",
+    [
+      ...publish(1, 10, 0),
+      ...publish(1, 20, 1),
+      ...publish(1, 30, 2),
+      ...consume(2, [10, 0], [30, 2]),
+    ],
+  ],
   ["unexpected", consume(2, [66, 0])],
+  ["unexpected", [...consume(2, [10, 0]), ...publish(1, 10, 0)]],
   ["aborted", [...ended("fail", 10), ...consume(2, [10, 0])]],
   ["stored-twice", [...publish(1, 10, 0), ...consume(2, [10, 0], [10, 1])]],
   ["stored-twice", [...publish(1, 10, 0), ...consume(2, [10, 1])]],
+  ["stored-twice", [...ended("info", 10), ...consume(2, [10, 0]), ...consume(3, [10, 1])]],
   [
     "inconsistent-place",
     [...publish(1, 10, 0), ...ended("info", 20), ...consume(2, [10, 0]), ...consume(3, [20, 0])],

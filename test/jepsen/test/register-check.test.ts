@@ -58,9 +58,36 @@ test("a search without an end says so", () => {
   expect(unknown).toEqual([{ key: 0, why: "steps" }]);
 });
 
+test.each<[string, Line[]]>([
+  ["a write that is lost", [...done(1, "write", [0, 5]), ...read(2, 0, null)]],
+  ["a stale read", [...done(1, "write", [0, 5]), ...done(1, "write", [0, 6]), ...read(2, 0, 5)]],
+  ["a read from nowhere", read(2, 0, 7)],
+  ["a read of what is asked for later", [...read(2, 0, 5), ...done(1, "write", [0, 5])]],
+  [
+    "two who exchanged one value",
+    [
+      ...done(1, "compareAndSet", [0, null, 5], [0, null, 5, true]),
+      ...done(2, "compareAndSet", [0, null, 6], [0, null, 6, true]),
+    ],
+  ],
+  [
+    "what was seen of an unknown outcome is undone",
+    [
+      [1, "invoke", "write", [0, 5]],
+      [1, "info", "write", [0, 5]],
+      ...read(2, 0, 5),
+      ...read(2, 0, null),
+    ],
+  ],
+])("found: %s", (_, lines) => {
+  expect(check(lines).anomalies).toHaveLength(1);
+});
+
 test.each([
   ["a value that is no list", done(1, "read", 7), /no list/u],
   ["a key that is no number", done(1, "read", ["a", null]), /no number/u],
+  ["a read that does not say of what", done(1, "read", [0, null], [0]), /what was read/u],
+  ["an exchange that does not say", done(1, "compareAndSet", [0, 5, 6]), /was it set/u],
   ["another action", done(1, "increment", [0, 1]), /knows no increment/u],
 ] as const)("refused: %s", (_, lines, message) => {
   expect(() => check(lines)).toThrow(message);

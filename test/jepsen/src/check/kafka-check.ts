@@ -4,8 +4,9 @@
  *
  *     send    [queue, value]         ok: [queue, value, offset]
  *     poll    null                   ok: [[queue, [[offset, value], ...]], ...]
- *     assign  [queue, ...]           where it goes on is open; what it does not name is given up
- *     seek    [queue, offset]        it goes on there
+ *     assign  [queue, ...]           what it had it goes on with, what is new begins anywhere;
+ *                                    what it does not name is given up
+ *     seek    [queue, offset]        it goes on there, and nowhere else
  *
  * The anomalies are those of Jepsen's tests of Kafka and Redpanda, without those of transactions,
  * which there are none of here.
@@ -35,11 +36,11 @@ export type KafkaAnomalyKind =
   | "unseen"
   /** It was said not to be stored, and was read. */
   | "aborted-read"
-  /** Nobody has sent it. */
+  /** Nobody has sent it, or nobody had when it was read. */
   | "unexpected"
   /** A client's next poll passes over what is there. */
   | "poll-skip"
-  /** It goes back to what it had, or stays. */
+  /** It goes back to what it had or has sought past, or stays. */
   | "nonmonotonic-poll"
   /** The same within one poll. */
   | "internal-poll-skip"
@@ -168,6 +169,8 @@ class KafkaCheck {
       this.#reportOnce("unexpected", `${text(value)} was not sent to queue ${queue}`, [event]);
       return;
     }
+    if (event < send.event)
+      this.#reportOnce("unexpected", `${text(value)} was read before it was sent`, [event]);
     if (send.outcome === "fail") {
       const message = `${text(value)} was not stored, and was read in queue ${queue}`;
       this.#reportOnce("aborted-read", message, [send.event, event]);
@@ -180,10 +183,14 @@ class KafkaCheck {
       const positions = clients.get(invoke.process) ?? new Map<number, number>();
       clients.set(invoke.process, positions);
       if (completion?.type !== "ok") continue;
-      if (invoke.action === "assign") positions.clear();
+      if (invoke.action === "assign") {
+        const kept = new Set(listOf(invoke.value, invoke.index));
+        for (const queue of positions.keys()) if (!kept.has(queue)) positions.delete(queue);
+      }
       if (invoke.action === "seek") {
-        const [queue] = listOf(invoke.value, invoke.index);
-        positions.delete(numberOf(queue, invoke.index));
+        const [queue, offset] = listOf(invoke.value, invoke.index);
+        // As if what is before it had been read.
+        positions.set(numberOf(queue, invoke.index), numberOf(offset, invoke.index) - 1);
       }
       if (invoke.action !== "poll") continue;
       for (const { queue, messages } of polledOf(completion.value, completion.index))

@@ -21,6 +21,8 @@ export type OrderAnomalyKind =
   | "out-of-order"
   /** Two queues have messages of one group. */
   | "group-spread"
+  /** It was published to one group, and consumed as one of another. */
+  | "wrong-group"
   /** What was published later is stored earlier. */
   | "nonmonotonic-publish";
 
@@ -48,6 +50,7 @@ export function checkOrder(operations: readonly Operation[]): OrderResult {
   const queueOf = new Map<string, Stored>();
   const furthest = new Map<string, Stored>();
   const delivered = new Set<string>();
+  const groupOf = groupsAskedFor(operations);
   for (const event of answersOf(operations)) {
     for (const stored of storedIn(event)) {
       const { group, queue } = stored;
@@ -61,6 +64,11 @@ export function checkOrder(operations: readonly Operation[]): OrderResult {
       const place = `${stored.queue} ${stored.offset}`;
       if (delivered.has(place)) continue;
       delivered.add(place);
+      const asked = groupOf.get(stored.id);
+      if (asked !== undefined && asked !== stored.group) {
+        const message = `${nameOf(stored)} was for group ${asked}, and is of ${stored.group}`;
+        anomalies.push({ kind: "wrong-group", message, events: [stored.event] });
+      }
       const before = furthest.get(stored.group);
       if (before === undefined || before.offset < stored.offset) furthest.set(stored.group, stored);
       else anomalies.push(anomaly("out-of-order", before, stored, "delivered after it"));
@@ -87,6 +95,17 @@ function storedEarlier(publishes: readonly Published[]): Anomaly<OrderAnomalyKin
     if (earlier === undefined || invokedAt > earlier.invokedAt) latest.set(queue, published);
   }
   return anomalies;
+}
+
+/** By the id of a message, the group that it was published to. */
+function groupsAskedFor(operations: readonly Operation[]): Map<Value, string> {
+  const groups = new Map<Value, string>();
+  for (const { invoke } of operations) {
+    if (invoke.action !== "publish") continue;
+    const [group, id = null] = listOf(invoke.value, invoke.index);
+    groups.set(id, String(group));
+  }
+  return groups;
 }
 
 function publishesOf(operations: readonly Operation[]): Published[] {

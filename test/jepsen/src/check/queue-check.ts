@@ -23,7 +23,7 @@ import type { Anomaly } from "./anomaly.ts";
 export type QueueAnomalyKind =
   /** Acknowledged, and never consumed. */
   | "lost"
-  /** Consumed, and nobody has published it. */
+  /** Consumed, and nobody has published it, or nobody had by then. */
   | "unexpected"
   /** Consumed, though its publisher was told that it is not stored. */
   | "aborted"
@@ -116,6 +116,10 @@ class QueueCheck {
       const message = `${text(id)} was published by nobody`;
       this.#anomalies.push({ kind: "unexpected", message, events: [event] });
       return;
+    }
+    if (event < publish.event) {
+      const message = `${text(id)} was consumed before it was published`;
+      this.#anomalies.push({ kind: "unexpected", message, events: [event, publish.event] });
     }
     const { outcome, place } = publish;
     const events = [publish.event, event];

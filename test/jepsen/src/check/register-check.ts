@@ -83,16 +83,20 @@ function callsByKey(operations: Iterable<Operation>): Map<number, KeyCall[]> {
 function callOf({ invoke, completion }: Operation): [key: number, call: RegisterCall] {
   const { action, index } = invoke;
   const asked = listOf(invoke.value, index);
-  const told = completion?.type === "ok" ? listOf(completion.value, completion.index) : [];
+  const isOk = completion?.type === "ok";
+  const told = isOk ? listOf(completion.value, completion.index) : [];
   const [key, first, second] = asked;
   if (typeof key !== "number") throw new HistoryError(`event ${index}: its key is no number`);
   switch (action) {
     case "read":
+      // What was not told may not pass for an empty register.
+      if (isOk && told.length !== 2) throw new HistoryError(`event ${index}: what was read?`);
       return [key, { action, found: registerValue(told[1] ?? null, index) }];
     case "write":
       return [key, { action, value: numberOf(first, index) }];
     case "compareAndSet": {
       const hasSet = typeof told[3] === "boolean" ? told[3] : undefined;
+      if (isOk && hasSet === undefined) throw new HistoryError(`event ${index}: was it set?`);
       const expected = registerValue(first ?? null, index);
       return [key, { action, expected, value: numberOf(second, index), hasSet }];
     }
