@@ -52,26 +52,9 @@ export class ServiceClient {
     }
   }
 
-  /**
-   * @returns the nodes that are there, and know who leads: not those that may join, or have left.
-   * @throws CallError if there is none
-   */
-  async present(): Promise<number[]> {
-    const nodeIds = [...this.#init.target().nodes.keys()];
-    const knows = await Promise.all(nodeIds.map((nodeId) => this.#knowsLeader(nodeId)));
-    const present = nodeIds.filter((_, i) => knows[i] === true);
-    if (present.length > 0) return present;
-    const message = "no node is there that knows who leads";
-    throw new CallError({ code: "NOBODY", outcome: "not-applied", leaderId: null, message });
-  }
-
-  async #knowsLeader(nodeId: number): Promise<boolean> {
-    try {
-      return (await this.askNode(nodeId, "status", {}))["leaderId"] !== null;
-    } catch (error) {
-      if (error instanceof CallError) return false;
-      throw error;
-    }
+  /** All that are there by now, whether they answer or not. */
+  get nodeIds(): number[] {
+    return [...this.#init.target().nodes.keys()];
   }
 
   /** @throws CallError */

@@ -80,16 +80,16 @@ class AppendClient implements LogicalClient {
     return this.#readEnd();
   }
 
-  async last(): Promise<Attempt | undefined> {
-    this.#left ??= (await this.#ownNodes()).map((nodeId) => ({ nodeId, from: 0 }));
+  last(): Attempt | undefined {
+    this.#left ??= this.#ownNodes().map((nodeId) => ({ nodeId, from: 0 }));
     const next = this.#left.at(-1);
     return next === undefined ? undefined : this.#readOn(next);
   }
 
   /** Each node is read by one client. */
-  async #ownNodes(): Promise<number[]> {
-    const present = await this.#service.present();
-    return present.filter((nodeId) => nodeId % this.#context.clientCount === this.#init.slot);
+  #ownNodes(): number[] {
+    const { clientCount } = this.#context;
+    return this.#service.nodeIds.filter((nodeId) => nodeId % clientCount === this.#init.slot);
   }
 
   #append(): Attempt {

@@ -57,7 +57,7 @@ class RegisterClient implements LogicalClient {
   readonly #context: ClientContext;
   readonly #init: RegisterClientInit;
   readonly #service: ServiceClient;
-  /** Final reads, the next one last. */
+  /** Final reads; the one that is under way is the last. */
   #left: { readonly key: number; readonly nodeId: number }[] | undefined;
 
   constructor(context: ClientContext, init: RegisterClientInit) {
@@ -80,21 +80,22 @@ class RegisterClient implements LogicalClient {
       : this.#compareAndSet(key);
   }
 
-  async last(): Promise<Attempt | undefined> {
-    this.#left ??= await this.#finalReads();
-    const next = this.#left.at(-1);
+  last(): Attempt | undefined {
+    this.#left ??= this.#finalReads();
+    // It is left until it was answered, and behind others: a node that is away keeps none of them.
+    const next = this.#left.shift();
     if (next === undefined) return undefined;
+    this.#left.push(next);
     return this.#read(next.key, next.nodeId);
   }
 
   /** This client's share of all registers, at each node. */
-  async #finalReads(): Promise<{ readonly key: number; readonly nodeId: number }[]> {
-    const present = await this.#service.present();
+  #finalReads(): { readonly key: number; readonly nodeId: number }[] {
     const { clientCount } = this.#context;
     const own = this.#init.keys
       .all(this.#context.now())
       .filter((key) => key % clientCount === this.#init.slot);
-    return own.flatMap((key) => present.map((nodeId) => ({ key, nodeId })));
+    return own.flatMap((key) => this.#service.nodeIds.map((nodeId) => ({ key, nodeId })));
   }
 
   /** @param nodeId - Of a final read. */
