@@ -4,7 +4,7 @@
 import { BROKER_SERVICE } from "@quorumlog/protocol";
 import { expect, test } from "vitest";
 import { BrokerNodes } from "./kit/broker-nodes.ts";
-import { batchOf, bodiesOf, createTopic, fetch, publish } from "./kit/calls.ts";
+import { batchOf, createTopic, publish, storedBodies } from "./kit/calls.ts";
 
 test("a batch that is repeated to the next leader is stored once", async () => {
   const nodes = await BrokerNodes.start(3);
@@ -20,8 +20,7 @@ test("a batch that is repeated to the next leader is stored once", async () => {
   await publish(nodes.channel(next), { batches: [batchOf({ ...place, sequence: 2 }, ["twice"])] });
 
   expect(repeated.results[0]).toMatchObject({ baseOffset: 0, isDuplicate: true });
-  const stored = await fetch(nodes.channel(next), { positions: [{ ...place, offset: 0 }] });
-  expect(bodiesOf(stored)).toEqual(["once", "twice"]);
+  expect(await storedBodies(nodes.channel(next), place)).toEqual(["once", "twice"]);
 });
 
 test("whoever does not lead says who does", async () => {
@@ -54,8 +53,7 @@ test("after a restart everything is read that was, and goes on where it was", as
   });
 
   expect(again.results.map(({ baseOffset }) => baseOffset)).toEqual([0, 2]);
-  const stored = await fetch(nodes.channel(1), { positions: [{ ...place, offset: 0 }] });
-  expect(bodiesOf(stored)).toEqual(["a", "b", "c"]);
+  expect(await storedBodies(nodes.channel(1), place)).toEqual(["a", "b", "c"]);
 });
 
 test("who has not heard of a topic yet asks before it says that there is none", async () => {

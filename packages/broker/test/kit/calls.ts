@@ -63,6 +63,22 @@ export function bodiesOf(reply: Pick<FetchReply, "queues">): string[] {
   );
 }
 
+/** All that a queue has: a fetch gives as much as it finds in its time. */
+export async function storedBodies(
+  channel: RpcChannel,
+  place: { readonly topicId: number; readonly queue: number },
+): Promise<string[]> {
+  const bodies: string[] = [];
+  for (let offset = 0, end = 1; offset < end;) {
+    const reply = await fetch(channel, { positions: [{ ...place, offset }] });
+    const [told] = reply.queues;
+    bodies.push(...bodiesOf(reply));
+    offset = told?.nextOffset ?? 0;
+    end = told?.endOffset ?? 0;
+  }
+  return bodies;
+}
+
 function once<Request, Received, Reply, Answer>(
   channel: RpcChannel,
   method: Method<Request, Received, Reply, Answer>,

@@ -165,10 +165,10 @@ export class Nemesis {
   #pickMix(): Fault[] {
     const bitten = this.#coverage.bitten();
     const all = this.#prng.shuffle([...this.faults]);
-    const byNeed = [
-      ...all.filter(({ name }) => !bitten.has(name)),
-      ...all.filter(({ name }) => bitten.has(name)),
-    ];
+    const left = all.filter(({ name }) => !bitten.has(name));
+    // Of few that were asked for by name, those that have bitten would take the others' victims.
+    const isForLeft = this.#init.isNamed === true && left.length > 0;
+    const byNeed = isForLeft ? left : [...left, ...all.filter(({ name }) => bitten.has(name))];
     const mix = byNeed.slice(0, 1);
     const count = this.#prng.between(1, MIX_COUNT_MAX + 1);
     for (const fault of byNeed.slice(1)) {
