@@ -69,11 +69,23 @@ export class MeasuredCluster {
     removeFolder(this.#folder);
   }
 
-  /** A new topic, and a publisher that is connected for it. */
-  async begin(topic: string, bodyBytes: number): Promise<void> {
+  /**
+   * A new topic, and a publisher that is connected for it.
+   *
+   * @param to - The node that a client which can choose connects to first.
+   */
+  async begin(
+    topic: string,
+    bodyBytes: number,
+    to: "leader" | "follower" = "leader",
+  ): Promise<void> {
     await within("a topic is made", PATIENCE_MS, this.cluster.createTopic(topic));
     this.#begun = { topic, bodyBytes };
-    const request = await this.#beginning();
+    const beginning = await this.#beginning();
+    const [leader, ...others] = beginning.addresses;
+    const addresses =
+      to === "leader" || leader === undefined ? beginning.addresses : [...others, leader];
+    const request = { ...beginning, addresses };
     await within("a publisher connects", PATIENCE_MS, this.#publisher.ask(request));
   }
 
