@@ -2,9 +2,13 @@
 // place and the reason.
 // Method: events of all kinds; lines that are wrong in one way each.
 
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { HistoryEvent } from "../src/history/history-event.ts";
-import { parseHistory, toEdnLine, toJsonLine } from "../src/history/history-file.ts";
+import { toEdnLine, toJsonLine } from "../src/history/history-file.ts";
+import { readHistory, type ReadHistoryOptions } from "../src/history/history-reader.ts";
 import { operationsOf } from "../src/history/operations.ts";
 import { eventsOf } from "./kit/lines.ts";
 
@@ -24,9 +28,34 @@ const EVENTS: readonly HistoryEvent[] = [
   },
 ];
 
+function readText(text: string, options?: ReadHistoryOptions): HistoryEvent[] {
+  const folder = mkdtempSync(join(tmpdir(), "quorumlog-history-"));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const path = join(folder, "history.jsonl");
+  writeFileSync(path, text);
+  return readHistory(path, options);
+}
+
+const EVENTS_TEXT = EVENTS.map((event) => toJsonLine(event)).join("\n");
+
 test("what is written as JSON is read back", () => {
-  const text = EVENTS.map((event) => toJsonLine(event)).join("\n");
-  expect(parseHistory(`${text}\n\n`)).toEqual(EVENTS);
+  expect(readText(`${EVENTS_TEXT}\n\n`)).toEqual(EVENTS);
+  expect(readText(EVENTS_TEXT)).toEqual(EVENTS);
+});
+
+test.each([1, 2, 7, 64, 4_096])("also in pieces of %i bytes", (pieceBytes) => {
+  const long: HistoryEvent = { ...(EVENTS[3] as HistoryEvent), index: 5, value: "é€😀".repeat(40) };
+  const text = `${EVENTS_TEXT}\n${toJsonLine(long)}`;
+  expect(readText(text, { pieceBytes })).toEqual([...EVENTS, long]);
+  expect(readText(`${text}\n`, { pieceBytes, isGrowing: true })).toEqual([...EVENTS, long]);
+});
+
+test("of one that is written to, a part of a line is left for later", () => {
+  const text = `${EVENTS_TEXT}\n{"index":5`;
+  expect(readText(text, { isGrowing: true })).toEqual(EVENTS);
+  expect(() => readText(text)).toThrow(/line 6 is no JSON/u);
 });
 
 test("as EDN it is what Jepsen writes", () => {
@@ -50,7 +79,7 @@ describe("a line that is no event is refused", () => {
     [good.replace('"f":"append"', '"f":""'), /line 2: "f"/u],
     [good.replace("17", '{"a":1}'), /line 2: "value"/u],
   ])("%s", (line, message) => {
-    expect(() => parseHistory(`${good}\n${line}`)).toThrow(message);
+    expect(() => readText(`${good}\n${line}`)).toThrow(message);
   });
 });
 

@@ -46,18 +46,10 @@ export function toEdnLine({
 }
 
 /**
- * @param text - A whole file; empty lines are passed over.
+ * @param number - Of the line, for who is told of it; from 1 on.
  * @throws HistoryError which names the line, and what it should have been
  */
-export function parseHistory(text: string): HistoryEvent[] {
-  return text
-    .split("\n")
-    .map((line, i) => ({ line: line.trim(), number: i + 1 }))
-    .filter(({ line }) => line !== "")
-    .map(({ line, number }) => parseLine(line, number));
-}
-
-function parseLine(line: string, number: number): HistoryEvent {
+export function parseLine(line: string, number: number): HistoryEvent {
   let read: unknown;
   try {
     read = JSON.parse(line);

@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { HistoryEvent } from "../history/history-event.ts";
-import { parseHistory, toEdnLine, toJsonLine } from "../history/history-file.ts";
+import { toEdnLine, toJsonLine } from "../history/history-file.ts";
+import { readHistory } from "../history/history-reader.ts";
 import { demandShape, RunFolderError } from "./line-shape.ts";
 import { type FaultLine, FORMAT_VERSION, type NodeLine, type RunRecord } from "./run-record.ts";
 
@@ -90,7 +91,7 @@ export class RunFolder {
   /** @throws HistoryError which names the line that is none. */
   history(workload: string): HistoryEvent[] {
     const path = join(this.path, `history-${workload}.jsonl`);
-    return existsSync(path) ? parseHistory(readFileSync(path, "utf8")) : [];
+    return existsSync(path) ? readHistory(path) : [];
   }
 }
 

@@ -1,9 +1,8 @@
 /** Checks a history that was saved, by this suite or by anybody. */
 
 import { FlagError } from "@quorumlog/std";
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { parseHistory } from "../history/history-file.ts";
+import { readHistory } from "../history/history-reader.ts";
 import { HistoryError } from "../history/operations.ts";
 import { workloadNamed } from "../workload/all-workloads.ts";
 import type { WorkloadVerdict } from "../workload/workload.ts";
@@ -38,7 +37,7 @@ export function checkSavedHistory(
 function checked(file: string, name: string): WorkloadVerdict {
   try {
     const workload = workloadNamed(name);
-    return workload.check(parseHistory(readFileSync(file, "utf8")));
+    return workload.check(readHistory(file));
   } catch (error) {
     const isTold = error instanceof HistoryError || error instanceof RangeError || isOfFile(error);
     if (!isTold) throw error;
