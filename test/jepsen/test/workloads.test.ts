@@ -3,6 +3,7 @@
 import { Prng } from "@quorumlog/std";
 import { expect, test } from "vitest";
 import { WORKLOADS, workloadNamed } from "../src/workload/all-workloads.ts";
+import type { Value } from "../src/history/history-event.ts";
 import { RegisterKeys } from "../src/workload/register-keys.ts";
 import { eventsOf, type Line } from "./kit/lines.ts";
 
@@ -36,4 +37,21 @@ test.each([
     [1, "fail", "append", i],
   ]);
   expect(workloadNamed("append").check(eventsOf(lines.flat()))).toMatchObject(wanted);
+});
+
+test.each([
+  ["offsets", "publish", ["commit", "committed"]],
+  ["kafka", "send", ["poll"]],
+  ["append", "append", ["read"]],
+])("%s: a hundred operations without what shows something are no pass", (name, action, needed) => {
+  const asked = (i: number): Value => (name === "kafka" ? [0, i] : i);
+  const told = (i: number): Value => (name === "kafka" ? [0, i, i] : [i, i]);
+  const lines = Array.from({ length: 100 }, (_, i): Line[] => [
+    [1, "invoke", action, asked(i)],
+    [1, "ok", action, told(i)],
+  ]);
+  const { valid, unknown } = workloadNamed(name).check(eventsOf(lines.flat()));
+  expect(valid).toBe("unknown");
+  for (const each of needed)
+    expect(unknown).toContain(`${each} was never asked for, in 100 operations`);
 });

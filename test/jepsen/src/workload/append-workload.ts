@@ -187,5 +187,10 @@ class AppendClient implements LogicalClient {
 function checkAppendEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const operations = operationsOf(events);
   const { anomalies, acknowledged, recovered, reads } = checkAppends(operations);
-  return verdictOf({ operations, anomalies, counts: { acknowledged, recovered, reads } });
+  return verdictOf({
+    operations,
+    anomalies,
+    counts: { acknowledged, recovered, reads },
+    needed: ["read"],
+  });
 }

@@ -195,5 +195,6 @@ function checkKafkaEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const isOver = isDrained(events);
   const { anomalies, acknowledged, polled, recovered } = checkKafka(operations, isOver);
   const unknown = isOver ? [] : ["what is left was not read: nothing is known of losses there"];
-  return verdictOf({ operations, anomalies, unknown, counts: { acknowledged, polled, recovered } });
+  const counts = { acknowledged, polled, recovered };
+  return verdictOf({ operations, anomalies, unknown, counts, needed: ["send", "poll"] });
 }

@@ -113,5 +113,6 @@ class OffsetReader implements LogicalClient {
 function checkOffsetEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
   const operations = operationsOf(events);
   const { anomalies, commits, reads } = checkOffsets(operations);
-  return verdictOf({ operations, anomalies, counts: { commits, reads } });
+  const needed = ["commit", "committed"];
+  return verdictOf({ operations, anomalies, counts: { commits, reads }, needed });
 }

@@ -68,5 +68,6 @@ export function checkQueueEvents(events: readonly HistoryEvent[]): WorkloadVerdi
     : result.anomalies.filter(({ kind }) => kind !== "lost");
   const unknown = isOver ? [] : ["what is left was not consumed: nothing is known of losses"];
   const counts = { acknowledged, consumed, redelivered, recovered };
-  return verdictOf({ operations, anomalies, unknown, counts });
+  const needed = ["publish", "consume"];
+  return verdictOf({ operations, anomalies, unknown, counts, needed });
 }

@@ -155,7 +155,8 @@ function checkRegisterEvents(events: readonly HistoryEvent[]): WorkloadVerdict {
     return `the search for an order of register ${key} met its limit of ${why}`;
   });
   const anomalies = result.anomalies.map(anomalyOf);
-  return verdictOf({ operations, anomalies, unknown, counts: { registers: result.keys } });
+  const counts = { registers: result.keys };
+  return verdictOf({ operations, anomalies, unknown, counts, needed: ["read"] });
 }
 
 function anomalyOf({ key, stuck, before }: RegisterResult["anomalies"][number]): {

@@ -10,8 +10,12 @@ export interface Findings {
   /** Why something is not known, a sentence each. */
   readonly unknown?: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
+  /** Actions without which nothing is shown. */
+  readonly needed?: readonly string[];
 }
 
+/** So many operations have some of each that is needed. */
+const OPERATIONS_MIN = 100;
 /** Asked for so often, something should have been done once. */
 const TRIES_MIN = 10;
 
@@ -21,14 +25,23 @@ export function verdictOf({
   anomalies,
   unknown = [],
   counts,
+  needed = [],
 }: Findings): WorkloadVerdict {
-  const reasons = [...unknown, ...neverDone(operations)];
+  const reasons = [...unknown, ...neverDone(operations), ...neverAsked(operations, needed)];
   return {
     valid: anomalies.length > 0 ? false : reasons.length > 0 ? "unknown" : true,
     anomalies,
     unknown: reasons,
     counts: { operations: operations.length, ...counts },
   };
+}
+
+function neverAsked(operations: readonly Operation[], needed: readonly string[]): string[] {
+  if (operations.length < OPERATIONS_MIN) return [];
+  const asked = new Set(operations.map(({ invoke }) => invoke.action));
+  return needed
+    .filter((action) => !asked.has(action))
+    .map((action) => `${action} was never asked for, in ${operations.length} operations`);
 }
 
 function neverDone(operations: readonly Operation[]): string[] {
