@@ -56,9 +56,9 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
   const notes = left.map(({ system, missing }) => wordsOfMissing(system, missing));
   const systems = chosen.filter((system) => left.every((each) => each.system !== system));
   for (const note of notes) process.stderr.write(`${note}\n`);
-  // An exit ends the servers and removes their folders.
+  // An exit ends the servers and removes their folders; a second signal does not cut that short.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.once(signal, () => process.exit(1));
+    process.on(signal, () => process.exit(1));
   const folder = join("out", "bench");
   mkdirSync(folder, { recursive: true });
   const findings = new Findings();
