@@ -6,6 +6,8 @@
 
 import { exitCodeOf, FlagError } from "@quorumlog/std";
 import { foreignBug, PatchError } from "@quorumlog/mutants";
+import { type Disk, diskNamed } from "./disk/disk.ts";
+import { LazyFsMissingError } from "./disk/lazy-trial.ts";
 import { HistoryError } from "./history/operations.ts";
 import { NamespacesMissingError } from "./links/namespace-trial.ts";
 import { type Net, netNamed } from "./links/net.ts";
@@ -78,9 +80,9 @@ async function tryPatch(request: BrokenRequest): Promise<number> {
 }
 
 async function run(request: RunRequest): Promise<number> {
-  const net = await netOf(request);
+  const ground = { net: await netOf(request), disk: await diskOf(request) };
   return untilCut(async (signal) => {
-    const { record, folder, report } = await runSuite(request, net, signal);
+    const { record, folder, report } = await runSuite(request, ground, signal);
     print(describeRun(record));
     print(`folder ${folder}`);
     print(`report ${report}`);
@@ -111,6 +113,16 @@ async function netOf({ net: name }: Pick<RunRequest, "net">): Promise<Net> {
   } catch (error) {
     if (!(error instanceof NamespacesMissingError)) throw error;
     throw new FlagError([`--net ${name}: ${error.message}`]);
+  }
+}
+
+/** @throws FlagError if this machine cannot have it */
+async function diskOf({ disk, lazyfs }: RunRequest): Promise<Disk> {
+  try {
+    return await diskNamed(disk, lazyfs);
+  } catch (error) {
+    if (!(error instanceof LazyFsMissingError)) throw error;
+    throw new FlagError([`--disk ${disk}: ${error.message}`]);
   }
 }
 

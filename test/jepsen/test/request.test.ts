@@ -22,6 +22,8 @@ test("without flags it is the default run, with a seed of its own", () => {
     nemeses: ["mix"],
     nodeCount: 3,
     net: "proxy",
+    disk: "unsynced",
+    lazyfs: undefined,
     rate: undefined,
     out: "out/jepsen",
     isKept: false,
@@ -30,7 +32,17 @@ test("without flags it is the default run, with a seed of its own", () => {
 
 test("the command that a run leaves asks for the same run", () => {
   const argv = ["--workload", "queue,register", "--nemesis", "kill", "--nodes", "5", "--net=netns"];
-  const request = parsed(...argv, "--time-limit", "30", "--rate", "7", "--lease-reads", "on");
+  const lazyfs = ["--disk", "lazyfs", "--lazyfs", "build/lazyfs"];
+  const request = parsed(
+    ...argv,
+    ...lazyfs,
+    "--time-limit",
+    "30",
+    "--rate",
+    "7",
+    "--lease-reads",
+    "on",
+  );
   if (request.kind !== "run") throw new Error("no run");
 
   const again = parsed(...commandOf(request).split(" ").slice(4));
@@ -100,4 +112,5 @@ test("builds that are broken on purpose are asked for by themselves", () => {
   });
   expect(() => parsed("--self-test", "--nemesis", "kill")).toThrow("does not go with --self-test");
   expect(() => parsed("--only", "ack")).toThrow("--only goes with --self-test");
+  expect(() => parsed("--lazyfs", "a")).toThrow("--lazyfs goes with --disk lazyfs");
 });

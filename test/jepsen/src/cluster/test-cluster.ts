@@ -19,6 +19,8 @@ import {
 } from "@quorumlog/integration/testing";
 import type { IfMissing, ReplicaTuning } from "@quorumlog/replica";
 import { Prng, required } from "@quorumlog/std";
+import type { Disk } from "../disk/disk.ts";
+import { LazyDisks } from "../disk/lazy-disks.ts";
 import type { DiskKind, NodeSettings, NodeView } from "../node/node-protocol.ts";
 import { readUnsyncedCount } from "../node/unsynced-count.ts";
 import { ClusterPlan } from "./cluster-plan.ts";
@@ -38,9 +40,9 @@ export interface ClusterInit {
   readonly nameServers?: number;
   /**
    * `real`: the machine's. `unsynced`: a power loss takes away what was not synced, which is in the
-   * memory of the node's process. Default `real`.
+   * memory of the node's process, or with LazyFS. Default `real`.
    */
-  readonly disk?: "real" | "unsynced";
+  readonly disk?: Disk | "real";
   readonly seed: number;
   /** Default: proxies. */
   readonly openLinks?: OpenLinks;
@@ -112,6 +114,7 @@ export class TestCluster implements AsyncDisposable {
   readonly #members: Set<number>;
   readonly #events: NodeEvent[] = [];
   readonly #listeners = new Set<(event: NodeEvent) => void>();
+  #lazyDisks: LazyDisks | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(init: ClusterInit, folder: string, plan: ClusterPlan, links: Links) {
@@ -147,6 +150,7 @@ export class TestCluster implements AsyncDisposable {
       await (init.openLinks ?? openProxyLinks)(plan.links()),
     );
     try {
+      await cluster.#mount();
       await Promise.all(cluster.#nameServers.map((nameServer) => nameServer.start()));
       // Founders wait for each other.
       await Promise.all(
@@ -166,7 +170,12 @@ export class TestCluster implements AsyncDisposable {
 
   /** Whether a power loss takes anything away. */
   get forgets(): boolean {
-    return this.#init.disk === "unsynced";
+    return (this.#init.disk ?? "real") !== "real";
+  }
+
+  /** Whether what is done to a file on the disk is seen by its node. */
+  get hasPlainFiles(): boolean {
+    return this.#lazyDisks === undefined;
   }
 
   get founders(): readonly number[] {
@@ -294,7 +303,7 @@ export class TestCluster implements AsyncDisposable {
   async kill(nodeId: number): Promise<void> {
     const node = this.node(nodeId);
     this.expectEnd(nodeId);
-    if (this.forgets && node.isServing) {
+    if (this.#init.disk === "unsynced" && node.isServing) {
       const crashed = node.call("crash", undefined).catch(() => undefined);
       await Promise.race([crashed, new Promise((resolve) => setTimeout(resolve, CRASH_MS))]);
     }
@@ -310,6 +319,7 @@ export class TestCluster implements AsyncDisposable {
     this.expectEnd(nodeId);
     await this.node(nodeId).kill();
     this.#boots.set(nodeId, (this.#boots.get(nodeId) ?? 0) + 1);
+    if (this.#lazyDisks !== undefined) return this.#lazyDisks.losePower(nodeId);
     // LMDB's own writes do not pass the disk that forgets. Whether what it had not synced is there
     // is open after a power loss: both are tried, its last commit and none.
     if (this.prng.chance(0.5)) rmSync(this.tablesOf(nodeId), { recursive: true, force: true });
@@ -318,6 +328,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** What a power loss would take away now; or what the last one has taken, until it is started. */
   unsyncedBytes(nodeId: number): number {
+    if (this.#lazyDisks !== undefined) return this.#lazyDisks.unsyncedBytes(nodeId);
     return readUnsyncedCount(this.plan.unsyncedCountOf(nodeId));
   }
 
@@ -352,7 +363,9 @@ export class TestCluster implements AsyncDisposable {
 
   /** Removes all that a node that does not run has on its disk. */
   wipe(nodeId: number): void {
-    rmSync(this.plan.directoryOf(nodeId), { recursive: true, force: true });
+    if (this.#lazyDisks === undefined)
+      rmSync(this.plan.directoryOf(nodeId), { recursive: true, force: true });
+    else this.#lazyDisks.wipe(nodeId);
   }
 
   /**
@@ -407,7 +420,17 @@ export class TestCluster implements AsyncDisposable {
     const processes = [...this.#nodes.values(), ...this.#nameServers];
     await Promise.all(processes.map((process) => process.kill()));
     await this.links.close();
+    await this.#lazyDisks?.close();
     if (this.#init.keepsFiles !== true) removeFolder(this.#folder);
+  }
+
+  async #mount(): Promise<void> {
+    const { disk } = this.#init;
+    if (typeof disk !== "object") return;
+    const folders = this.plan.nodes.map(
+      ({ nodeId }) => [nodeId, this.plan.directoryOf(nodeId)] as const,
+    );
+    this.#lazyDisks = await LazyDisks.open(disk.lazyfs, new Map(folders));
   }
 
   #nameServer(number: number): OwnedProcess {
@@ -438,7 +461,7 @@ export class TestCluster implements AsyncDisposable {
       clientPort,
       advertise: this.links.address("clients", nodeId),
       nameServers: nameServers.map((place) => this.links.address(nodeId, place)),
-      disk: disk === "real" ? "real" : forgetful,
+      disk: typeof disk === "object" ? "lazyfs" : disk === "real" ? "real" : forgetful,
       unsyncedCount: this.plan.unsyncedCountOf(nodeId),
       bootId: `boot ${this.#boots.get(nodeId) ?? 0} of node ${nodeId}`,
       tuning: { ...TUNING, ...tuning },

@@ -2,7 +2,13 @@
 
 import type { LinkLacks } from "../links/links.ts";
 
-export type Need = "clients" | "fiveNodes" | "forgetfulDisk" | "loss" | "nameServers";
+export type Need =
+  | "clients"
+  | "fiveNodes"
+  | "forgetfulDisk"
+  | "loss"
+  | "nameServers"
+  | "plainFiles";
 
 /** Of a cluster, as far as faults ask for it. */
 export interface FaultGround {
@@ -10,6 +16,8 @@ export interface FaultGround {
   readonly nameServerCount: number;
   /** Whether a loss of power takes away what was not synced. */
   readonly forgets: boolean;
+  /** Whether what is done to a file on the disk is seen by its node. */
+  readonly hasPlainFiles: boolean;
   /** Whether there are processes of clients that can be killed. */
   readonly hasClients: boolean;
   /** What its network cannot do. */
@@ -23,6 +31,8 @@ const LACKS: Readonly<Record<Need, (ground: FaultGround) => string | undefined>>
   forgetfulDisk: ({ forgets }) => unless(forgets, "a disk that forgets"),
   loss: ({ linkLacks }) => linkLacks.loss,
   nameServers: ({ nameServerCount }) => unless(nameServerCount > 0, "NameServers"),
+  plainFiles: ({ hasPlainFiles }) =>
+    unless(hasPlainFiles, "files that rot on the disk (LazyFS has its own copy of them)"),
 };
 
 /** @returns what is missing, in words; `undefined`: nothing is. */

@@ -92,6 +92,7 @@ export class Nemesis {
       nodeCount: cluster.founders.length,
       nameServerCount: cluster.plan.nameServers.length,
       forgets: cluster.forgets,
+      hasPlainFiles: cluster.hasPlainFiles,
       hasClients: crashClients !== undefined,
       linkLacks: cluster.links.lacks,
     };

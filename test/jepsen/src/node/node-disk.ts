@@ -1,11 +1,12 @@
 /**
- * The disk of a node: the machine's own, or one that keeps what is not synced in this process; and
- * over it the troubles that the harness makes.
+ * The disk of a node: the machine's own, or LazyFS, or one that keeps what is not synced in this
+ * process; and over it the troubles that the harness makes.
  */
 
 import { type Done, type FileSystem, nodeFileSystem, type OpenFile } from "@quorumlog/log";
 import { FaultyFileSystem, UnsyncedFileSystem } from "@quorumlog/integration/testing";
 import { Prng } from "@quorumlog/std";
+import { dirname } from "node:path";
 import type { NodeSettings } from "./node-protocol.ts";
 import { UnsyncedCount } from "./unsynced-count.ts";
 
@@ -19,8 +20,9 @@ const LEAK_EVERY_MS = 7;
 /** As a disk takes, in milliseconds: for so long there is something to lose. */
 const SYNC_MS = 2;
 
-export function openNodeDisk({ disk, seed, unsyncedCount }: NodeSettings): NodeDisk {
+export function openNodeDisk({ disk, directory, seed, unsyncedCount }: NodeSettings): NodeDisk {
   if (disk === "real") return nodeDisk(nodeFileSystem, () => undefined);
+  if (disk === "lazyfs") return nodeDisk(withSpaceOf(dirname(directory)), () => undefined);
   const unsynced = new UnsyncedFileSystem({
     prng: new Prng(seed),
     ...(disk === "leaky" ? { leakEveryMs: LEAK_EVERY_MS } : {}),
@@ -29,6 +31,15 @@ export function openNodeDisk({ disk, seed, unsyncedCount }: NodeSettings): NodeD
   return nodeDisk(counted, () => {
     unsynced.writeThrough();
   });
+}
+
+/** LazyFS does not know how much room there is (it has no `statfs`). */
+function withSpaceOf(folder: string): FileSystem {
+  return {
+    ...nodeFileSystem,
+    freeBytes: () => nodeFileSystem.freeBytes(folder),
+    totalBytes: () => nodeFileSystem.totalBytes(folder),
+  };
 }
 
 function nodeDisk(inner: FileSystem, beforeCrash: () => void): NodeDisk {

@@ -38,8 +38,11 @@ export interface NodeSettings {
   readonly seed: number;
 }
 
-/** `unsynced`: what is not synced is lost by `kill -9`. `leaky`: some of it was written. */
-export type DiskKind = "real" | "unsynced" | "leaky";
+/**
+ * `unsynced`: what is not synced is lost by `kill -9`. `leaky`: some of it was written. `lazyfs`:
+ * the directory is on a mount that forgets it when it is told to.
+ */
+export type DiskKind = "lazyfs" | "leaky" | "real" | "unsynced";
 
 export interface NodeView {
   readonly role: "follower" | "preCandidate" | "candidate" | "leader";

@@ -1,5 +1,6 @@
 /** What the command line asks for. */
 
+import { DISK_NAMES, type DiskName } from "../disk/disk.ts";
 import { NET_NAMES, type NetName } from "../links/net.ts";
 import { type FlagSpecs, readFlags, refuseFlags } from "@quorumlog/std";
 
@@ -12,6 +13,9 @@ export interface RunRequest {
   readonly seed: number;
   readonly nodeCount: 3 | 5;
   readonly net: NetName;
+  readonly disk: DiskName;
+  /** The program; `undefined`: the one on the PATH, if one is needed. */
+  readonly lazyfs: string | undefined;
   /** Operations per second of each workload; `undefined`: as fast as is useful. */
   readonly rate: number | undefined;
   /** Whether reads at a leader rest on its lease; `undefined`: in some clusters, by the seed. */
@@ -85,8 +89,8 @@ export interface Choices {
 export function helpOf({ workloads, nemeses, defaults, checks }: Choices): string {
   return `\
 usage: npm run jepsen -- [--workload A,B] [--nemesis X,Y] [--time-limit S] [--seed N]
-                         [--nodes 3|5] [--net proxy|netns] [--rate N] [--lease-reads on|off]
-                         [--out DIR] [--keep]
+                         [--nodes 3|5] [--net proxy|netns] [--disk unsynced|lazyfs] [--lazyfs PATH]
+                         [--rate N] [--lease-reads on|off] [--out DIR] [--keep]
        npm run jepsen -- --suite full [--time-limit S] [--seed N] [--nodes 3|5]
                          [--net proxy|netns] [--out DIR]
        npm run jepsen -- --check FILE [--workload NAME]
@@ -108,6 +112,10 @@ a report to look at.
   --net NAME      what links are: "proxy", user-space proxies, the default; "netns", network
                   namespaces of Linux whose kernel drops packets: as root, with the packages
                   iproute2 and util-linux
+  --disk NAME     where a power loss takes away what is not synced: "unsynced", the memory of the
+                  node's process, the default; "lazyfs", a file system in user space, LazyFS, which
+                  has LMDB's files, too: with /dev/fuse and the package fuse3
+  --lazyfs PATH   the program; default lazyfs, on the PATH
   --rate N        operations per second of each workload, at most; default: as fast as is useful
   --lease-reads on|off
                   whether reads at a leader rest on its lease, default in some clusters
@@ -143,6 +151,8 @@ const FLAGS = {
   seed: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER },
   nodes: { type: "text", oneOf: ["3", "5"] },
   net: { type: "text", oneOf: NET_NAMES },
+  disk: { type: "text", oneOf: DISK_NAMES },
+  lazyfs: { type: "text" },
   rate: { type: "integer", min: 1, max: 1_000_000 },
   "lease-reads": { type: "text", oneOf: ["on", "off"] },
   out: { type: "text" },
@@ -166,6 +176,8 @@ const OF_A_RUN = [
   "time-limit",
   "seed",
   "nodes",
+  "disk",
+  "lazyfs",
   "rate",
   "lease-reads",
 ] as const;
@@ -205,6 +217,8 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
   };
   const workloads = chosen("workload", mode === "check" ? choices.checks : choices.workloads);
   const nemeses = chosen("nemesis", choices.nemeses);
+  if (flags.lazyfs !== undefined && flags.disk !== "lazyfs")
+    problems.push("--lazyfs goes with --disk lazyfs");
   refuseFlags(problems);
   if (report !== undefined) return { kind: "report", folder: report };
   if (check !== undefined) return { kind: "check", file: check, workload };
@@ -226,6 +240,8 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
     seed,
     nodeCount,
     net,
+    disk: DISK_NAMES.find((name) => name === flags.disk) ?? "unsynced",
+    lazyfs: flags.lazyfs,
     rate: flags.rate,
     leaseReads: flags["lease-reads"] === undefined ? undefined : flags["lease-reads"] === "on",
     out,
@@ -236,7 +252,8 @@ export function parseRequest(argv: readonly string[], choices: Choices): Request
 
 /** The command that asks for the same again. */
 export function commandOf(request: RunRequest): string {
-  const { workloads, nemeses, timeLimitS, seed, nodeCount, net, rate, leaseReads } = request;
+  const { workloads, nemeses, timeLimitS, seed, nodeCount, rate, leaseReads } = request;
+  const { net, disk, lazyfs } = request;
   const parts = [
     "npm run jepsen --",
     `--workload ${workloads.join(",")}`,
@@ -245,6 +262,8 @@ export function commandOf(request: RunRequest): string {
     `--seed ${seed}`,
     `--nodes ${nodeCount}`,
     ...(net === "proxy" ? [] : [`--net ${net}`]),
+    ...(disk === "unsynced" ? [] : [`--disk ${disk}`]),
+    ...(lazyfs === undefined ? [] : [`--lazyfs ${lazyfs}`]),
     ...(rate === undefined ? [] : [`--rate ${rate}`]),
     ...(leaseReads === undefined ? [] : [`--lease-reads ${leaseReads ? "on" : "off"}`]),
   ];

@@ -2,6 +2,7 @@
 
 import { Prng } from "@quorumlog/std";
 import { join } from "node:path";
+import type { Disk } from "../disk/disk.ts";
 import type { Net } from "../links/net.ts";
 import { writeReport } from "../report/report-file.ts";
 import { workloadNamed } from "../workload/all-workloads.ts";
@@ -26,9 +27,19 @@ export interface RunResult {
 const CHECK_PAUSE_TIMES = 8;
 const CHECK_PAUSE_MS_MIN = 10_000;
 
+/** What clusters stand on. */
+export interface RunGround {
+  readonly net: Net;
+  readonly disk: Disk;
+}
+
 /** @param signal - Cuts the run short: all ends, and what was seen is left all the same. */
-export function runSuite(request: RunRequest, net: Net, signal: AbortSignal): Promise<RunResult> {
-  return new SuiteRun(request, net, signal).run();
+export function runSuite(
+  request: RunRequest,
+  ground: RunGround,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  return new SuiteRun(request, ground, signal).run();
 }
 
 class SuiteRun {
@@ -44,7 +55,7 @@ class SuiteRun {
   #phase = "start";
   #faultsEndAtNs: number | undefined;
 
-  constructor(request: RunRequest, net: Net, signal: AbortSignal) {
+  constructor(request: RunRequest, ground: RunGround, signal: AbortSignal) {
     this.#request = request;
     this.#signal = signal;
     const time = this.#startedAtDate.toISOString().replaceAll(/[-:]|\.\d+Z$/gu, "");
@@ -56,7 +67,7 @@ class SuiteRun {
         new WorkloadRun({
           workload: workloadNamed(name),
           request,
-          net,
+          ...ground,
           seed: seeds.uint32(),
           folder: this.#folder,
           startedAt: this.#startedAt,
@@ -139,7 +150,7 @@ class SuiteRun {
   }
 
   #record(): RunRecord {
-    const { seed, workloads, nemeses, timeLimitS, nodeCount, net, rate, leaseReads } =
+    const { seed, workloads, nemeses, timeLimitS, nodeCount, net, disk, rate, leaseReads } =
       this.#request;
     const coverage = this.#runs.flatMap((each) => each.coverage());
     return {
@@ -153,6 +164,7 @@ class SuiteRun {
         timeLimitS,
         nodes: nodeCount,
         net,
+        disk,
         rate: rate ?? "as fast as is useful",
         leaseReads: leaseReads ?? "in some clusters",
       },

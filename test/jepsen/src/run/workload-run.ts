@@ -9,6 +9,7 @@ import type { Target } from "../cluster/target.ts";
 import { TestCluster } from "../cluster/test-cluster.ts";
 import { compareReplicas } from "../cluster/whole.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
+import type { Disk } from "../disk/disk.ts";
 import type { Net } from "../links/net.ts";
 import type { Workload, WorkloadVerdict } from "../workload/workload.ts";
 import { checkInBackground } from "./background-check.ts";
@@ -23,6 +24,7 @@ export interface WorkloadRunInit {
   readonly workload: Workload;
   readonly request: RunRequest;
   readonly net: Net;
+  readonly disk: Disk;
   /** Of this workload alone. */
   readonly seed: number;
   readonly folder: RunFolderWriter;
@@ -108,7 +110,7 @@ export class WorkloadRun {
 
   /** A cluster with a leader, and clients that ask for things. */
   async start(): Promise<void> {
-    const { workload, request, net, seed, startedAt, folder } = this.#init;
+    const { workload, request, net, disk, seed, startedAt, folder } = this.#init;
     mkdirSync(this.#dataFolder, { recursive: true });
     const leaseReads = request.leaseReads ?? new Prng(seed).chance(LEASE_READS_SHARE);
     if (leaseReads) this.#init.tell(`${this.name}: reads at the leader rest on its lease`);
@@ -118,7 +120,7 @@ export class WorkloadRun {
       // For nodes that come when members go.
       spares: 1,
       // Without it nothing is lost by a loss of power.
-      disk: "unsynced",
+      disk,
       seed,
       leaseReads,
       openLinks: net.open,

@@ -4,6 +4,7 @@ import { type Bug, foreignBug, plantedBugs } from "@quorumlog/mutants";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { DiskName } from "../disk/disk.ts";
 
 /** What a broken build is run with. */
 export interface Exposure {
@@ -13,6 +14,9 @@ export interface Exposure {
   readonly timeLimitS: number;
   /** As of a run. */
   readonly leaseReads: boolean | undefined;
+  /** As of a run; default `unsynced`. */
+  readonly disk?: DiskName;
+  readonly lazyfs?: string | undefined;
 }
 
 export interface BrokenBuild {

@@ -2,7 +2,7 @@
 
 import { type Bug, ending, PatchError, plant, runNode, type Workspace } from "@quorumlog/mutants";
 import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { RunFolderError } from "../run/line-shape.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -65,11 +65,13 @@ async function outcomeOf({
     // What the compiler says of types keeps nothing from running.
     await workspace.build(places.map((place) => `packages/${place}`));
   }
-  const { workloads, nemeses, timeLimitS, leaseReads } = exposure;
+  const { workloads, nemeses, timeLimitS, leaseReads, disk, lazyfs } = exposure;
   const out = join(folder, "out");
   const argv = [
     ["test/jepsen/dist/cli.js", "--workload", workloads.join(","), "--nemesis", nemeses.join(",")],
     ["--time-limit", `${timeLimitS}`, "--seed", `${seed}`, "--out", out],
+    disk === undefined ? [] : ["--disk", disk],
+    lazyfs === undefined ? [] : ["--lazyfs", resolve(lazyfs)],
     leaseReads === undefined ? [] : ["--lease-reads", leaseReads ? "on" : "off"],
   ].flat();
   const finished = await runNode(argv, { cwd: folder, silenceSeconds: SILENCE_SECONDS });

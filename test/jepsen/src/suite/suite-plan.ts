@@ -56,7 +56,14 @@ export function planSuite(
 /** As a run makes its clusters. */
 function groundOf(kind: Workload["kind"], { nodeCount, linkLacks }: ClusterTraits): FaultGround {
   const nameServerCount = kind === "broker" ? 1 : 0;
-  return { nodeCount, nameServerCount, forgets: true, hasClients: true, linkLacks };
+  return {
+    nodeCount,
+    nameServerCount,
+    forgets: true,
+    hasPlainFiles: true,
+    hasClients: true,
+    linkLacks,
+  };
 }
 
 function chunksOf<T>(items: readonly T[]): T[][] {

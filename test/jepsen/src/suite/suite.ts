@@ -44,7 +44,7 @@ export async function runFullSuite(init: SuiteInit): Promise<SuiteResult> {
     tell(`${i + 1} of ${plan.steps.length}: ${step.workloads.join(", ")} under ${step.fault}`);
     const { record, folder, wasCut } = await runOnce(
       requestOf(request, step, { number: i, out: state.folder }),
-      net,
+      { net, disk: "unsynced" },
       signal,
     );
     if (wasCut) break;
@@ -65,8 +65,8 @@ function requestOf(
   // Each step has chance of its own, whatever was run before it.
   const own = (seed + 7_919 * (number + 1)) % 2 ** 31;
   const nemeses = [fault];
-  const leaseReads = undefined;
-  const run = { timeLimitS, nodeCount, net, rate, leaseReads, seed: own, out, isKept: false };
+  const drawn = { disk: "unsynced", lazyfs: undefined, leaseReads: undefined } as const;
+  const run = { timeLimitS, nodeCount, net, rate, ...drawn, seed: own, out, isKept: false };
   return { kind: "run", workloads, nemeses, ...run };
 }
 

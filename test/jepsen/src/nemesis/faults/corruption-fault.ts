@@ -54,6 +54,7 @@ export const CORRUPTION: Fault = {
   name: "corruption",
   title: "files of a node are damaged while it is down: bits, ends, old chunks",
   reach: "minority",
+  needs: "plainFiles",
   begin: async (context) => {
     const { cluster, harm, prng } = context;
     const claim = harm.room === 0 ? undefined : harm.claim([prng.pick(harm.unharmed)]);
