@@ -18,6 +18,7 @@ import { NodeSampler } from "./node-sampler.ts";
 import type { RunFolderWriter } from "./run-folder.ts";
 import type { AnomalyRecord, CoverageRecord, WorkloadRecord, WriteGap } from "./run-record.ts";
 import type { RunRequest } from "./request.ts";
+import { ServedAgain } from "./served-again.ts";
 import { writeGapsOf } from "./write-gaps.ts";
 
 export interface WorkloadRunInit {
@@ -48,6 +49,8 @@ const WRONG_WHOLE_MS = 20_000;
 const WARM_OPERATIONS = 50;
 const WARM_UP_MS_MAX = 60_000;
 const WARM_UP_LOOK_MS = 50;
+/** For all that clients could do before to be done again, with the cluster whole. */
+const SERVED_AGAIN_MS = 30_000;
 /** What is asked for without a change; all other actions are writes. */
 const READS: ReadonlySet<string> = new Set([
   "read",
@@ -65,6 +68,7 @@ export class WorkloadRun {
   readonly #init: WorkloadRunInit;
   readonly #counts = { ok: 0, fail: 0, info: 0 };
   readonly #acknowledgedAtNs: number[] = [];
+  readonly #served = new ServedAgain();
   #writesEndNs = Infinity;
   #cluster: TestCluster | undefined;
   #clients: RunningClients | undefined;
@@ -179,14 +183,15 @@ export class WorkloadRun {
     await this.#guard("faults", faults);
   }
 
-  /** Everything is read, and replicas are compared. */
+  /** Clients are served as before, everything is read, and replicas are compared. */
   async settle(): Promise<void> {
     const { signal } = this.#init;
     const cluster = this.#cluster;
     const clients = this.#clients;
     if (cluster === undefined || clients === undefined || signal.aborted) return;
-    this.#writesEndNs = this.#nowNs();
     clients.setTarget(targetOfMembers(cluster));
+    if (this.#isWhole) await this.#untilServedAgain();
+    this.#writesEndNs = this.#nowNs();
     await this.#guard("final reads", this.#readAll(cluster, clients));
     // Without one of them there is nothing to compare, and nobody to wait for.
     if (!this.#isWhole) return;
@@ -198,6 +203,17 @@ export class WorkloadRun {
           this.#nodeAnomalies.push({ kind: "replicas-differ", message, events: [] });
       }),
     );
+  }
+
+  /** A cluster that is whole, and of which clients get nothing any more, has not recovered. */
+  async #untilServedAgain(): Promise<void> {
+    const { signal } = this.#init;
+    this.#served.begin();
+    const until = performance.now() + SERVED_AGAIN_MS;
+    while (!this.#served.isSo && performance.now() < until && !signal.aborted)
+      await sleep(WARM_UP_LOOK_MS);
+    if (signal.aborted) return;
+    for (const problem of this.#served.problems()) this.#noteProblem(problem);
   }
 
   /** Goes on for a moment only when a node is missing, with nothing done to it. */
@@ -313,8 +329,10 @@ export class WorkloadRun {
 
   #onEvents(events: readonly HistoryEvent[]): void {
     this.#init.folder.addEvents(this.name, events);
-    for (const { process, type, action, timeNs } of events) {
+    for (const event of events) {
+      const { process, type, action, timeNs } = event;
       if (type === "invoke" || process === "nemesis") continue;
+      this.#served.note(event);
       this.#counts[type] += 1;
       if (type === "ok" && !READS.has(action)) this.#acknowledgedAtNs.push(timeNs);
     }
