@@ -19,7 +19,7 @@ const settings = JSON.parse(process.argv[2] ?? "") as ClientSettings;
 const { seed, rate, life, clientCount, slots } = settings;
 const workload = workloadNamed(settings.workload);
 /** No run has as many processes of clients one after another. */
-const LIVES_MAX = 1024;
+const LIVES_MAX = 65_536;
 
 const startedAt = BigInt(settings.startedAt);
 const now = (): number => Number(process.hrtime.bigint() - startedAt);

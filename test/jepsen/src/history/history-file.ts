@@ -5,7 +5,8 @@
  *
  *     {"index":0,"time":1200345,"type":"invoke","process":3,"f":"append","value":17}
  *
- * As EDN, as Jepsen writes its own, for Knossos, Elle and whoever reads those:
+ * As EDN, with events as Jepsen has them. Values are those of this suite: whoever gives them to
+ * Knossos or Elle turns them into what their models know, such as `:cas`:
  *
  *     {:index 0, :time 1200345, :type :invoke, :process 3, :f :append, :value 17}
  *
