@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { SkippedTests } from "./test/tidy/test/skipped-tests.ts";
 
 /** Tests read sources, not dist: no build is needed to run them, and none can be stale. */
 const conditions = ["@quorumlog/source", "module", "node", "development|production"];
@@ -35,6 +36,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     environment: "node",
+    reporters: ["default", new SkippedTests()],
     // What hangs is found; a machine that is busy is not.
     testTimeout: 30_000,
     // The same for what is waited for: a second is the default.
