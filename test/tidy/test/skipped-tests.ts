@@ -16,7 +16,7 @@ export interface Expectation {
 /** By file. */
 export type Skips = ReadonlyMap<string, number>;
 
-export const EXPECTED: ReadonlyMap<string, Expectation> = new Map([
+const EXPECTED: ReadonlyMap<string, Expectation> = new Map([
   ["bench/test/peers/live.test.ts", { count: 4, without: "the peer, as the test says" }],
   ["packages/cli/test/commands.test.ts", { count: 1, without: "a user who is not root" }],
   ["packages/log/test/node-file-system.test.ts", { count: 2, without: "Linux" }],
