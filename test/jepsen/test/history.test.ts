@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { HistoryEvent } from "../src/history/history-event.ts";
-import { toEdnLine, toJsonLine } from "../src/history/history-file.ts";
+import { toEdnLine } from "../src/history/edn-line.ts";
+import { toJsonLine } from "../src/history/history-file.ts";
 import { readHistory, type ReadHistoryOptions } from "../src/history/history-reader.ts";
 import { operationsOf } from "../src/history/operations.ts";
 import { eventsOf } from "./kit/lines.ts";
@@ -59,13 +60,55 @@ test("of one that is written to, a part of a line is left for later", () => {
 });
 
 test("as EDN it is what Jepsen writes", () => {
-  expect(EVENTS.map((event) => toEdnLine(event))).toEqual([
+  expect(EVENTS.map((event) => toEdnLine("append", event))).toEqual([
     "{:index 0, :time 5, :type :invoke, :process 0, :f :append, :value 17}",
     '{:index 1, :time 9, :type :info, :process :nemesis, :f :kill-leader, :value "n1"}',
     "{:index 2, :time 12, :type :ok, :process 0, :f :append, :value [17 0]}",
     "{:index 3, :time 13, :type :invoke, :process 1, :f :read, :value nil}",
     "{:index 4, :time 14, :type :fail, :process 1, :f :read, :value nil, :error :not-leader}",
   ]);
+});
+
+test.each<[string, string, HistoryEvent["value"], string]>([
+  ["register", "ok read", [3, null], ":ok :read [3 nil]"],
+  ["register", "ok write", [3, 4], ":ok :write [3 4]"],
+  ["register", "invoke compareAndSet", [3, 4, 5], ":invoke :cas [3 [4 5]]"],
+  ["register", "ok compareAndSet", [3, 4, 5, true], ":ok :cas [3 [4 5]]"],
+  ["register", "ok compareAndSet", [3, 4, 5, false], ":fail :cas [3 [4 5]]"],
+  ["register", "info compareAndSet", [3, null, 5], ":info :cas [3 [nil 5]]"],
+  ["queue", "invoke publish", 7, ":invoke :enqueue 7"],
+  ["queue", "ok publish", [7, 0, 12], ":ok :enqueue 7"],
+  ["ordered", "ok publish", [2, 7, 0, 12], ":ok :enqueue 7"],
+  ["queue", "invoke consume", null, ":invoke :drain nil"],
+  [
+    "queue",
+    "ok consume",
+    [
+      [7, 0, 12],
+      [8, 1, 3],
+    ],
+    ":ok :drain [7 8]",
+  ],
+  ["ordered", "ok consume", [[2, 7, 0, 12]], ":ok :drain [7]"],
+  ["queue", "info consume", null, ":fail :drain nil"],
+  ["kafka", "invoke send", [1, 9], ":invoke :send [[:send 1 9]]"],
+  ["kafka", "ok send", [1, 9, 4], ":ok :send [[:send 1 [4 9]]]"],
+  ["kafka", "invoke poll", null, ":invoke :poll [[:poll]]"],
+  [
+    "kafka",
+    "ok poll",
+    [
+      [1, [[4, 9]]],
+      [2, []],
+    ],
+    ":ok :poll [[:poll {1 [[4 9]], 2 []}]]",
+  ],
+  ["kafka", "ok assign", [1, 2], ":ok :assign [1 2]"],
+])("of %s, %s is what Jepsen's checkers know", (workload, words, value, expected) => {
+  const [type, action] = words.split(" ") as [HistoryEvent["type"], string];
+  const line = toEdnLine(workload, { index: 0, timeNs: 0, type, process: 0, action, value });
+  const [, kind, f, what] = /:type (:\w+), .*:f (:\w+), :value (.*)\}$/u.exec(line) ?? [];
+  expect(`${kind} ${f} ${what}`).toBe(expected);
 });
 
 describe("a line that is no event is refused", () => {

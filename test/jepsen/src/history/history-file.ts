@@ -5,10 +5,7 @@
  *
  *     {"index":0,"time":1200345,"type":"invoke","process":3,"f":"append","value":17}
  *
- * As EDN, with events as Jepsen has them. Values are those of this suite: whoever gives them to
- * Knossos or Elle turns them into what their models know, such as `:cas`:
- *
- *     {:index 0, :time 1200345, :type :invoke, :process 3, :f :append, :value 17}
+ * EDN is in edn-line.ts.
  *
  * `time` is in nanoseconds since the test began; `process` is a number or, of faults, `nemesis`;
  * `error` is there if an operation was not done, or nobody knows. What values are for is said by
@@ -22,28 +19,6 @@ import { HistoryError } from "./operations.ts";
 export function toJsonLine(event: HistoryEvent): string {
   const { index, timeNs: time, type, process, action: f, value, error } = event;
   return JSON.stringify({ index, time, type, process, f, value, error });
-}
-
-/** Without an end of line. */
-export function toEdnLine({
-  index,
-  timeNs,
-  type,
-  process,
-  action,
-  value,
-  error,
-}: HistoryEvent): string {
-  const fields = [
-    `:index ${index}`,
-    `:time ${timeNs}`,
-    `:type :${type}`,
-    `:process ${process === "nemesis" ? ":nemesis" : process}`,
-    `:f :${kebab(action)}`,
-    `:value ${edn(value)}`,
-    ...(error === undefined ? [] : [`:error :${kebab(error)}`]),
-  ];
-  return `{${fields.join(", ")}}`;
 }
 
 /**
@@ -88,18 +63,4 @@ function isCount(value: unknown): boolean {
 function isValue(value: unknown): boolean {
   if (Array.isArray(value)) return value.every((each) => isValue(each));
   return value === null || ["boolean", "number", "string"].includes(typeof value);
-}
-
-/** `compareAndAppend` becomes `compare-and-append`, `NOT_LEADER` `not-leader`. */
-function kebab(name: string): string {
-  return name
-    .replaceAll(/([a-z])([A-Z])/gu, "$1-$2")
-    .replaceAll(/[^A-Za-z0-9]+/gu, "-")
-    .toLowerCase();
-}
-
-function edn(value: Value): string {
-  if (value === null) return "nil";
-  if (typeof value === "object") return `[${value.map((each) => edn(each)).join(" ")}]`;
-  return JSON.stringify(value);
 }

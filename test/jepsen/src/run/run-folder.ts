@@ -11,8 +11,9 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { toEdnLine } from "../history/edn-line.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
-import { toEdnLine, toJsonLine } from "../history/history-file.ts";
+import { toJsonLine } from "../history/history-file.ts";
 import { readHistory } from "../history/history-reader.ts";
 import { demandShape, RunFolderError } from "./line-shape.ts";
 import { type FaultLine, FORMAT_VERSION, type NodeLine, type RunRecord } from "./run-record.ts";
@@ -33,7 +34,10 @@ export class RunFolderWriter {
   /** Behind those that are there; returns when the operating system has them. */
   addEvents(workload: string, events: readonly HistoryEvent[]): void {
     this.#append(`history-${workload}.jsonl`, linesOf(events, toJsonLine));
-    this.#append(`history-${workload}.edn`, linesOf(events, toEdnLine));
+    this.#append(
+      `history-${workload}.edn`,
+      linesOf(events, (event) => toEdnLine(workload, event)),
+    );
   }
 
   addFault(line: FaultLine): void {

@@ -3,7 +3,7 @@
  * of their own. Times count from the begin of the run, in nanoseconds, in all of them.
  *
  *     run.json                     RunRecord
- *     history-<workload>.jsonl     events of clients, a line each; .edn: the same for Knossos, Elle
+ *     history-<workload>.jsonl     events of clients, a line each; .edn: for the checkers of Jepsen
  *     faults.jsonl                 FaultLine: one where a fault begins, one where it ends
  *     nodes.jsonl                  NodeLine: one whenever something of a node has changed
  *     report.html                  all of it, to look at
