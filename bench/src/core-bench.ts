@@ -1,37 +1,21 @@
 /** `npm run bench -- core`: how fast the core is, and what it allocates. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
 import { Bench } from "tinybench";
 import { allocatedBytes } from "./allocation.ts";
 import { coreCases, type CoreCase } from "./core-cases.ts";
-
-interface Row {
-  readonly name: string;
-  readonly unit: string;
-  readonly perSecond: number;
-  /** Half the spread of the middle half of the samples, as a share of the median. */
-  readonly spread: number;
-  readonly bytesEach: number;
-  /** Speed as a share of the bare counterpart's, in the same run. */
-  readonly ofBare: number;
-}
+import { type CoreRow, drawCore } from "./drawings/core-drawing.ts";
+import { writeOutcome } from "./outcome/outcome.ts";
 
 export async function runCoreBench(options: { readonly timeMs: number }): Promise<void> {
   const cases = coreCases();
-  const rows: Row[] = [];
+  const rows: CoreRow[] = [];
   for (const [position, entry] of cases.entries()) {
     showProgress(`[${position + 1}/${cases.length}] ${entry.name}`);
     rows.push(await measure(entry, options.timeMs, rows[0]?.perSecond));
   }
   showProgress("");
   print(rows);
-  const folder = join("out", "bench");
-  mkdirSync(folder, { recursive: true });
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-  writeFileSync(join(folder, "core.json"), `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
-  console.log(`\nwritten to ${join(folder, "core.json")}`);
+  await writeOutcome({ bench: "core", results: { timeMs: options.timeMs, rows }, draw: drawCore });
 }
 
 /** One line that is written over, where somebody may be looking. */
@@ -39,7 +23,11 @@ function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${text.padEnd(90)}\r`);
 }
 
-async function measure(entry: CoreCase, timeMs: number, bare: number | undefined): Promise<Row> {
+async function measure(
+  entry: CoreCase,
+  timeMs: number,
+  bare: number | undefined,
+): Promise<CoreRow> {
   let run = entry.prepare();
   const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4, throws: true });
   bench.add(entry.name, () => run(), {
@@ -63,7 +51,7 @@ async function measure(entry: CoreCase, timeMs: number, bare: number | undefined
   };
 }
 
-function print(rows: readonly Row[]): void {
+function print(rows: readonly CoreRow[]): void {
   const width = Math.max(...rows.map((row) => row.name.length));
   console.log(`${"".padEnd(width)}    median/s   spread   bytes each   of bare`);
   for (const row of rows) {

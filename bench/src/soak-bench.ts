@@ -3,13 +3,12 @@
  * snapshots and trims going on; and whether memory and disk stay what they are.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { drawSoak } from "./drawings/soak-drawing.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { SoakGroup } from "./soak/soak-group.ts";
 import type { NodeSample } from "./soak/soak-node.ts";
-import { plotOf } from "./soak/soak-plot.ts";
 import { type Finding, findings, mean, trendOf } from "./soak/soak-verdict.ts";
 
 const PEAK_MS = 5_000;
@@ -26,12 +25,11 @@ interface SoakPlan {
 }
 
 export async function runSoakBench({ minutes, load }: SoakPlan): Promise<void> {
-  const folder = join("out", "bench");
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(OUTCOME_FOLDER, { recursive: true });
   const series: NodeSample[][] = [[], [], []];
   const troubles: string[] = [];
   let isMeasured = false;
-  const group = await SoakGroup.start(folder, {
+  const group = await SoakGroup.start(OUTCOME_FOLDER, {
     onSample: (sample) => {
       if (isMeasured) series[sample.nodeId - 1]?.push(sample);
     },
@@ -57,12 +55,8 @@ export async function runSoakBench({ minutes, load }: SoakPlan): Promise<void> {
     showProgress("");
     const verdict = findings({ series, reckoning, troubles });
     print({ peak, perSecond, series, verdict });
-    const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-    const run = { minutes, load, peak, perSecond };
-    const report = { machine, ...run, verdict, reckoning, troubles, series };
-    writeFileSync(join(folder, "soak.json"), `${JSON.stringify(report)}\n`);
-    writeFileSync(join(folder, "soak.svg"), plotOf(series));
-    console.log(`\nwritten to ${join(folder, "soak.json")} and soak.svg`);
+    const results = { minutes, load, peak, perSecond, verdict, reckoning, troubles, series };
+    await writeOutcome({ bench: "soak", results, draw: drawSoak });
     if (verdict.some(({ isGood }) => !isGood)) process.exitCode = 1;
   } finally {
     group.stop();

@@ -1,0 +1,63 @@
+/** How every bench ends: what it found as JSON, and as a picture, all in `out/bench`. */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Drawing } from "../plot/chart.ts";
+import { pngOf } from "../plot/png.ts";
+import { svgOf } from "../plot/svg-picture.ts";
+import { linesOf, type Provenance, provenanceOf } from "./provenance.ts";
+
+/** What `out/bench/NAME.json` holds. */
+export interface Outcome<Results> extends Provenance {
+  /** Whose results these are: which picture they make. */
+  readonly bench: string;
+  readonly results: Results;
+}
+
+export interface Findings<Results> {
+  readonly bench: string;
+  /** Of the files, without their endings; default: that of the bench. */
+  readonly name?: string;
+  /** Must be the same after a way through JSON, in which `NaN` is `null`. */
+  readonly results: Results;
+  readonly draw: (results: Results) => Drawing;
+  /** Default `out/bench`. */
+  readonly folder?: string;
+}
+
+export const OUTCOME_FOLDER: string = join("out", "bench");
+
+/**
+ * Writes `NAME.json`, `NAME.svg` and `NAME.png`, and says so. The figures are on the disk before
+ * anything is drawn.
+ */
+export async function writeOutcome<Results>(findings: Findings<Results>): Promise<void> {
+  const { bench, name = bench, results, draw, folder = OUTCOME_FOLDER } = findings;
+  mkdirSync(folder, { recursive: true });
+  const provenance = provenanceOf(folder, process.argv.slice(2));
+  const outcome: Outcome<Results> = { bench, ...provenance, results };
+  const file = join(folder, `${name}.json`);
+  writeFileSync(file, `${JSON.stringify(outcome, undefined, 2)}\n`);
+  // From what was written: what is redrawn from the file later is the same picture.
+  await drawOutcome(file, (read) => draw(read as Results));
+  console.log(`\nwritten to ${file}, .svg and .png`);
+}
+
+/**
+ * Draws what a file of an outcome holds, beside it, as SVG and PNG.
+ *
+ * @throws if it is no such file.
+ */
+export async function drawOutcome(
+  file: string,
+  draw: (results: unknown, bench: string) => Drawing,
+): Promise<void> {
+  const outcome = JSON.parse(readFileSync(file, "utf8")) as Partial<Outcome<unknown>>;
+  const { bench, results, machine } = outcome;
+  if (bench === undefined || results === undefined || machine === undefined)
+    throw new Error(`${resolve(file)} is no outcome of a bench`);
+  const svg = svgOf(draw(results, bench), linesOf(outcome as Outcome<unknown>));
+  const stem = file.replace(/\.json$/, "");
+  writeFileSync(`${stem}.svg`, svg);
+  writeFileSync(`${stem}.png`, await pngOf(svg));
+}
