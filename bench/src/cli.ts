@@ -15,6 +15,7 @@ import { runFailoverBench } from "./failover-bench.ts";
 import { runLogBench } from "./log-bench.ts";
 import { runPeersBench } from "./peers-bench.ts";
 import { runReplicaBench } from "./replica-bench.ts";
+import { runScaleBench } from "./scale-bench.ts";
 import { runSoakBench } from "./soak-bench.ts";
 import { runSpikeBench } from "./spike/spike-bench.ts";
 import { runTopicsBench } from "./topics-bench.ts";
@@ -26,6 +27,8 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- peers [--rounds N] [--time MS] [--kills N] [--only NAME]
              [--systems A,B] [--kafka DIR]
        npm run bench -- topics [--rounds N] [--time MS]
+       npm run bench -- scale [--rounds N] [--time MS] [--only A,B] [--steps N] [--most N]
+             [--in-flight N] [--read-back]
        npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
        npm run bench -- soak [--minutes N] [--load SHARE]
@@ -37,12 +40,19 @@ replica    three replicas in their own processes, beside a bare program; in out/
 broker     messages through a broker group and back, beside a bare program; in out/bench
 peers      beside RabbitMQ, NATS, etcd and Kafka, those that are here: docs/benchmarks.md
 topics     a thousand topics and 200 consumer groups beside one topic, and a restart; in out/bench
+scale      how cost grows with messages stored, queues, topics, consumer groups, replicas, message
+           size and broker groups, each beside a small case; in out/bench
 backlog    publishing while a backlog is drained; in out/bench
 failover   how long nothing is acknowledged when the leader is lost; in out/bench
 soak       a steady load for long: memory, disk, stalls, losses; in out/bench, with a plot
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
+           of scale: messages, queues, topics, groups, replicas, sizes, brokers
+--steps    of each dimension, the first ones; in [1, 99], default 99
+--most     no step above it, as in "--only messages --most 5000000"; default all
+--in-flight  messages under way; in [1, 100000], default 10000
+--read-back  everything is read back at the end, and not a sample
 --systems  which others, as in "nats,etcd"; default all that are installed
 --kafka    the folder of the jars of a release of Kafka; default: it is left out
 --kills    leaders that are killed in each round; in [1, 100], default 3
@@ -63,6 +73,10 @@ const FLAGS = {
   millions: { type: "integer", min: 1, max: 1_000, fallback: 5 },
   load: { type: "number", min: 0.01, max: 1, fallback: 0.5 },
   kills: { type: "integer", min: 1, max: 100, fallback: 3 },
+  steps: { type: "integer", min: 1, max: 99, fallback: 99 },
+  most: { type: "integer", min: 0, max: 1_000_000_000, fallback: 1_000_000_000 },
+  "in-flight": { type: "integer", min: 1, max: 100_000, fallback: 10_000 },
+  "read-back": { type: "switch" },
   only: { type: "text" },
   systems: { type: "text" },
   kafka: { type: "text" },
@@ -109,6 +123,14 @@ const BENCHES = new Map<string, BenchEntry>([
     {
       flags: ["time", "rounds"],
       run: ({ time, rounds }) => runTopicsBench({ timeMs: time, rounds }),
+    },
+  ],
+  [
+    "scale",
+    {
+      flags: ["time", "rounds", "only", "steps", "most", "in-flight", "read-back"],
+      run: ({ time, "in-flight": inFlight, "read-back": readsBack, ...rest }) =>
+        runScaleBench({ ...rest, timeMs: time, inFlight, readsBack }),
     },
   ],
   ["backlog", { flags: ["millions"], run: ({ millions }) => runBacklogBench({ millions }) }],

@@ -5,11 +5,15 @@ import { Broker, giveHeapHeadroom } from "@quorumlog/broker";
 import { type BenchTls, serverTlsOf } from "./server-tls.ts";
 
 export interface BrokerNodeConfig {
+  /** 1 has the cluster's metadata, too. */
+  readonly groupId: number;
   readonly nodeId: number;
   readonly directory: string;
   readonly nameServer: string;
   /** Of each node, for the others. */
   readonly peers: Readonly<Record<number, string>>;
+  /** Nothing is trimmed. */
+  readonly keepsAll: boolean;
   /** On every port. */
   readonly tls: BenchTls | undefined;
 }
@@ -24,12 +28,13 @@ export interface NodeUsage {
 const RETENTION_BYTES = 2 * 1024 ** 3;
 
 const config = JSON.parse(process.argv[2] ?? "{}") as BrokerNodeConfig;
-const { nodeId, directory, nameServer, peers, tls } = config;
+const { groupId, nodeId, directory, nameServer, peers, keepsAll, tls } = config;
 giveHeapHeadroom();
 const broker = await Broker.open({
   listen: "127.0.0.1:0",
   nameServers: [nameServer],
-  retention: { bytes: RETENTION_BYTES },
+  groupId,
+  retention: keepsAll ? "keep" : { bytes: RETENTION_BYTES },
   ...(tls === undefined ? {} : { tls: serverTlsOf(tls), channelTls: tls }),
   replica: {
     directory,
