@@ -36,7 +36,7 @@ test("what was acknowledged beyond the end is lost, within a word of bits, too",
   expect(ledgerOf(5).auditEnds([]).lost).toBe(5);
 });
 
-test("what is stored and was not acknowledged is strange, also where nobody was told of any", () => {
+test("what is stored and was not acknowledged is strange, in any queue", () => {
   const ledger = new PlaceLedger(MESSAGE_BYTES);
   ledger.ack(0, 0, 0);
   ledger.ack(0, 2, 1);
