@@ -52,6 +52,9 @@ export function timedFileSystem(note: (pause: Pause) => void): FileSystem {
       write: (parts, position, done) => {
         file.write(parts, position, timedDone("write in the background of", path, done));
       },
+      append: (parts, position, done) => {
+        file.append(parts, position, timedDone("append in the background to", path, done));
+      },
       sync: (done) => {
         file.sync(timedDone("sync in the background of", path, done));
       },

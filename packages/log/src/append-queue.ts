@@ -326,7 +326,7 @@ export class AppendQueue {
         this.#onSynced(finished);
       });
     };
-    file.write(writer.finish(), writer.position, (error) => {
+    file.append(writer.finish(), writer.position, (error) => {
       if (this.#hasFailed(error)) return;
       if (!isSynced) {
         this.#onWritten(finished, writer.bytes);

@@ -1,6 +1,6 @@
 // What a user of the log needs.
 export type { After, AsyncFlush } from "./async-flush.ts";
-export { nodeFileSystem } from "./node-file-system.ts";
+export { cachedFileSystem, nodeFileSystem } from "./node-file-system.ts";
 export type { HardState, LogBase, LogEntry, LogEntryKind, LogPosition } from "./log-entry.ts";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./log-error.ts";
 export { type LogOptions, LogOptionsError, parseLogOptions } from "./log-options.ts";

@@ -22,6 +22,7 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { assert } from "@quorumlog/std";
+import { DirectFile } from "./direct-file.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";
 
@@ -33,13 +34,18 @@ const BUFFER_COUNT_MAX = 1_024;
 class NodeFile implements OpenFile {
   readonly path: string;
   readonly #fd: number;
+  /** Since something was appended; `undefined` where there is no such way. */
+  #direct: DirectFile | undefined;
+  #isDirectTried: boolean;
+  #isAppending = false;
   /** Operations that the kernel has not answered. */
   #pendingCount = 0;
   #isClosed = false;
 
-  constructor(path: string, fd: number) {
+  constructor(path: string, fd: number, appendPath: AppendPath) {
     this.path = path;
     this.#fd = fd;
+    this.#isDirectTried = appendPath === "cached";
   }
 
   size(): number {
@@ -58,6 +64,7 @@ class NodeFile implements OpenFile {
   }
 
   writeNow(bytes: Uint8Array, position: number): void {
+    this.#direct?.forget();
     let count = 0;
     while (count < bytes.length)
       count += writeSync(this.#fd, bytes, count, bytes.length - count, position + count);
@@ -68,6 +75,7 @@ class NodeFile implements OpenFile {
   }
 
   write(parts: readonly Uint8Array[], position: number, done: Done): void {
+    this.#direct?.forget();
     const now = parts.length > BUFFER_COUNT_MAX ? parts.slice(0, BUFFER_COUNT_MAX) : parts;
     const bytes = now.reduce((sum, part) => sum + part.byteLength, 0);
     this.#pendingCount += 1;
@@ -82,6 +90,29 @@ class NodeFile implements OpenFile {
     });
   }
 
+  append(parts: readonly Uint8Array[], position: number, done: Done): void {
+    assert(!this.#isAppending, "one append is under way at a time");
+    if (!this.#isDirectTried) this.#direct = DirectFile.open(this.#fd);
+    this.#isDirectTried = true;
+    const direct = this.#direct;
+    if (direct === undefined) {
+      this.write(parts, position, done);
+      return;
+    }
+    this.#isAppending = true;
+    this.#pendingCount += 1;
+    direct.append(parts, position, (failure) => {
+      this.#isAppending = false;
+      if (failure === "refused") {
+        direct.close();
+        this.#direct = undefined;
+        this.write(parts, position, done);
+      }
+      const settled = this.#settle();
+      if (failure !== "refused") done(failure ?? settled);
+    });
+  }
+
   sync(done: Done): void {
     this.#pendingCount += 1;
     fdatasync(this.#fd, (error) => {
@@ -93,7 +124,7 @@ class NodeFile implements OpenFile {
   /** A file that is still written to is let go later: its number must not become another's. */
   close(): void {
     this.#isClosed = true;
-    if (this.#pendingCount === 0) closeSync(this.#fd);
+    if (this.#pendingCount === 0) this.#letGo();
   }
 
   /** @returns what went wrong when the file was let go at last. */
@@ -101,11 +132,16 @@ class NodeFile implements OpenFile {
     this.#pendingCount -= 1;
     if (!this.#isClosed || this.#pendingCount > 0) return undefined;
     try {
-      closeSync(this.#fd);
+      this.#letGo();
       return undefined;
     } catch (error) {
       return error as Error;
     }
+  }
+
+  #letGo(): void {
+    this.#direct?.close();
+    closeSync(this.#fd);
   }
 }
 
@@ -141,15 +177,8 @@ export const nodeFileSystem: FileSystem = {
     }
   },
 
-  open(path: string, access: "read" | "readWrite"): OpenFile {
-    const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
-    return new NodeFile(path, openSync(path, flags));
-  },
-
-  create(path: string): OpenFile {
-    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR;
-    return new NodeFile(path, openSync(path, flags, OWNER_ONLY_FILE));
-  },
+  open: (path, access) => openFile(path, access, "direct"),
+  create: (path) => createFile(path, "direct"),
 
   rename(from: string, to: string): void {
     renameSync(from, to);
@@ -196,3 +225,23 @@ export const nodeFileSystem: FileSystem = {
     return lockDirectory(path);
   },
 };
+
+/** The same, which appends through the cache of the system: for disks that it does good. */
+export const cachedFileSystem: FileSystem = {
+  ...nodeFileSystem,
+  open: (path, access) => openFile(path, access, "cached"),
+  create: (path) => createFile(path, "cached"),
+};
+
+/** How appends go to the disk, if there are both ways. */
+type AppendPath = "direct" | "cached";
+
+function openFile(path: string, access: "read" | "readWrite", appendPath: AppendPath): OpenFile {
+  const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
+  return new NodeFile(path, openSync(path, flags), appendPath);
+}
+
+function createFile(path: string, appendPath: AppendPath): OpenFile {
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR;
+  return new NodeFile(path, openSync(path, flags, OWNER_ONLY_FILE), appendPath);
+}

@@ -128,7 +128,7 @@ export class SegmentMaker {
     }
     const stop = Math.min(at + Math.min(SYNC_BYTES, end * SYNC_SHARE), end);
     const zeros = ZEROS.subarray(0, stop - at);
-    file.write([zeros], at, (error) => {
+    file.append([zeros], at, (error) => {
       if (error !== undefined) done(error);
       else
         file.sync((syncError) => {

@@ -6,6 +6,12 @@ import type { DiskFault, DiskOperation } from "./disk-fault.ts";
 
 export type OperationCounts = Record<DiskOperation, number>;
 
+interface WriteCall {
+  readonly parts: readonly Uint8Array[];
+  readonly position: number;
+  readonly done: Done;
+}
+
 export class FaultyFileSystem implements FileSystem {
   readonly #inner: FileSystem;
   readonly #kill: () => void;
@@ -116,12 +122,10 @@ export class FaultyFileSystem implements FileSystem {
         });
       },
       write: (parts, position, done) => {
-        const end = parts.reduce((sum, part) => sum + part.byteLength, position);
-        if (this.#isTooMuch(file, end)) setImmediate(done, this.#noSpace("write"));
-        else
-          this.#later("write", done, (onDone) => {
-            file.write(parts, position, onDone);
-          });
+        this.#write(file, "write", { parts, position, done });
+      },
+      append: (parts, position, done) => {
+        this.#write(file, "append", { parts, position, done });
       },
       sync: (done) => {
         if (this.#condition.failsSyncs) {
@@ -138,6 +142,15 @@ export class FaultyFileSystem implements FileSystem {
         file.close();
       },
     };
+  }
+
+  #write(file: OpenFile, how: "write" | "append", { parts, position, done }: WriteCall): void {
+    const end = parts.reduce((sum, part) => sum + part.byteLength, position);
+    if (this.#isTooMuch(file, end)) setImmediate(done, this.#noSpace("write"));
+    else
+      this.#later("write", done, (onDone) => {
+        file[how](parts, position, onDone);
+      });
   }
 
   /** What a file has room for already fits, as on the file systems that the log is made for. */

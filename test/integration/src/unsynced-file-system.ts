@@ -243,6 +243,10 @@ class UnsyncedFile implements OpenFile {
     setImmediate(done, undefined);
   }
 
+  append(parts: readonly Uint8Array[], position: number, done: Done): void {
+    this.write(parts, position, done);
+  }
+
   sync(done: Done): void {
     this.#inode.sync(done);
   }

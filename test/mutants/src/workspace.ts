@@ -43,7 +43,14 @@ const FOLDERS = [
 ];
 /** What tests compare the sources with. */
 const SPECIFICATIONS = ["proto", "docs/errors.md"];
-const FILES = ["package.json", "tsconfig.base.json", "tsconfig.test.json", "vitest.config.ts"];
+const FILES = [
+  "package.json",
+  "tsconfig.base.json",
+  "tsconfig.test.json",
+  "vitest.config.ts",
+  // Which the one before imports.
+  "test/tidy/test/skipped-tests.ts",
+];
 
 const SCOPE = "@quorumlog";
 const BUILD_SECONDS_MAX = 300;

@@ -1,6 +1,7 @@
 /** `quorumlog broker`: a node of a broker group. */
 
 import type { BrokerOptions } from "@quorumlog/broker";
+import { cachedFileSystem } from "@quorumlog/log";
 import { type Command, command } from "../command.ts";
 import { aborted, endInTime, endOnDefect, tellParent } from "../process-life.ts";
 import { tellEvent, tellIndexFailure } from "../event-log.ts";
@@ -92,6 +93,12 @@ const SPECS = {
     about: "of flush async: or after so much",
     min: 4_096,
     fallback: 8_388_608,
+  },
+  logWrites: {
+    type: "text",
+    about: "of the log's files: past the cache of the system, where it can be, or through it",
+    oneOf: ["direct", "cached"],
+    fallback: "direct",
   },
   ifMissing: {
     type: "text",
@@ -308,6 +315,7 @@ function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOp
   const { dataDir, clusterId, nodeId, peers, peerListen, token, ifMissing } = settings;
   const { flush, flushIntervalMs: intervalMs, flushBytes: bytes } = settings;
   const { acceptLoss, segmentBytes, diskReserveBytes, diskFullPercent, pendingBytesMax } = settings;
+  const { logWrites } = settings;
   const tls = peerTls(settings);
   return {
     directory: dataDir,
@@ -318,6 +326,7 @@ function replicaOptions(settings: BrokerSettings, signal: AbortSignal): BrokerOp
     ...(token === undefined ? {} : { token }),
     ...(tls === undefined ? {} : { tls }),
     ifMissing,
+    ...(logWrites === "cached" ? { fileSystem: cachedFileSystem } : {}),
     flush: flush === "sync" ? "sync" : { mode: "async", intervalMs, bytes },
     acceptLoss,
     recoverFromPeers: true,

@@ -53,6 +53,7 @@ export interface MemoryFileSystemInit {
 }
 
 const SECTOR_BYTES = 512;
+const BLOCK_BYTES = 4_096;
 
 interface Write {
   readonly position: number;
@@ -281,6 +282,12 @@ export class MemoryFileSystem implements FileSystem {
         at += part.length;
       }
     };
+    const later = (parts: readonly Uint8Array[], position: number, done: Done): void => {
+      if (this.#life !== life) return;
+      // The kernel may have written some of it before it says so.
+      const write = (): Error | undefined => failureOf(() => put(parts, position));
+      this.#writeLater(path, { parts, write, done });
+    };
     return {
       path,
       size: () => inode.current.length,
@@ -303,16 +310,9 @@ export class MemoryFileSystem implements FileSystem {
         }
         inode.sync(inode.writeCount);
       },
-      write: (parts, position, done) => {
-        if (this.#life !== life) return;
-        const event = this.#event("write", path);
-        const sum = checksumOf(parts);
-        // The kernel may have written some of it before it says so.
-        const error = this.fault?.(event) ?? failureOf(() => put(parts, position));
-        this.#answer(event, () => {
-          assert(checksumOf(parts) === sum, "what is written stays as it is until it is written");
-          done(error);
-        });
+      write: later,
+      append: (parts, position, done) => {
+        later([...parts, zerosBehind(parts, position)], position, done);
       },
       sync: (done) => {
         if (this.#life !== life) return;
@@ -332,6 +332,23 @@ export class MemoryFileSystem implements FileSystem {
         isClosed = true;
       },
     };
+  }
+
+  #writeLater(
+    path: string,
+    call: {
+      readonly parts: readonly Uint8Array[];
+      readonly write: () => Error | undefined;
+      readonly done: Done;
+    },
+  ): void {
+    const event = this.#event("write", path);
+    const sum = checksumOf(call.parts);
+    const error = this.fault?.(event) ?? call.write();
+    this.#answer(event, () => {
+      assert(checksumOf(call.parts) === sum, "what is written stays as it is until it is written");
+      call.done(error);
+    });
   }
 
   /** Runs a callback later, unless its process has ended by then. */
@@ -386,6 +403,12 @@ export class MemoryFileSystem implements FileSystem {
     if (inode === undefined) throw new Error(`ENOENT: ${path}`);
     return inode;
   }
+}
+
+/** What stands behind an append may become zeros: here it always does. */
+function zerosBehind(parts: readonly Uint8Array[], position: number): Uint8Array {
+  const end = parts.reduce((sum, part) => sum + part.byteLength, position);
+  return new Uint8Array(Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES - end);
 }
 
 function noSpace(path: string): Error {

@@ -154,7 +154,10 @@ export class SimulatedDisk extends MemoryFileSystem {
         file.syncNow();
       },
       write: (parts, position, done) => {
-        this.#write(file, { parts, position, done });
+        this.#write(file, "write", { parts, position, done });
+      },
+      append: (parts, position, done) => {
+        this.#write(file, "append", { parts, position, done });
       },
       sync: (done) => {
         const positions = this.#positions.get(file.path);
@@ -172,12 +175,13 @@ export class SimulatedDisk extends MemoryFileSystem {
 
   #write(
     file: OpenFile,
+    how: "write" | "append",
     { parts, position, done }: { parts: readonly Uint8Array[]; position: number; done: Done },
   ): void {
     if (file.path.endsWith(".log")) this.#noteWrite(file, parts, position);
     const plan = this.#plan;
     if (plan?.fault !== "shortWrite" || plan.countdown > 0 || this.#isShort) {
-      file.write(parts, position, done);
+      file[how](parts, position, done);
       return;
     }
     this.#plan = undefined;

@@ -77,6 +77,10 @@ function countedFileSystem(inner: UnsyncedFileSystem, count: UnsyncedCount): Fil
       file.write(parts, position, done);
       tell();
     },
+    append: (parts, position, done) => {
+      file.append(parts, position, done);
+      tell();
+    },
     sync: (done: Done) => {
       setTimeout(() => {
         file.sync((error) => {

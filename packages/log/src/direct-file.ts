@@ -1,0 +1,168 @@
+/**
+ * Appends to a file past the cache of the kernel (open(2), O_DIRECT).
+ *
+ *     parts ──copy──> aligned memory, in whole blocks ──write──> disk
+ *                       ^                      │
+ *                       └── the last block, ───┘
+ *                           which is not full
+ *
+ * A log is written once, and read from memory while it is news: a copy of it in the kernel's cache
+ * takes a page that somebody else could use, and a turn of the kernel's to write it. What goes
+ * wrong is told by the write itself, not by a sync that comes later, once, to whoever asks first.
+ *
+ * A kernel keeps both ways to a file coherent: reads go through its cache, as ever.
+ */
+
+import { closeSync, constants, openSync, readSync, write } from "node:fs";
+import { AlignedMemory } from "./aligned-memory.ts";
+
+/** What is written is whole blocks of the file: no disk in use has larger ones. */
+const BLOCK_BYTES = 4_096;
+/** Written by one call at most. */
+const MEMORY = new AlignedMemory(1 << 20);
+
+/** Of a write: nothing was written, as this file cannot be written in this way. */
+export type Refusal = "refused";
+
+/** What is appended by one call. */
+interface Append {
+  readonly parts: readonly Uint8Array[];
+  /** Which part is next, and how many of its bytes are copied. */
+  part: number;
+  offset: number;
+  readonly memory: Buffer;
+  readonly done: (failure: Error | Refusal | undefined) => void;
+}
+
+export class DirectFile {
+  readonly #fd: number;
+  /** Reads through the cache. */
+  readonly #cachedFd: number;
+  /** The last block that was written, and how much of it counts. */
+  readonly #block = Buffer.alloc(BLOCK_BYTES);
+  #blockAt = -1;
+  #blockFill = 0;
+
+  /** @returns `undefined` where there is no such way: not every file system has it, nor system. */
+  static open(cachedFd: number): DirectFile | undefined {
+    // The file itself, whatever its name is by now.
+    const path = `/proc/self/fd/${cachedFd}`;
+    const { O_DIRECT, O_WRONLY } = constants;
+    if (process.platform !== "linux" || !AlignedMemory.isThere) return undefined;
+    try {
+      return new DirectFile(openSync(path, O_WRONLY | O_DIRECT), cachedFd);
+    } catch {
+      // Why it cannot be, nobody needs to know: the cache is there.
+      return undefined;
+    }
+  }
+
+  private constructor(fd: number, cachedFd: number) {
+    this.#fd = fd;
+    this.#cachedFd = cachedFd;
+  }
+
+  /** The file was written by somebody else, perhaps in the block that is known here. */
+  forget(): void {
+    this.#blockAt = -1;
+  }
+
+  /**
+   * Writes the parts, and zeros behind them up to the next block. One at a time.
+   *
+   * @param parts - Borrowed until `done`.
+   */
+  append(
+    parts: readonly Uint8Array[],
+    position: number,
+    done: (failure: Error | Refusal | undefined) => void,
+  ): void {
+    const memory = MEMORY.take();
+    const begun = position % BLOCK_BYTES;
+    const start = position - begun;
+    const append = { parts, part: 0, offset: 0, memory, done };
+    try {
+      if (begun > 0) this.#begin(memory, start, begun);
+    } catch (error) {
+      setImmediate(() => {
+        this.#finish(append, error as Error);
+      });
+      return;
+    }
+    this.#writeNext(append, start, begun);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** What stands before the position in its block is written again. */
+  #begin(memory: Buffer, start: number, count: number): void {
+    if (this.#blockAt === start && this.#blockFill >= count) {
+      this.#block.copy(memory, 0, 0, count);
+      return;
+    }
+    const read = readSync(this.#cachedFd, memory, 0, count, start);
+    if (read < count) throw new Error(`a file ends at ${start + read}, before what it holds`);
+  }
+
+  /** @param begun - Bytes that are in the memory already. */
+  #writeNext(append: Append, start: number, begun: number): void {
+    const { memory, parts } = append;
+    const isFirst = append.part === 0 && append.offset === 0;
+    const fill = copyNext(append, begun);
+    const isLast = append.part === parts.length;
+    const bytes = Math.ceil(fill / BLOCK_BYTES) * BLOCK_BYTES;
+    memory.fill(0, fill, bytes);
+    this.#writeAll(memory.subarray(0, bytes), start, (error) => {
+      if (error !== undefined)
+        this.#finish(append, isFirst && error.code === "EINVAL" ? "refused" : error);
+      else if (isLast) {
+        this.#remember(memory, start, fill);
+        this.#finish(append, undefined);
+      } else this.#writeNext(append, start + bytes, 0);
+    });
+  }
+
+  #writeAll(
+    bytes: Buffer,
+    position: number,
+    done: (error: NodeJS.ErrnoException | undefined) => void,
+  ): void {
+    write(this.#fd, bytes, 0, bytes.length, position, (error, count) => {
+      if (error !== null) done(error);
+      else if (count === bytes.length) done(undefined);
+      // The next call says what was in the way.
+      else this.#writeAll(bytes.subarray(count), position + count, done);
+    });
+  }
+
+  #remember(memory: Buffer, start: number, fill: number): void {
+    this.#blockFill = fill % BLOCK_BYTES;
+    const from = fill - this.#blockFill;
+    this.#blockAt = start + from;
+    memory.copy(this.#block, 0, from, fill);
+  }
+
+  #finish({ memory, done }: Append, failure: Error | Refusal | undefined): void {
+    if (failure !== undefined) this.forget();
+    MEMORY.give(memory);
+    done(failure);
+  }
+}
+
+/** Fills the memory from `begun` on. @returns how much of it counts. */
+function copyNext(append: Append, begun: number): number {
+  const { memory, parts } = append;
+  let fill = begun;
+  for (; append.part < parts.length; append.part++) {
+    const part = parts[append.part] as Uint8Array;
+    const count = Math.min(part.length - append.offset, memory.length - fill);
+    memory.set(part.subarray(append.offset, append.offset + count), fill);
+    fill += count;
+    append.offset += count;
+    if (append.offset < part.length) return fill;
+    append.offset = 0;
+  }
+  return fill;
+}
