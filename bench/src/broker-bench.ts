@@ -12,7 +12,7 @@ import { BrokerCluster } from "./broker/broker-cluster.ts";
 import type { BenchTls } from "./broker/server-tls.ts";
 import { answered } from "./broker/client-answer.ts";
 import type { ConsumeFigures, PublishFigures, PublishLoad } from "./broker/client-process.ts";
-import { bareMessagesPerSecond } from "./spike/spike-bench.ts";
+import { BARE_SERVERS, bareLoad, SpikeGroup } from "./spike/spike-group.ts";
 
 interface Case {
   readonly messageBytes: number;
@@ -53,8 +53,6 @@ const WARMUP_MS = 2_000;
 /** With its own load, too: V8 optimizes what has run often, which takes long if it runs seldom. */
 const WARM_MESSAGES = 12_000;
 const WARM_MS_MAX = 20_000;
-/** Of the bare program, as two of its containers are under way at a time. */
-const BARE_CONTAINER_BYTES = 256 * 1024;
 
 export async function runBrokerBench(options: {
   readonly timeMs: number;
@@ -87,7 +85,7 @@ async function measure(each: Case, { folder, timeMs, round, tls }: Ground): Prom
   // A bare program has one durability; it is measured beside the one that is like it.
   const bare =
     each.durability === "quorum"
-      ? await bareMessagesPerSecond({ ...each, containerBytes: BARE_CONTAINER_BYTES }, timeMs)
+      ? await bareMessagesPerSecond(each, { folder, timeMs })
       : Number.NaN;
   const cluster = await BrokerCluster.start(folder, tls);
   try {
@@ -109,6 +107,18 @@ async function measure(each: Case, { folder, timeMs, round, tls }: Ground): Prom
     return { bare, published, consumed, cpuMicros, anonymousMb };
   } finally {
     await cluster.stop();
+  }
+}
+
+async function bareMessagesPerSecond(
+  load: Case,
+  { folder, timeMs }: Pick<Ground, "folder" | "timeMs">,
+): Promise<number> {
+  const group = await SpikeGroup.start(BARE_SERVERS, folder);
+  try {
+    return (await group.load(bareLoad(load), timeMs)).messagesPerSecond;
+  } finally {
+    group.stop();
   }
 }
 

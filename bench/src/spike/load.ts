@@ -1,11 +1,17 @@
-/** The load of the spike, as a process: `node load.js JSON`. It prints its figures as JSON. */
+/**
+ * The load of the spike, as a process: `node load.js JSON`. Each message asks it for one load; it
+ * answers when it begins to measure, and then with its figures.
+ */
 
 import { BatchBuilder } from "./record-batch.ts";
 import { openStream } from "./server.ts";
 
-export interface LoadConfig {
+export interface LoadProcessConfig {
   readonly port: number;
   readonly work: "full" | "bare";
+}
+
+export interface LoadConfig {
   readonly messageBytes: number;
   readonly inFlight: number;
   /** A container closes when it holds this much, or when fewer than two are under way. */
@@ -22,11 +28,22 @@ export interface LoadResult {
   readonly cpuMicrosPerMessage: number;
 }
 
-const config = JSON.parse(process.argv[2] ?? "{}") as LoadConfig;
-const stream = openStream(config.port);
-const latencies: number[] = [];
-/** Where the run stands. */
-const run = { done: 0, isMeasured: false, isOver: false };
+export type LoadAnswer = "ready" | "measuring" | LoadResult;
+
+type Stream = ReturnType<typeof openStream>;
+
+/** Where a load stands. */
+class Progress {
+  done = 0;
+  isMeasured = false;
+  isOver = false;
+  readonly latencies: number[] = [];
+
+  onDone(messages: number, startedAt: number): void {
+    if (this.isMeasured) this.latencies.push(performance.now() - startedAt);
+    this.done += messages;
+  }
+}
 
 interface Waiting {
   readonly resolves: (() => void)[];
@@ -34,13 +51,17 @@ interface Waiting {
 
 /** `send()` returns a promise for each message; messages of a turn share a container. */
 class Producer {
+  readonly #stream: Stream;
+  readonly #containerBytes: number;
   readonly #waiting: Waiting[] = [];
   #open = new Map<number, BatchBuilder>();
   #bytes = 0;
   #resolves: (() => void)[] = [];
   #isScheduled = false;
 
-  constructor() {
+  constructor(stream: Stream, containerBytes: number) {
+    this.#stream = stream;
+    this.#containerBytes = containerBytes;
     stream.on("data", () => {
       const { resolves } = this.#waiting.shift() ?? { resolves: [] };
       for (const resolve of resolves) resolve();
@@ -55,13 +76,13 @@ class Producer {
       batch = undefined;
     }
     if (batch === undefined) {
-      batch = new BatchBuilder(queue, config.containerBytes + body.length + 64);
+      batch = new BatchBuilder(queue, this.#containerBytes + body.length + 64);
       this.#open.set(queue, batch);
     }
     batch.add(body);
     this.#bytes += body.length;
     const promise = new Promise<void>((resolve) => this.#resolves.push(resolve));
-    if (this.#bytes >= config.containerBytes) this.#flush();
+    if (this.#bytes >= this.#containerBytes) this.#flush();
     else this.#schedule();
     return promise;
   }
@@ -78,7 +99,7 @@ class Producer {
   #flush(): void {
     const sealed = [...this.#open.values()].map((batch) => batch.seal());
     const [first] = sealed;
-    stream.write(sealed.length === 1 && first !== undefined ? first : Buffer.concat(sealed));
+    this.#stream.write(sealed.length === 1 && first !== undefined ? first : Buffer.concat(sealed));
     this.#waiting.push({ resolves: this.#resolves });
     this.#open = new Map();
     this.#bytes = 0;
@@ -86,24 +107,27 @@ class Producer {
   }
 }
 
-async function produce(producer: Producer, worker: number): Promise<void> {
-  const body = Buffer.alloc(config.messageBytes, worker);
-  for (let serial = 0; !run.isOver; serial++) {
-    body.writeUInt32LE(serial, 0);
-    body.writeUInt32LE(worker, 4);
-    const start = performance.now();
-    await producer.send(worker % config.queues, body);
-    if (run.isMeasured) latencies.push(performance.now() - start);
-    run.done += 1;
-  }
+async function produceFull(stream: Stream, load: LoadConfig, progress: Progress): Promise<void> {
+  const producer = new Producer(stream, load.containerBytes);
+  const produce = async (worker: number): Promise<void> => {
+    const body = Buffer.alloc(load.messageBytes, worker);
+    for (let serial = 0; !progress.isOver; serial++) {
+      body.writeUInt32LE(serial, 0);
+      body.writeUInt32LE(worker, 4);
+      const startedAt = performance.now();
+      await producer.send(worker % load.queues, body);
+      progress.onDone(1, startedAt);
+    }
+  };
+  await Promise.all(Array.from({ length: load.inFlight }, (_, worker) => produce(worker)));
 }
 
 /** The same bytes, opaque: a container stands for as many messages as fit. */
-function pushBare(): void {
-  const perContainer = Math.max(1, Math.floor(config.containerBytes / config.messageBytes));
-  const window = Math.max(1, Math.round(config.inFlight / perContainer));
-  const messages = Math.min(perContainer, config.inFlight);
-  const template = Buffer.alloc(messages * config.messageBytes, 7);
+function pushBare(stream: Stream, load: LoadConfig, progress: Progress): Promise<void> {
+  const perContainer = Math.max(1, Math.floor(load.containerBytes / load.messageBytes));
+  const window = Math.max(1, Math.round(load.inFlight / perContainer));
+  const messages = Math.min(perContainer, load.inFlight);
+  const template = Buffer.alloc(messages * load.messageBytes, 7);
   const starts: number[] = [];
   let serial = 0;
   const push = (): void => {
@@ -112,39 +136,59 @@ function pushBare(): void {
     starts.push(performance.now());
     stream.write(body);
   };
-  stream.on("data", () => {
-    if (run.isMeasured) latencies.push(performance.now() - (starts.shift() ?? 0));
-    else starts.shift();
-    run.done += messages;
-    if (!run.isOver) push();
+  return new Promise((resolve) => {
+    stream.on("data", () => {
+      progress.onDone(messages, starts.shift() ?? 0);
+      if (!progress.isOver) push();
+      else if (starts.length === 0) resolve();
+    });
+    for (let each = 0; each < window; each++) push();
   });
-  for (let each = 0; each < window; each++) push();
 }
 
-if (config.work === "bare") pushBare();
-else {
-  const producer = new Producer();
-  for (let worker = 0; worker < config.inFlight; worker++) void produce(producer, worker);
-}
-
-setTimeout(() => {
-  run.isMeasured = true;
-  const from = run.done;
+/** Returns when nothing is under way any more. */
+async function run({ port, work }: LoadProcessConfig, load: LoadConfig): Promise<LoadResult> {
+  const stream = openStream(port);
+  const progress = new Progress();
+  const produce = work === "bare" ? pushBare : produceFull;
+  const working = produce(stream, load, progress);
+  await passed(load.warmupMs);
+  progress.isMeasured = true;
+  const from = progress.done;
   const cpu = process.cpuUsage();
-  const start = performance.now();
-  process.send?.("measuring");
-  setTimeout(() => {
-    const seconds = (performance.now() - start) / 1_000;
-    const { user, system } = process.cpuUsage(cpu);
-    const count = run.done - from;
-    run.isOver = true;
-    const sorted = latencies.sort((a, b) => a - b);
-    const result: LoadResult = {
-      messagesPerSecond: count / seconds,
-      p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? 0,
-      p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
-      cpuMicrosPerMessage: (user + system) / count,
-    };
-    process.send?.(result);
-  }, config.ms);
-}, config.warmupMs);
+  const startedAt = performance.now();
+  process.send?.("measuring" satisfies LoadAnswer);
+  await passed(load.ms);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  const count = progress.done - from;
+  const sorted = Float64Array.from(progress.latencies).sort();
+  progress.isOver = true;
+  await working;
+  stream.end();
+  return {
+    messagesPerSecond: count / seconds,
+    p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? 0,
+    p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+    cpuMicrosPerMessage: (user + system) / count,
+  };
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+const config = JSON.parse(process.argv[2] ?? "{}") as LoadProcessConfig;
+process.on("message", (load: LoadConfig) => {
+  run(config, load).then(
+    (result) => process.send?.(result satisfies LoadAnswer),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});
+process.on("disconnect", () => process.exit(0));
+process.send?.("ready" satisfies LoadAnswer);

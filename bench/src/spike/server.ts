@@ -10,6 +10,8 @@ import { GroupCommit } from "./group-commit.ts";
 import { walkContainer } from "./record-batch.ts";
 import { SegmentFile, type SyncKind } from "./segment-file.ts";
 
+export type ServerAnswer = "ready" | { readonly cpuMicros: number };
+
 export interface ServerConfig {
   readonly role: "leader" | "follower";
   readonly dir: string;
@@ -112,6 +114,7 @@ function runLeader(config: ServerConfig): void {
     connectFollower(config.peers, port, (index) => onSynced(at + 1, index)),
   );
   listenGrpc(config.port, (stream) => {
+    stream.on("end", () => stream.end());
     stream.on("data", (container: Buffer) => {
       const crc = crc32(container);
       if (config.work === "full") walkContainer(container, () => undefined);
@@ -164,7 +167,7 @@ function listenGrpc(port: number, onStream: (stream: Stream) => void): void {
 }
 
 function ready(): void {
-  process.send?.("ready");
+  process.send?.("ready" satisfies ServerAnswer);
 }
 
 if (process.argv[1]?.endsWith("server.js") === true) {
@@ -172,8 +175,9 @@ if (process.argv[1]?.endsWith("server.js") === true) {
   mkdirSync(config.dir, { recursive: true });
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
-    process.send?.({ cpuMicros: user + system });
+    process.send?.({ cpuMicros: user + system } satisfies ServerAnswer);
   });
+  process.on("disconnect", () => process.exit(0));
   if (config.role === "leader") runLeader(config);
   else runFollower(config);
 }
