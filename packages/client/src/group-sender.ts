@@ -8,7 +8,12 @@
  * containers and batches are large.
  */
 
-import { BROKER_SERVICE, operationError, OperationError } from "@quorumlog/protocol";
+import {
+  BROKER_SERVICE,
+  CONTAINER_BATCHES_MAX,
+  operationError,
+  OperationError,
+} from "@quorumlog/protocol";
 import type { PublishReply, PublishRequest } from "@quorumlog/protocol/messages";
 import type { ClusterLink } from "./cluster-link.ts";
 import type { LeaderSeeker } from "./leader-seeker.ts";
@@ -188,6 +193,7 @@ export class GroupSender {
     const batches: OutgoingBatch[] = [];
     let bytes = 0;
     for (let left = this.#outboxes.length; left > 0; left--) {
+      if (batches.length === CONTAINER_BATCHES_MAX) break;
       const outbox = this.#outboxes[0] as QueueOutbox;
       const batch = outbox.next();
       const [first] = batches;

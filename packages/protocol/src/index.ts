@@ -26,6 +26,7 @@ export { groupNameProblem, topicNameProblem } from "./names.ts";
 export {
   BATCH_RECORDS_MAX,
   COMPRESSION,
+  CONTAINER_BATCHES_MAX,
   MESSAGE_BYTES_MAX,
   RecordBatch,
   repeatedBatch,

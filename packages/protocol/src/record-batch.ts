@@ -36,6 +36,8 @@ import { MESSAGE_LIMITS } from "./message.ts";
 export const BATCH_HEADER_BYTES = 56;
 export const BATCH_VERSION = 1;
 export const BATCH_RECORDS_MAX = 65_535;
+/** Of a container: what is published at a time, over a stream. */
+export const CONTAINER_BATCHES_MAX = 4_096;
 /** Of one message as it is published, its properties included. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 

@@ -3,6 +3,7 @@
  */
 
 import {
+  CONTAINER_BATCHES_MAX,
   endWith,
   errorDetail,
   type Handler,
@@ -27,7 +28,6 @@ type PublishCall = Parameters<
   Extract<Handler<PublishRequest, PublishReply.$Properties>, { duplex: unknown }>["duplex"]
 >[0];
 
-const BATCHES_MAX = 4_096;
 const TIMEOUT_MS_MAX = 600_000;
 /** Of a stream's requests that are not answered: then it is not read on. */
 const UNANSWERED_BYTES_MAX = 32 * 1024 * 1024;
@@ -136,8 +136,8 @@ class PublishStream {
     if (request.timeoutMs > TIMEOUT_MS_MAX)
       throw invalid("timeout_ms", `${request.timeoutMs} is above ${TIMEOUT_MS_MAX}`);
     const { batches } = request;
-    if (batches.length < 1 || batches.length > BATCHES_MAX)
-      throw invalid("batches", `${batches.length} are not in [1, ${BATCHES_MAX}]`);
+    if (batches.length < 1 || batches.length > CONTAINER_BATCHES_MAX)
+      throw invalid("batches", `${batches.length} are not in [1, ${CONTAINER_BATCHES_MAX}]`);
     this.#group.demandLeader();
     // What is nested was decoded as well: its type says less than it is.
     if (request.producer) this.#hear(request.producer as ProducerNotice);
