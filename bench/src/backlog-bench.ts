@@ -3,14 +3,14 @@
  * goes on at a steady rate. How much slower is publishing meanwhile?
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
 import { answered } from "./broker/client-answer.ts";
 import type { PublishFigures } from "./broker/client-process.ts";
 import type { DrainConfig, DrainProgress } from "./broker/drain-process.ts";
+import { drawBacklog, type DrainStep } from "./drawings/backlog-drawing.ts";
 import { ForkedNode } from "./forked-node.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 
 const TOPIC = "backlog";
 const MESSAGE_BYTES = 200;
@@ -22,7 +22,7 @@ const FILL_MS_MAX = 600_000;
 const DRAIN_WINDOWS_MAX = 120;
 
 export async function runBacklogBench({ millions }: { readonly millions: number }): Promise<void> {
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
   const cluster = await BrokerCluster.start(folder);
   try {
@@ -41,12 +41,12 @@ export async function runBacklogBench({ millions }: { readonly millions: number 
       "published",
     );
     const before = await window(cluster);
-    const { during, seconds, progress } = await drain(cluster, messages);
-    print({ filled, before, during, seconds, progress });
-    const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-    const report = { machine, millions, perSecond: PER_SECOND, filled, before, during, seconds };
-    writeFileSync(join(folder, "backlog.json"), `${JSON.stringify(report, undefined, 2)}\n`);
-    console.log(`\nwritten to ${join(folder, "backlog.json")}`);
+    const drained = await drain(cluster, messages);
+    const { during, steps, progress } = drained;
+    print({ filled, before, ...drained });
+    const plan = { millions, perSecond: PER_SECOND, messageBytes: MESSAGE_BYTES };
+    const results = { ...plan, windowMs: WINDOW_MS, filled, before, during, steps };
+    await writeOutcome({ bench: "backlog", results, draw: drawBacklog });
     if (progress.wrong > 0) throw new Error(`${progress.wrong} messages were out of place`);
   } finally {
     await cluster.stop();
@@ -62,6 +62,8 @@ interface Drained {
   /** Publishing, window by window, while the backlog was drained. */
   readonly during: readonly PublishFigures[];
   readonly seconds: number;
+  /** At the end of each window. */
+  readonly steps: readonly DrainStep[];
   readonly progress: DrainProgress;
 }
 
@@ -74,12 +76,14 @@ async function drain(cluster: BrokerCluster, messages: number): Promise<Drained>
     await consumer.nextAnswer();
     const startedAt = performance.now();
     const during: PublishFigures[] = [];
+    const steps: DrainStep[] = [];
     while (during.length < DRAIN_WINDOWS_MAX) {
       during.push(await window(cluster));
       const progress = await consumer.ask({});
       process.stderr.write(`  ${progress.consumed.toLocaleString("en-US")} consumed\n`);
       const seconds = (performance.now() - startedAt) / 1_000;
-      if (progress.consumed >= messages) return { during, seconds, progress };
+      steps.push({ seconds, consumed: progress.consumed });
+      if (progress.consumed >= messages) return { during, seconds, steps, progress };
     }
     throw new Error("the backlog was not drained in ten minutes");
   } finally {

@@ -3,22 +3,21 @@
  * one and read back, beside a bare program that moves the same bytes over the same hops.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import type { Durability } from "@quorumlog/client";
 import { TestAuthority } from "@quorumlog/transport/testing";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
 import type { BenchTls } from "./broker/server-tls.ts";
 import { answered } from "./broker/client-answer.ts";
-import type { ConsumeFigures, PublishFigures, PublishLoad } from "./broker/client-process.ts";
+import type { PublishLoad } from "./broker/client-process.ts";
+import {
+  type BrokerCase,
+  type BrokerRound,
+  drawBroker,
+  nameOfSize,
+} from "./drawings/broker-drawing.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { BARE_SERVERS, bareLoad, SpikeGroup } from "./spike/spike-group.ts";
-
-interface Case {
-  readonly messageBytes: number;
-  readonly inFlight: number;
-  readonly durability: Durability;
-}
 
 interface Ground {
   readonly folder: string;
@@ -28,20 +27,10 @@ interface Ground {
   readonly tls: BenchTls | undefined;
 }
 
-interface Row {
-  readonly bare: number;
-  readonly published: PublishFigures;
-  readonly consumed: ConsumeFigures;
-  /** Of the client, the leader and its followers, per message that was published. */
-  readonly cpuMicros: readonly number[];
-  /** Of the brokers, the leader first. */
-  readonly anonymousMb: readonly number[];
-}
-
 const SIZES = [100, 1_024, 10_240];
 const IN_FLIGHT = [1, 64, 1_000, 10_000];
 const DURABILITIES: readonly Durability[] = ["quorum", "leader", "async"];
-const CASES: readonly Case[] = DURABILITIES.flatMap((durability) =>
+const CASES: readonly BrokerCase[] = DURABILITIES.flatMap((durability) =>
   SIZES.flatMap((messageBytes) =>
     IN_FLIGHT.map((inFlight) => ({ messageBytes, inFlight, durability })),
   ),
@@ -62,26 +51,27 @@ export async function runBrokerBench(options: {
 }): Promise<void> {
   const { timeMs, rounds, only, hasTls } = options;
   const tls = hasTls ? certified() : undefined;
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
   const cases = CASES.filter((each) => only === undefined || nameOf(each).includes(only));
-  const results = cases.map(() => [] as Row[]);
+  const results = cases.map(() => [] as BrokerRound[]);
   for (let round = 0; round < rounds; round++)
     for (const [at, each] of cases.entries()) {
       process.stderr.write(`round ${round + 1}/${rounds}, ${nameOf(each)}\n`);
       results[at]?.push(await measure(each, { folder, timeMs, round, tls }));
     }
   const isSound = print(cases, results);
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-  const rows = cases.map((each, at) => ({ ...each, rounds: results[at] }));
-  const report = { machine, timeMs, rounds, hasTls, rows };
-  const file = join(folder, hasTls ? "broker-tls.json" : "broker.json");
-  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${file}`);
+  const rows = cases.map((each, at) => ({ ...each, rounds: results[at] ?? [] }));
+  const name = hasTls ? "broker-tls" : "broker";
+  const outcome = { timeMs, rounds, hasTls, rows };
+  await writeOutcome({ bench: "broker", name, results: outcome, draw: drawBroker });
   if (!isSound) throw new Error("not everything that was acknowledged was read back as it was");
 }
 
-async function measure(each: Case, { folder, timeMs, round, tls }: Ground): Promise<Row> {
+async function measure(
+  each: BrokerCase,
+  { folder, timeMs, round, tls }: Ground,
+): Promise<BrokerRound> {
   // A bare program has one durability; it is measured beside the one that is like it.
   const bare =
     each.durability === "quorum"
@@ -111,7 +101,7 @@ async function measure(each: Case, { folder, timeMs, round, tls }: Ground): Prom
 }
 
 async function bareMessagesPerSecond(
-  load: Case,
+  load: BrokerCase,
   { folder, timeMs }: Pick<Ground, "folder" | "timeMs">,
 ): Promise<number> {
   const group = await SpikeGroup.start(BARE_SERVERS, folder);
@@ -136,19 +126,20 @@ function certified(): BenchTls {
   return { authority: authority.certificate, ...authority.issue() };
 }
 
-function nameOf({ messageBytes, inFlight, durability }: Case): string {
-  const size = messageBytes < 1_024 ? `${messageBytes} B` : `${messageBytes / 1_024} KB`;
-  return `${durability} ${size} x ${inFlight}`;
+function nameOf({ messageBytes, inFlight, durability }: BrokerCase): string {
+  return `${durability} ${nameOfSize(messageBytes)} x ${inFlight}`;
 }
 
 /** @returns whether everything was read back as it was acknowledged. */
-function print(cases: readonly Case[], results: readonly (readonly Row[])[]): boolean {
+function print(
+  cases: readonly BrokerCase[],
+  results: readonly (readonly BrokerRound[])[],
+): boolean {
   const heads = " acked/s   MB/s    p50    p99   bare/s ratio   read/s  CPU us, anonymous MB";
   console.log(`\n${"".padEnd(22)}${heads}`);
   let isSound = true;
   for (const [at, each] of cases.entries()) {
     const rows = results[at] ?? [];
-    const rateOf = ({ published }: Row): number => published.messages / published.seconds;
     const rate = median(rows, rateOf);
     const row = rows.find((one) => rateOf(one) === rate);
     if (rate === undefined || row === undefined) continue;
@@ -175,6 +166,10 @@ function print(cases: readonly Case[], results: readonly (readonly Row[])[]): bo
       }
   }
   return isSound;
+}
+
+function rateOf({ published }: BrokerRound): number {
+  return published.messages / published.seconds;
 }
 
 function count(value: number, width: number): string {

@@ -11,8 +11,10 @@ import {
 import { runBacklogBench } from "./backlog-bench.ts";
 import { runBrokerBench } from "./broker-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
+import { drawingOf } from "./drawings/drawings.ts";
 import { runFailoverBench } from "./failover-bench.ts";
 import { runLogBench } from "./log-bench.ts";
+import { drawOutcome } from "./outcome/outcome.ts";
 import { runPeersBench } from "./peers-bench.ts";
 import { runReplicaBench } from "./replica-bench.ts";
 import { runScaleBench } from "./scale-bench.ts";
@@ -32,19 +34,23 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
        npm run bench -- soak [--minutes N] [--load SHARE]
+       npm run bench -- plot FILE.json ...
+
+Each writes NAME.json, NAME.svg and NAME.png into out/bench.
 
 core       the consensus core: proposals, append replies, follower appends; bytes allocated
 spike      the data path that the formats were chosen by: containers, peers, ways to sync
-log        the log on a disk: appends beside a bare loop, opening a long log; in out/bench
-replica    three replicas in their own processes, beside a bare program; in out/bench
-broker     messages through a broker group and back, beside a bare program; in out/bench
+log        the log on a disk: appends beside a bare loop, opening a long log
+replica    three replicas in their own processes, beside a bare program
+broker     messages through a broker group and back, beside a bare program
 peers      beside RabbitMQ, NATS, etcd and Kafka, those that are here: docs/benchmarks.md
-topics     a thousand topics and 200 consumer groups beside one topic, and a restart; in out/bench
+topics     a thousand topics and 200 consumer groups beside one topic, and a restart
 scale      how cost grows with messages stored, queues, topics, consumer groups, replicas, message
-           size and broker groups, each beside a small case; in out/bench
-backlog    publishing while a backlog is drained; in out/bench
-failover   how long nothing is acknowledged when the leader is lost; in out/bench
-soak       a steady load for long: memory, disk, stalls, losses; in out/bench, with a plot
+           size and broker groups, each beside a small case
+backlog    publishing while a backlog is drained
+failover   how long nothing is acknowledged when the leader is lost
+soak       a steady load for long: memory, disk, stalls, losses
+plot       pictures of JSON that a bench has written, drawn again beside it
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
@@ -150,6 +156,11 @@ async function main(words: readonly string[]): Promise<number> {
     return words.length === 0 ? 2 : 0;
   }
   const [name = "", ...rest] = words;
+  if (name === "plot") {
+    if (rest.length === 0) throw new FlagError(["plot: of which FILE.json?"]);
+    for (const file of rest) await drawOutcome(file, drawingOf);
+    return 0;
+  }
   const bench = BENCHES.get(name);
   if (bench === undefined)
     throw new FlagError([`there is no bench "${name}", but ${[...BENCHES.keys()].join(", ")}`]);

@@ -3,36 +3,26 @@
  * cut off, or hands over, at half of the load that the group can take.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import {
+  drawFailover,
+  type FailoverRow,
+  type Fault,
+  FAULT_NAMES,
+  FAULTS,
+} from "./drawings/failover-drawing.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { FailoverGroup, pause } from "./failover/failover-group.ts";
 import { machineTime } from "./failover/failover-node.ts";
 
-const FAULTS = ["kill", "pause", "partition", "transfer"] as const;
-
-type Fault = (typeof FAULTS)[number];
-
-const NAMES: Readonly<Record<Fault, string>> = {
-  kill: "kill -9 of the leader",
-  pause: "pause of the leader (SIGSTOP)",
-  partition: "silent partition of the leader",
-  transfer: "planned transfer",
-};
 const PEAK_MS = 3_000;
 const GAP_DEADLINE_MS = 20_000;
 const CALM_MS = 500;
 
-interface Row {
-  readonly fault: Fault;
-  readonly perSecond: number;
-  readonly gapsMs: readonly number[];
-}
-
 export async function runFailoverBench({ times }: { readonly times: number }): Promise<void> {
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
-  const rows: Row[] = [];
+  const rows: FailoverRow[] = [];
   for (const fault of FAULTS) rows.push(await measure(fault, times, folder));
   console.log(`\n${"".padEnd(34)}   at load    median     worst  (ms without an acknowledgement)`);
   for (const { fault, perSecond, gapsMs } of rows) {
@@ -41,15 +31,12 @@ export async function runFailoverBench({ times }: { readonly times: number }): P
       return (gap ?? Number.NaN).toFixed(0).padStart(10);
     });
     const rate = `${Math.round(perSecond).toLocaleString("en-US")}/s`.padStart(10);
-    console.log(`${NAMES[fault].padEnd(34)}${rate}${cells.join("")}`);
+    console.log(`${FAULT_NAMES[fault].padEnd(34)}${rate}${cells.join("")}`);
   }
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-  const report = { machine, times, rows };
-  writeFileSync(join(folder, "failover.json"), `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${join(folder, "failover.json")}`);
+  await writeOutcome({ bench: "failover", results: { times, rows }, draw: drawFailover });
 }
 
-async function measure(fault: Fault, times: number, folder: string): Promise<Row> {
+async function measure(fault: Fault, times: number, folder: string): Promise<FailoverRow> {
   const group = await FailoverGroup.start(folder, fault === "partition");
   try {
     const perSecond = (await group.peak(PEAK_MS)) / 2;
@@ -59,7 +46,7 @@ async function measure(fault: Fault, times: number, folder: string): Promise<Row
       const leaderId = await group.leader();
       await pause(CALM_MS);
       const gap = await strike(group, fault, { leaderId, perSecond });
-      process.stderr.write(`${NAMES[fault]} ${i + 1}/${times}: ${gap.toFixed(0)} ms\n`);
+      process.stderr.write(`${FAULT_NAMES[fault]} ${i + 1}/${times}: ${gap.toFixed(0)} ms\n`);
       gapsMs.push(gap);
     }
     return { fault, perSecond, gapsMs };

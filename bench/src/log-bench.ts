@@ -1,11 +1,13 @@
 /** `npm run bench -- log`: appends, beside a bare loop of the same calls; and opening a log. */
 
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { constants, cpus } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
+import { drawLog } from "./drawings/log-drawing.ts";
 import { appendCases, type AppendRow, measureAppends } from "./log/append-cases.ts";
 import type { RoundResult } from "./log/append-round.ts";
 import { measureOpen, type OpenRow } from "./log/open-log.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 
 const TMPFS = 0x01021994;
 /** The log, its zeros, and what else the disk is needed for. */
@@ -18,7 +20,7 @@ export async function runLogBench(options: {
   readonly openGigabytes: number;
 }): Promise<void> {
   const { rounds, openGigabytes } = options;
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
   demandDisk(folder, openGigabytes);
   const directory = temporaryDirectory(folder);
@@ -43,10 +45,8 @@ export async function runLogBench(options: {
   showProgress("");
   if (rows.length > 0) printAppends(rows);
   if (open !== undefined) printOpen(open);
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-  const report = { machine, rounds, appends: rows, open };
-  writeFileSync(join(folder, "log.json"), `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${join(folder, "log.json")}`);
+  const results = { rounds, appends: rows, open };
+  await writeOutcome({ bench: "log", results, draw: drawLog });
 }
 
 /** A sync to memory says nothing; a disk that fills up says it too late. */

@@ -3,9 +3,9 @@
  * here as three nodes, under the same load from the same kind of client.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { drawPeers } from "./drawings/peers-drawing.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { chosenSystems, chosenWorkloads, turned, wordsOfMissing } from "./peers/choice.ts";
 import { MeasuredCluster } from "./peers/measured-cluster.ts";
 import type { GivenFolders, PeerSystem } from "./peers/peer-system.ts";
@@ -59,7 +59,7 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
   // An exit ends the servers and removes their folders; a second signal does not cut that short.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => process.exit(1));
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
   const findings = new Findings();
   for (let round = 0; round < options.rounds; round++)
@@ -75,14 +75,21 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
     console.log(`${name} ${version}: ${durability}`);
   for (const line of [...notes, ...tableOf(workloads, cards, findings.results)]) console.log(line);
   for (const failure of findings.failures) console.log(`FAILED ${failure}`);
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
   const { timeMs, rounds, kills } = options;
-  const { results, failures } = findings;
-  const systemsTold = Object.fromEntries(cards);
-  const report = { machine, timeMs, rounds, kills, systems: systemsTold, notes, results, failures };
-  const file = join(folder, "peers.json");
-  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${file}`);
+  const told = workloads.map(({ name, unit, isMoreBetter, judgedBy }) => {
+    return { name, unit, isMoreBetter, judgedBy };
+  });
+  const results = {
+    timeMs,
+    rounds,
+    kills,
+    systems: Object.fromEntries(cards),
+    workloads: told,
+    notes,
+    results: findings.results,
+    failures: findings.failures,
+  };
+  await writeOutcome({ bench: "peers", results, draw: drawPeers });
   if (!findings.isSound) throw new Error("not everything was measured, or read back as it was");
 }
 

@@ -1,22 +1,14 @@
 /** `npm run bench -- replica`: three replicas, beside a bare program that moves the same bytes. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import type { LoadResult } from "./replica/append-load.ts";
+import { mkdirSync } from "node:fs";
+import { drawReplica, type ReplicaRow } from "./drawings/replica-drawing.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { NodeGroup, type NodeKind } from "./replica/node-group.ts";
 
 interface Case {
   readonly name: string;
   readonly entryBytes: number;
   readonly inFlight: number;
-}
-
-interface Row extends LoadResult {
-  readonly perSecond: number;
-  /** Of each process, per entry; node 1, which also makes the load, last. */
-  readonly cpuMicros: readonly number[];
-  readonly anonymousMb: readonly number[];
 }
 
 const CASES: readonly Case[] = [
@@ -32,9 +24,9 @@ export async function runReplicaBench(options: {
   readonly rounds: number;
 }): Promise<void> {
   const { timeMs, rounds } = options;
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
-  const results = CASES.map(() => ({ bare: [] as Row[], log: [] as Row[] }));
+  const results = CASES.map(() => ({ bare: [] as ReplicaRow[], log: [] as ReplicaRow[] }));
   for (let round = 0; round < rounds; round++)
     for (const [at, each] of CASES.entries())
       for (const kind of round % 2 === 0
@@ -45,18 +37,16 @@ export async function runReplicaBench(options: {
       }
   const idle = await measureIdle(folder);
   print(results, idle);
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-  const cases = CASES.map((each, at) => ({ ...each, ...results[at] }));
-  const report = { machine, timeMs, rounds, cases, idleShareOfCore: idle };
-  writeFileSync(join(folder, "replica.json"), `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${join(folder, "replica.json")}`);
+  const cases = CASES.map((each, at) => ({ ...each, ...(results[at] ?? { bare: [], log: [] }) }));
+  const outcome = { timeMs, rounds, cases, idleShareOfCore: idle };
+  await writeOutcome({ bench: "replica", results: outcome, draw: drawReplica });
 }
 
 async function measure(
   kind: NodeKind,
   { entryBytes, inFlight }: Case,
   { folder, timeMs }: { readonly folder: string; readonly timeMs: number },
-): Promise<Row> {
+): Promise<ReplicaRow> {
   const group = await NodeGroup.start(kind, folder);
   try {
     await group.load({ entryBytes, inFlight, warmupMs: 0, ms: timeMs / 2 });
@@ -93,7 +83,7 @@ async function measureIdle(folder: string): Promise<number[]> {
 }
 
 function print(
-  results: readonly { readonly bare: readonly Row[]; readonly log: readonly Row[] }[],
+  results: readonly { readonly bare: readonly ReplicaRow[]; readonly log: readonly ReplicaRow[] }[],
   idle: readonly number[],
 ): void {
   const heads = "entries/s    MB/s     p50     p99    p999  ratio  CPU us/entry, anonymous MB";

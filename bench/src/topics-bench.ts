@@ -4,14 +4,14 @@
  * how long such a group takes to start after kill -9 of all.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { BrokerCluster } from "./broker/broker-cluster.ts";
 import { answered } from "./broker/client-answer.ts";
 import type { PublishFigures } from "./broker/client-process.ts";
 import type { GroupsConfig, GroupsUsage, GroupsWish } from "./broker/groups-process.ts";
+import { drawTopics, type Restart, type TopicsRow } from "./drawings/topics-drawing.ts";
 import { ForkedNode } from "./forked-node.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 
 const TOPICS = Array.from({ length: 1_000 }, (_, i) => `topic-${i}`);
 const GROUP_COUNT = 200;
@@ -22,27 +22,12 @@ const CREATIONS = 16;
 const WARMUP_SHARE = 0.5;
 const RESTARTS = 3;
 
-interface Row {
-  readonly inFlight: number;
-  readonly one: readonly number[];
-  readonly many: readonly number[];
-  /** While the groups consume what is published. */
-  readonly consumed: readonly number[];
-}
-
-interface Restart {
-  /** Until each node serves. */
-  readonly openSeconds: number;
-  /** Until a message is acknowledged. */
-  readonly publishSeconds: number;
-}
-
 export async function runTopicsBench(options: {
   readonly timeMs: number;
   readonly rounds: number;
 }): Promise<void> {
   const { timeMs, rounds } = options;
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
   const cluster = await BrokerCluster.start(folder);
   try {
@@ -61,10 +46,9 @@ export async function runTopicsBench(options: {
     const restarts: Restart[] = [];
     for (let i = 0; i < RESTARTS; i++) restarts.push(await restart(cluster));
     print(rows, restarts, consumed);
-    const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-    const report = { machine, timeMs, rounds, rows, restarts, consumed };
-    writeFileSync(join(folder, "topics.json"), `${JSON.stringify(report, undefined, 2)}\n`);
-    console.log(`\nwritten to ${join(folder, "topics.json")}`);
+    const counts = { topicCount: TOPICS.length, groupCount: GROUP_COUNT };
+    const results = { timeMs, rounds, ...counts, rows, restarts, consumed };
+    await writeOutcome({ bench: "topics", results, draw: drawTopics });
   } finally {
     await cluster.stop();
   }
@@ -135,7 +119,7 @@ async function restart(cluster: BrokerCluster): Promise<Restart> {
   return { openSeconds: (await opened) / 1_000, publishSeconds: publishedMs / 1_000 };
 }
 
-function print(rows: readonly Row[], restarts: readonly Restart[], consumed: number): void {
+function print(rows: readonly TopicsRow[], restarts: readonly Restart[], consumed: number): void {
   console.log(`\nin flight     1 topic/s  ${TOPICS.length} topics/s   ratio   consumed meanwhile`);
   for (const { inFlight, one, many, consumed: meanwhile } of rows) {
     const [few, lots, busy] = [median(one), median(many), median(meanwhile)];

@@ -2,8 +2,9 @@
 // Method: results by hand, in which each figure is known.
 
 import { expect, test } from "vitest";
-import { aheadBy, figureOf, type PeerResult, spreadOf, tableOf } from "../src/peers/peer-table.ts";
+import { aheadBy, figureOf, type PeerResult, tableOf } from "../src/peers/peer-table.ts";
 import type { Workload } from "../src/peers/workload.ts";
+import { spreadOf } from "../src/spread.ts";
 
 const WORKLOAD: Workload = {
   name: "publish 1 KB x 1",

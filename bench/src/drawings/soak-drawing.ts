@@ -48,13 +48,15 @@ const QUANTITIES: readonly Quantity[] = [
     isOfFirst: true,
   },
 ];
+/** Letters; the JSON has all. */
+const DETAIL_MAX = 110;
 const MINUTE_MS = 60_000;
 
 export function drawSoak({ minutes, load, perSecond, verdict, series }: SoakResults): Drawing {
   const startedAt = series.flat().reduce((least, { at }) => Math.min(least, at), Infinity);
   const bad = verdict.filter(({ isGood }) => !isGood);
   return {
-    title: `A steady load for ${minutes} minutes`,
+    title: `A steady load for ${minutes} ${minutes === 1 ? "minute" : "minutes"}`,
     lead:
       `Three replicas, ${figure(perSecond)} appends of 1 KB per second, which is ` +
       `${figure(load * 100)} % of their peak; a reader on a follower.`,
@@ -63,7 +65,7 @@ export function drawSoak({ minutes, load, perSecond, verdict, series }: SoakResu
     panels: QUANTITIES.map((quantity) => panelOf(quantity, series, startedAt)),
     notes: [
       "Each point is the worst second of its stretch. Node 1 makes the load.",
-      ...bad.map(({ what, detail }) => `NOT OK: ${what}: ${detail}`),
+      ...bad.map(({ what, detail }) => `NOT OK: ${what}: ${shortened(detail)}`),
     ],
   };
 }
@@ -81,6 +83,10 @@ function panelOf(
     })),
   }));
   return { kind: "lines", title, unit, x: { title: "minutes" }, lines };
+}
+
+function shortened(text: string): string {
+  return text.length <= DETAIL_MAX ? text : `${text.slice(0, DETAIL_MAX)} ...`;
 }
 
 function nameOf(position: number): string {

@@ -13,6 +13,8 @@ export interface AppendRow {
   /** Medians of the rounds. */
   readonly bare: RoundResult;
   readonly log: RoundResult;
+  /** Each round, turn about. */
+  readonly rounds: { readonly bare: readonly RoundResult[]; readonly log: readonly RoundResult[] };
   /** The log's speed as a share of the bare loop's, round by round. */
   readonly ofBare: { readonly median: number; readonly low: number; readonly high: number };
 }
@@ -83,6 +85,7 @@ export async function measureAppends(
     load,
     bare: medians(bare),
     log: medians(log),
+    rounds: { bare, log },
     ofBare: { median: median(ratios), low: ratios[0] ?? 0, high: ratios.at(-1) ?? 0 },
   };
 }

@@ -38,13 +38,13 @@ export async function writeOutcome<Results>(findings: Findings<Results>): Promis
   const outcome: Outcome<Results> = { bench, ...provenance, results };
   const file = join(folder, `${name}.json`);
   writeFileSync(file, `${JSON.stringify(outcome, undefined, 2)}\n`);
+  console.log(`\nwritten to ${file}`);
   // From what was written: what is redrawn from the file later is the same picture.
   await drawOutcome(file, (read) => draw(read as Results));
-  console.log(`\nwritten to ${file}, .svg and .png`);
 }
 
 /**
- * Draws what a file of an outcome holds, beside it, as SVG and PNG.
+ * Draws what a file of an outcome holds, beside it, as SVG and PNG, and says so.
  *
  * @throws if it is no such file.
  */
@@ -60,4 +60,5 @@ export async function drawOutcome(
   const stem = file.replace(/\.json$/, "");
   writeFileSync(`${stem}.svg`, svg);
   writeFileSync(`${stem}.png`, await pngOf(svg));
+  console.log(`drawn as ${stem}.svg and .png`);
 }

@@ -1,5 +1,6 @@
 /** Medians with their spread, system by system, and how far the first of them is ahead. */
 
+import { spreadOf } from "../spread.ts";
 import type { Outcome, Workload } from "./workload.ts";
 
 export interface PeerResult {
@@ -15,25 +16,9 @@ export interface PeerCard {
   readonly durability: string;
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
-
 const NAME_WIDTH = 14;
 const CELL_WIDTH = 13;
 const HEADS = ["median", "lowest", "highest"];
-
-/** @returns `undefined` of nothing; of an even number the upper one of the two in the middle. */
-export function spreadOf(values: readonly number[]): Spread | undefined {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [lowest] = sorted;
-  const median = sorted[Math.floor(sorted.length / 2)];
-  const highest = sorted.at(-1);
-  if (lowest === undefined || median === undefined || highest === undefined) return undefined;
-  return { lowest, median, highest };
-}
 
 /**
  * How many times better `ours` is than `theirs`; below 1 it is worse. Medians are those of the

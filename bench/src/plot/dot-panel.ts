@@ -68,7 +68,7 @@ function dotsOf(
   { y, scale, colour }: { readonly y: number; readonly scale: Scale; readonly colour: string },
 ): string[] {
   const dots = values.map((value, i) => {
-    const off = (((i * GOLDEN) % 1) * 2 - 1) * SCATTER;
+    const off = ((((i + 0.5) * GOLDEN) % 1) * 2 - 1) * SCATTER;
     const where = `cx="${at(scale.at(value))}" cy="${at(y + off)}"`;
     return `<circle ${where} r="4" fill="${colour}" fill-opacity="0.55"/>`;
   });

@@ -77,7 +77,7 @@ function xScaleOf(
   const tickCount = Math.max(2, Math.floor((span.to - span.from) / TICK_WIDTH));
   const isGiven = x.ticks !== undefined;
   const width = span.to - span.from;
-  const inset = isGiven ? { from: span.from + width * 0.05, to: span.to - width * 0.06 } : span;
+  const inset = isGiven ? { from: span.from + width * 0.09, to: span.to - width * 0.06 } : span;
   const tight = range.most > range.least;
   const scale = scaleOf(kind, { ...range, tickCount, isTight: tight }, inset);
   return x.ticks === undefined ? scale : { ...scale, ticks: x.ticks };
@@ -111,7 +111,7 @@ function rulesOf(
 ): string[] {
   return rules.flatMap(({ x, name }) => {
     const place = scale.at(x);
-    const isLate = place > (scale.at(scale.least) + scale.at(scale.most)) / 2;
+    const isLate = place + widthOf(name, SIZES.tick) > scale.at(scale.most);
     const anchor = isLate ? "end" : "start";
     const style = { size: SIZES.tick, colour: SOFT_INK, anchor, hasHalo: true } as const;
     return [

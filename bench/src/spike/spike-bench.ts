@@ -7,20 +7,20 @@
  */
 
 import { tmpdir } from "node:os";
-import { type SpikeFigures, SpikeGroup, type SpikeLoad, type SpikeServers } from "./spike-group.ts";
+import { drawSpike, type SpikeCase } from "../drawings/spike-drawing.ts";
+import { writeOutcome } from "../outcome/outcome.ts";
+import { type SpikeFigures, SpikeGroup, type SpikeLoad } from "./spike-group.ts";
 
-interface Case {
-  readonly name: string;
-  readonly server: SpikeServers;
-  readonly load: SpikeLoad;
-}
+const ROUNDS = 3;
 
 export async function runSpikeBench(options: { readonly timeMs: number }): Promise<void> {
   const cases = spikeCases();
   const rounds: SpikeFigures[][] = cases.map(() => []);
-  for (let round = 0; round < 3; round++)
+  for (let round = 0; round < ROUNDS; round++)
     for (const [at, each] of cases.entries()) {
-      process.stderr.write(`round ${round + 1}/3, case ${at + 1}/${cases.length}: ${each.name}\n`);
+      process.stderr.write(
+        `round ${round + 1}/${ROUNDS}, case ${at + 1}/${cases.length}: ${each.name}\n`,
+      );
       rounds[at]?.push(await runCase(each, options.timeMs));
     }
   const heads = "   msg/s     p50     p99  client  servers  (ms; CPU us per message)";
@@ -35,12 +35,18 @@ export async function runSpikeBench(options: { readonly timeMs: number }): Promi
     const servers = row.serverCpuMicrosPerMessage.toFixed(1).padStart(9);
     console.log(`${each.name.padEnd(52)}${rate}${times}${client}${servers}`);
   }
+  const results = {
+    timeMs: options.timeMs,
+    rounds: ROUNDS,
+    cases: cases.map((each, at) => ({ ...each, rows: rounds[at] ?? [] })),
+  };
+  await writeOutcome({ bench: "spike", results, draw: drawSpike });
 }
 
-function spikeCases(): Case[] {
-  const cases: Case[] = [];
+function spikeCases(): SpikeCase[] {
+  const cases: SpikeCase[] = [];
   const add = (
-    server: Case["server"],
+    server: SpikeCase["server"],
     load: Pick<SpikeLoad, "inFlight" | "containerBytes">,
   ): void => {
     const size = `${load.containerBytes / 1024} KB`.padStart(6);
@@ -63,7 +69,7 @@ function spikeCases(): Case[] {
   return cases;
 }
 
-async function runCase(each: Case, timeMs: number): Promise<SpikeFigures> {
+async function runCase(each: SpikeCase, timeMs: number): Promise<SpikeFigures> {
   const group = await SpikeGroup.start(each.server, tmpdir());
   try {
     return await group.load(each.load, timeMs);
