@@ -54,7 +54,7 @@ plot       pictures of JSON that a bench has written, drawn again beside it
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
 --only     cases whose name has this in it, as in "quorum 1 KB"; default all
-           of scale: messages, queues, topics, groups, replicas, sizes, brokers
+           of scale: messages, queues, spread, topics, groups, replicas, sizes, brokers
 --steps    of each dimension, the first ones; in [1, 99], default 99
 --most     no step above it, as in "--only messages --most 5000000"; default all
 --in-flight  messages under way; in [1, 100000], default 10000

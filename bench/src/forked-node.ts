@@ -1,6 +1,7 @@
 /** A process of a measurement: asked one thing at a time, and telling of others in between. */
 
 import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 
 interface Waiting<Answer> {
   readonly resolve: (answer: Answer) => void;
@@ -46,6 +47,11 @@ export class ForkedNode<Request extends object, Answer> {
       if (this.#end === undefined) this.#waiting.push({ resolve, reject });
       else reject(this.#end);
     });
+  }
+
+  /** Resolves once it has ended, and its ports are free. */
+  async ended(): Promise<void> {
+    if (this.#end === undefined) await once(this.#child, "exit");
   }
 
   signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {

@@ -3,9 +3,9 @@
  * replicas, message size and broker groups; each step beside the small case, measured in turn.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { drawScale, type ScaleResults } from "./drawings/scale-drawing.ts";
+import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { chosenDimensions, chosenSteps, type Dimension, type Setup } from "./scale/dimension.ts";
 import { bytesOf, diskSpace, lackOfRoom } from "./scale/disk-room.ts";
 import { MeasuredCase, WARMUP_MS } from "./scale/measured-case.ts";
@@ -44,7 +44,7 @@ export async function runScaleBench(options: ScaleBenchOptions): Promise<void> {
   // An exit ends the servers and removes their folders; a second signal does not cut that short.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => process.exit(1));
-  const folder = join("out", "bench");
+  const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
   const run: Run = { ...options, folder, results: [], notes: [] };
   for (const dimension of dimensions) {
@@ -54,13 +54,10 @@ export async function runScaleBench(options: ScaleBenchOptions): Promise<void> {
     for (const line of tableOf(dimension, results)) console.log(line);
   }
   for (const note of run.notes) console.log(`left out: ${note}`);
-  const machine = { node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-  const { results, notes } = run;
-  const file = join(folder, "scale.json");
-  const report = { machine, options, notes, results };
-  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nwritten to ${file}`);
-  if (results.some(({ big, small }) => faultsOf(big).length + faultsOf(small).length > 0))
+  const { timeMs, rounds, inFlight, results: steps, notes } = run;
+  const results: ScaleResults = { timeMs, rounds, inFlight, notes, steps };
+  await writeOutcome({ bench: "scale", results, draw: drawScale });
+  if (steps.some(({ big, small }) => faultsOf(big).length + faultsOf(small).length > 0))
     throw new Error("not everything that was acknowledged is stored as it was");
 }
 

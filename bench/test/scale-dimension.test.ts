@@ -56,7 +56,7 @@ test.each(DIMENSIONS)(
 test("the last steps are those that the goals are about", () => {
   expect(lastOf("messages")).toBe(50_000_000);
   expect(lastOf("groups")).toBe(200);
-  for (const name of ["queues", "topics"]) {
+  for (const name of ["queues", "spread", "topics"]) {
     const setup = chosenDimensions(name)[0]?.setupAt(lastOf(name) ?? 0, IN_FLIGHT);
     expect((setup?.topicCount ?? 0) * (setup?.queueCount ?? 0)).toBe(10_000);
   }

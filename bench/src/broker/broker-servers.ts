@@ -80,7 +80,7 @@ export class BrokerServers {
 
   /** Ends all brokers by SIGKILL, and starts them again; returns when each of them serves. */
   async restartAll(): Promise<void> {
-    this.#killAll();
+    await this.#killAll();
     this.#nodes = startAll(this.#configs);
     await Promise.all(this.#nodes.map((node) => node.nextAnswer()));
   }
@@ -93,17 +93,16 @@ export class BrokerServers {
 
   async stop(): Promise<void> {
     await this.admin.close();
-    this.#killAll();
+    await this.#killAll();
     await this.#nameServer.close();
     rmSync(this.#directory, { recursive: true, force: true });
     liveFolders.delete(this.#directory);
   }
 
-  #killAll(): void {
-    for (const node of this.#nodes) {
-      node.signal("SIGKILL");
-      liveServers.delete(node.pid);
-    }
+  async #killAll(): Promise<void> {
+    for (const node of this.#nodes) node.signal("SIGKILL");
+    await Promise.all(this.#nodes.map((node) => node.ended()));
+    for (const { pid } of this.#nodes) liveServers.delete(pid);
   }
 }
 

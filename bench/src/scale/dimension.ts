@@ -22,6 +22,7 @@ export interface Setup {
 
 export interface Dimension {
   readonly name: string;
+  readonly title: string;
   /** What a step counts. */
   readonly unit: string;
   readonly small: number;
@@ -52,10 +53,12 @@ const KIB = 1_024;
 const QUEUES_OF_TOPIC = 4;
 /** A topic may have 1,024. */
 const QUEUES_OF_WIDE_TOPIC = 1_000;
+const QUEUE_STEPS: readonly number[] = [100, 1_000, 10_000];
 
 export const DIMENSIONS: readonly Dimension[] = [
   {
     name: "messages",
+    title: "Messages stored",
     unit: "messages stored",
     small: 0,
     steps: [1_000_000, 5_000_000, 20_000_000, 50_000_000],
@@ -66,21 +69,30 @@ export const DIMENSIONS: readonly Dimension[] = [
   },
   {
     name: "queues",
-    unit: "queues, message by message in turn",
-    small: 4,
-    steps: [100, 1_000, 10_000],
-    setupAt: (queues, inFlight) => {
-      const topicCount = Math.ceil(queues / QUEUES_OF_WIDE_TOPIC);
-      const queueCount = queues / topicCount;
-      return { ...BASE, topicCount, queueCount, isInTurn: true, inFlight };
-    },
+    title: "Queues",
+    unit: "queues, batch by batch in turn",
+    small: QUEUES_OF_TOPIC,
+    steps: QUEUE_STEPS,
+    setupAt: (queues, inFlight) => ({ ...queuesOf(queues), inFlight }),
     isGrown: false,
     hasRestart: true,
     goal: 0.6,
   },
   {
+    name: "spread",
+    title: "Queues that each message changes",
+    unit: "queues, message by message in turn",
+    small: QUEUES_OF_TOPIC,
+    steps: QUEUE_STEPS,
+    setupAt: (queues, inFlight) => ({ ...queuesOf(queues), isInTurn: true, inFlight }),
+    isGrown: false,
+    hasRestart: true,
+    goal: undefined,
+  },
+  {
     name: "topics",
-    unit: "topics of 4 queues, message by message in turn",
+    title: "Topics",
+    unit: "topics of 4 queues, in turn",
     small: 1,
     steps: [25, 250, 2_500],
     setupAt: (topicCount, inFlight) => {
@@ -88,11 +100,12 @@ export const DIMENSIONS: readonly Dimension[] = [
     },
     isGrown: false,
     hasRestart: true,
-    goal: 0.6,
+    goal: undefined,
   },
   {
     name: "groups",
-    unit: "consumer groups at the tail of another topic",
+    title: "Consumer groups",
+    unit: "groups at the end of another topic",
     small: 0,
     steps: [1, 10, 50, 200],
     setupAt: (consumerGroups, inFlight) => ({ ...BASE, consumerGroups, inFlight }),
@@ -102,6 +115,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   },
   {
     name: "replicas",
+    title: "Replicas",
     unit: "replicas",
     small: 1,
     steps: [3, 5, 7],
@@ -112,6 +126,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   },
   {
     name: "sizes",
+    title: "Message size",
     unit: "bytes of a message",
     small: 100,
     steps: [KIB, 10 * KIB, 100 * KIB, KIB * KIB],
@@ -125,7 +140,8 @@ export const DIMENSIONS: readonly Dimension[] = [
   },
   {
     name: "brokers",
-    unit: "broker groups on this machine",
+    title: "Broker groups",
+    unit: "broker groups",
     small: 1,
     steps: [2],
     setupAt: (groupCount, inFlight) => ({ ...BASE, groupCount, inFlight }),
@@ -134,6 +150,12 @@ export const DIMENSIONS: readonly Dimension[] = [
     goal: undefined,
   },
 ];
+
+/** In as few topics as may be; each message goes to the next one. */
+function queuesOf(queues: number): Omit<Setup, "inFlight"> {
+  const topicCount = Math.ceil(queues / QUEUES_OF_WIDE_TOPIC);
+  return { ...BASE, topicCount, queueCount: queues / topicCount };
+}
 
 /**
  * @param only - Names, with commas between them; `undefined`: all.

@@ -11,10 +11,10 @@ const HEADS: readonly (readonly [string, number])[] = [
   ["of rounds", 12],
   ["p50 ms (small)", 16],
   ["p99 ms (small)", 16],
-  ["us client", 11],
+  ["us client", 14],
   ["us brokers", 14],
-  ["anon MB", 12],
-  ["start s", 12],
+  ["anon MB", 13],
+  ["start s", 14],
 ];
 /** Of one core: as much of the idle cluster is worth a word. */
 const IDLE_SHARE = 0.02;
