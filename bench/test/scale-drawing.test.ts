@@ -21,11 +21,14 @@ function figuresOf(rates: readonly number[]): CaseFigures {
 }
 
 function resultsOf(steps: readonly StepResult[], notes: readonly string[] = []): ScaleResults {
-  return { timeMs: 1_000, rounds: 2, inFlight: 10_000, notes, steps };
+  return { timeMs: 1_000, rounds: 3, inFlight: 10_000, notes, steps };
 }
 
 function stepOf(dimension: string, step: number): StepResult {
-  const [big, small] = [figuresOf([80_000, 60_000]), figuresOf([100_000, 100_000])];
+  const [big, small] = [
+    figuresOf([80_000, 60_000, 70_000]),
+    figuresOf([100_000, 100_000, 100_000]),
+  ];
   return { dimension, step, big, small, fillRates: [] };
 }
 

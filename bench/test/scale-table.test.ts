@@ -9,7 +9,6 @@ import {
   type CaseWindow,
   faultsOf,
   ratioOf,
-  spreadOf,
   type StepResult,
 } from "../src/scale/scale-figures.ts";
 import { tableOf } from "../src/scale/scale-table.ts";
@@ -41,12 +40,6 @@ function resultOf(step: number, big: CaseFigures, small: CaseFigures): StepResul
 function rateOf({ perSecond }: CaseWindow): number {
   return perSecond;
 }
-
-test("a spread has the value in the middle, or the mean of the two", () => {
-  expect(spreadOf([30, 10, 20])).toEqual({ lowest: 10, median: 20, highest: 30 });
-  expect(spreadOf([4, 1, 3, 2])).toEqual({ lowest: 1, median: 2.5, highest: 4 });
-  expect(spreadOf([])).toBeUndefined();
-});
 
 test("rounds are compared one by one, not the medians of them", () => {
   // The machine was slow in the second round, for both.

@@ -8,6 +8,7 @@ import { drawFailover } from "./failover-drawing.ts";
 import { drawLog } from "./log-drawing.ts";
 import { drawPeers } from "./peers-drawing.ts";
 import { drawReplica } from "./replica-drawing.ts";
+import { drawScale } from "./scale-drawing.ts";
 import { drawSoak } from "./soak-drawing.ts";
 import { drawSpike } from "./spike-drawing.ts";
 import { drawTopics } from "./topics-drawing.ts";
@@ -24,6 +25,7 @@ const DRAWINGS: ReadonlyMap<string, (results: never) => Drawing> = new Map<
   ["log", drawLog],
   ["peers", drawPeers],
   ["replica", drawReplica],
+  ["scale", drawScale],
   ["soak", drawSoak],
   ["spike", drawSpike],
   ["topics", drawTopics],

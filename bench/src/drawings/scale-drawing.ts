@@ -3,7 +3,8 @@
 import type { Drawing, LinePanel, Point } from "../plot/chart.ts";
 import { figure } from "../plot/figure.ts";
 import { type Dimension, DIMENSIONS } from "../scale/dimension.ts";
-import { ratioOf, spreadOf, type CaseFigures, type StepResult } from "../scale/scale-figures.ts";
+import { type Spread, spreadOf } from "../spread.ts";
+import { ratioOf, type CaseFigures, type StepResult } from "../scale/scale-figures.ts";
 
 export interface ScaleResults {
   readonly timeMs: number;
@@ -104,9 +105,6 @@ function axisOf({ unit, small, steps }: Dimension, results: readonly StepResult[
   return { title: unit, scale: isWide ? "log" : "linear", ticks };
 }
 
-function pointAt(
-  x: number,
-  spread: { readonly median: number; readonly lowest: number; readonly highest: number },
-): Point {
-  return { x, y: spread.median, lowest: spread.lowest, highest: spread.highest };
+function pointAt(x: number, { median, lowest, highest }: Spread): Point {
+  return { x, y: median, lowest, highest };
 }

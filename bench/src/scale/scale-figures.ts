@@ -1,5 +1,6 @@
 /** What is measured of a step beside the small case, and what comes of it. */
 
+import { type Spread, spreadOf } from "../spread.ts";
 import type { AuditFigures } from "./stored-audit.ts";
 
 /** One measurement of one case. */
@@ -42,12 +43,6 @@ export interface StepResult {
   readonly fillRates: readonly number[];
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
-
 /** Of what a step has cost beside the small case: each round's ratio, as noise is of its time. */
 export function ratioOf(
   { big, small }: Pick<StepResult, "big" | "small">,
@@ -58,17 +53,6 @@ export function ratioOf(
     return beside === undefined ? [] : [figureOf(window) / figureOf(beside)];
   });
   return spreadOf(ratios);
-}
-
-/** @returns `undefined` of nothing; of an even number the mean of the two in the middle. */
-export function spreadOf(values: readonly number[]): Spread | undefined {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [lowest] = sorted;
-  const highest = sorted.at(-1);
-  if (lowest === undefined || highest === undefined) return undefined;
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? lowest;
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? lowest;
-  return { median: (lower + upper) / 2, lowest, highest };
 }
 
 /** @returns what is wrong with what was stored; empty if nothing is. */

@@ -1,7 +1,8 @@
 /** The table of a dimension: each step beside the small case that was measured with it. */
 
 import type { Dimension } from "./dimension.ts";
-import { type CaseFigures, faultsOf, ratioOf, spreadOf, type StepResult } from "./scale-figures.ts";
+import { spreadOf } from "../spread.ts";
+import { type CaseFigures, faultsOf, ratioOf, type StepResult } from "./scale-figures.ts";
 
 const HEADS: readonly (readonly [string, number])[] = [
   ["", 12],
