@@ -55,6 +55,9 @@ export function timedFileSystem(note: (pause: Pause) => void): FileSystem {
       append: (parts, position, done) => {
         file.append(parts, position, timedDone("append in the background to", path, done));
       },
+      appendSynced: (parts, position, done) => {
+        file.appendSynced(parts, position, timedDone("synced append to", path, done));
+      },
       sync: (done) => {
         file.sync(timedDone("sync in the background of", path, done));
       },

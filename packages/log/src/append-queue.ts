@@ -318,15 +318,22 @@ export class AppendQueue {
     const { file, header } = segment;
     this.#isBusy = true;
     segment.end += writer.bytes;
-    const sync = (): void => {
-      file.sync((error) => {
-        if (this.#hasFailed(error, "sync")) return;
-        segment.isSealed = trailer !== undefined;
-        if (writer.position === SEGMENT_HEADER_BYTES) this.#init.next.onBegun();
-        this.#onSynced(finished);
-      });
+    const onSynced = (error: Error | undefined): void => {
+      if (this.#hasFailed(error, "sync")) return;
+      segment.isSealed = trailer !== undefined;
+      if (writer.position === SEGMENT_HEADER_BYTES) this.#init.next.onBegun();
+      this.#onSynced(finished);
     };
-    file.append(writer.finish(), writer.position, (error) => {
+    const parts = writer.finish();
+    if (trailer === undefined && this.#background === undefined) {
+      // Everything before it is synced: one call of the system does for this.
+      file.appendSynced(parts, writer.position, onSynced);
+      return;
+    }
+    const sync = (): void => {
+      file.sync(onSynced);
+    };
+    file.append(parts, writer.position, (error) => {
       if (this.#hasFailed(error)) return;
       if (!isSynced) {
         this.#onWritten(finished, writer.bytes);

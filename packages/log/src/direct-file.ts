@@ -15,27 +15,41 @@
 
 import { closeSync, constants, openSync, readSync, write } from "node:fs";
 import { AlignedMemory } from "./aligned-memory.ts";
+import type { Done } from "./file-system.ts";
 
 /** What is written is whole blocks of the file: no disk in use has larger ones. */
 const BLOCK_BYTES = 4_096;
 /** Written by one call at most. */
-const MEMORY = new AlignedMemory(1 << 20);
+const MEMORY = new AlignedMemory(2 << 20);
 
-/** Of a write: nothing was written, as this file cannot be written in this way. */
-export type Refusal = "refused";
+/** Nothing was written: this file cannot be written in this way. */
+export class DirectRefusal extends Error {
+  override readonly name = "DirectRefusal";
+}
 
-/** What is appended by one call. */
+export interface AppendCall {
+  /** Borrowed until the append is done. */
+  readonly parts: readonly Uint8Array[];
+  readonly position: number;
+  /** Whether it has to be on the disk when it is answered. */
+  readonly isSynced: boolean;
+}
+
+/** An append that is under way. */
 interface Append {
   readonly parts: readonly Uint8Array[];
   /** Which part is next, and how many of its bytes are copied. */
   part: number;
   offset: number;
+  readonly fd: number;
   readonly memory: Buffer;
-  readonly done: (failure: Error | Refusal | undefined) => void;
+  readonly done: Done;
 }
 
 export class DirectFile {
   readonly #fd: number;
+  /** Of which each write is synced (O_DSYNC), once one was to be. */
+  #syncedFd: number | undefined;
   /** Reads through the cache. */
   readonly #cachedFd: number;
   /** The last block that was written, and how much of it counts. */
@@ -45,12 +59,9 @@ export class DirectFile {
 
   /** @returns `undefined` where there is no such way: not every file system has it, nor system. */
   static open(cachedFd: number): DirectFile | undefined {
-    // The file itself, whatever its name is by now.
-    const path = `/proc/self/fd/${cachedFd}`;
-    const { O_DIRECT, O_WRONLY } = constants;
     if (process.platform !== "linux" || !AlignedMemory.isThere) return undefined;
     try {
-      return new DirectFile(openSync(path, O_WRONLY | O_DIRECT), cachedFd);
+      return new DirectFile(openDirect(cachedFd, 0), cachedFd);
     } catch {
       // Why it cannot be, nobody needs to know: the cache is there.
       return undefined;
@@ -67,32 +78,36 @@ export class DirectFile {
     this.#blockAt = -1;
   }
 
+  /** Whether one write is enough for an append. */
+  takesAtOnce(parts: readonly Uint8Array[], position: number): boolean {
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, position % BLOCK_BYTES);
+    return bytes <= MEMORY.bytes;
+  }
+
   /**
    * Writes the parts, and zeros behind them up to the next block. One at a time.
    *
-   * @param parts - Borrowed until `done`.
+   * @param call - Synced only what is written at once.
+   * @param done - {@link DirectRefusal}, or an error of the disk; never called before the return.
    */
-  append(
-    parts: readonly Uint8Array[],
-    position: number,
-    done: (failure: Error | Refusal | undefined) => void,
-  ): void {
+  append({ parts, position, isSynced }: AppendCall, done: Done): void {
     const memory = MEMORY.take();
     const begun = position % BLOCK_BYTES;
     const start = position - begun;
-    const append = { parts, part: 0, offset: 0, memory, done };
     try {
       if (begun > 0) this.#begin(memory, start, begun);
+      if (isSynced) this.#syncedFd ??= openDirect(this.#cachedFd, constants.O_DSYNC);
     } catch (error) {
-      setImmediate(() => {
-        this.#finish(append, error as Error);
-      });
+      MEMORY.give(memory);
+      setImmediate(done, error as Error);
       return;
     }
-    this.#writeNext(append, start, begun);
+    const fd = isSynced && this.#syncedFd !== undefined ? this.#syncedFd : this.#fd;
+    this.#writeNext({ parts, part: 0, offset: 0, fd, memory, done }, start, begun);
   }
 
   close(): void {
+    if (this.#syncedFd !== undefined) closeSync(this.#syncedFd);
     closeSync(this.#fd);
   }
 
@@ -114,26 +129,13 @@ export class DirectFile {
     const isLast = append.part === parts.length;
     const bytes = Math.ceil(fill / BLOCK_BYTES) * BLOCK_BYTES;
     memory.fill(0, fill, bytes);
-    this.#writeAll(memory.subarray(0, bytes), start, (error) => {
+    writeAll(append.fd, memory.subarray(0, bytes), start, (error) => {
       if (error !== undefined)
-        this.#finish(append, isFirst && error.code === "EINVAL" ? "refused" : error);
+        this.#finish(append, isFirst && error.code === "EINVAL" ? new DirectRefusal() : error);
       else if (isLast) {
         this.#remember(memory, start, fill);
         this.#finish(append, undefined);
       } else this.#writeNext(append, start + bytes, 0);
-    });
-  }
-
-  #writeAll(
-    bytes: Buffer,
-    position: number,
-    done: (error: NodeJS.ErrnoException | undefined) => void,
-  ): void {
-    write(this.#fd, bytes, 0, bytes.length, position, (error, count) => {
-      if (error !== null) done(error);
-      else if (count === bytes.length) done(undefined);
-      // The next call says what was in the way.
-      else this.#writeAll(bytes.subarray(count), position + count, done);
     });
   }
 
@@ -144,11 +146,30 @@ export class DirectFile {
     memory.copy(this.#block, 0, from, fill);
   }
 
-  #finish({ memory, done }: Append, failure: Error | Refusal | undefined): void {
-    if (failure !== undefined) this.forget();
+  #finish({ memory, done }: Append, error: Error | undefined): void {
+    if (error !== undefined) this.forget();
     MEMORY.give(memory);
-    done(failure);
+    done(error);
   }
+}
+
+/** The file itself, whatever its name is by now. */
+function openDirect(cachedFd: number, flags: number): number {
+  return openSync(`/proc/self/fd/${cachedFd}`, constants.O_WRONLY | constants.O_DIRECT | flags);
+}
+
+function writeAll(
+  fd: number,
+  bytes: Buffer,
+  position: number,
+  done: (error: NodeJS.ErrnoException | undefined) => void,
+): void {
+  write(fd, bytes, 0, bytes.length, position, (error, count) => {
+    if (error !== null) done(error);
+    else if (count === bytes.length) done(undefined);
+    // The next call says what was in the way.
+    else writeAll(fd, bytes.subarray(count), position + count, done);
+  });
 }
 
 /** Fills the memory from `begun` on. @returns how much of it counts. */

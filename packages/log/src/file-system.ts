@@ -40,6 +40,12 @@ export interface OpenFile {
    */
   append(parts: readonly Uint8Array[], position: number, done: Done): void;
 
+  /**
+   * The same, and a sync of what this call has appended, if of nothing else: what was written
+   * before is to be on the disk already. One call of the system where it can be.
+   */
+  appendSynced(parts: readonly Uint8Array[], position: number, done: Done): void;
+
   /** What was written before the call is on the disk when `done` is called (fdatasync). */
   sync(done: Done): void;
 

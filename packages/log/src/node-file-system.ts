@@ -2,159 +2,25 @@
 
 import {
   close,
-  closeSync,
   constants,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
+  closeSync,
   fsync,
   fsyncSync,
   mkdirSync,
   open,
   openSync,
   readdirSync,
-  readSync,
   renameSync,
   rmSync,
   statfsSync,
-  writev,
-  writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { assert } from "@quorumlog/std";
-import { DirectFile } from "./direct-file.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import type { DirectoryLock, Done, FileSystem, OpenFile } from "./file-system.ts";
+import { type AppendPath, NodeFile } from "./node-file.ts";
 
 const OWNER_ONLY_DIRECTORY = 0o700;
 const OWNER_ONLY_FILE = 0o600;
-/** The kernel takes no more buffers in one call (IOV_MAX). */
-const BUFFER_COUNT_MAX = 1_024;
-
-class NodeFile implements OpenFile {
-  readonly path: string;
-  readonly #fd: number;
-  /** Since something was appended; `undefined` where there is no such way. */
-  #direct: DirectFile | undefined;
-  #isDirectTried: boolean;
-  #isAppending = false;
-  /** Operations that the kernel has not answered. */
-  #pendingCount = 0;
-  #isClosed = false;
-
-  constructor(path: string, fd: number, appendPath: AppendPath) {
-    this.path = path;
-    this.#fd = fd;
-    this.#isDirectTried = appendPath === "cached";
-  }
-
-  size(): number {
-    return fstatSync(this.#fd).size;
-  }
-
-  readNow(target: Uint8Array, position: number): number {
-    assert(!this.#isClosed, "a file that is closed is not read");
-    let count = 0;
-    while (count < target.length) {
-      const read = readSync(this.#fd, target, count, target.length - count, position + count);
-      if (read === 0) break;
-      count += read;
-    }
-    return count;
-  }
-
-  writeNow(bytes: Uint8Array, position: number): void {
-    this.#direct?.forget();
-    let count = 0;
-    while (count < bytes.length)
-      count += writeSync(this.#fd, bytes, count, bytes.length - count, position + count);
-  }
-
-  syncNow(): void {
-    fdatasyncSync(this.#fd);
-  }
-
-  write(parts: readonly Uint8Array[], position: number, done: Done): void {
-    this.#direct?.forget();
-    const now = parts.length > BUFFER_COUNT_MAX ? parts.slice(0, BUFFER_COUNT_MAX) : parts;
-    const bytes = now.reduce((sum, part) => sum + part.byteLength, 0);
-    this.#pendingCount += 1;
-    writev(this.#fd, now, position, (error, written) => {
-      const settled = this.#settle();
-      const failure = error ?? settled;
-      if (failure !== undefined) done(failure);
-      else if (written < bytes) this.write(without(parts, written), position + written, done);
-      else if (now.length < parts.length)
-        this.write(parts.slice(BUFFER_COUNT_MAX), position + bytes, done);
-      else done(undefined);
-    });
-  }
-
-  append(parts: readonly Uint8Array[], position: number, done: Done): void {
-    assert(!this.#isAppending, "one append is under way at a time");
-    if (!this.#isDirectTried) this.#direct = DirectFile.open(this.#fd);
-    this.#isDirectTried = true;
-    const direct = this.#direct;
-    if (direct === undefined) {
-      this.write(parts, position, done);
-      return;
-    }
-    this.#isAppending = true;
-    this.#pendingCount += 1;
-    direct.append(parts, position, (failure) => {
-      this.#isAppending = false;
-      if (failure === "refused") {
-        direct.close();
-        this.#direct = undefined;
-        this.write(parts, position, done);
-      }
-      const settled = this.#settle();
-      if (failure !== "refused") done(failure ?? settled);
-    });
-  }
-
-  sync(done: Done): void {
-    this.#pendingCount += 1;
-    fdatasync(this.#fd, (error) => {
-      const failure = this.#settle();
-      done(error ?? failure);
-    });
-  }
-
-  /** A file that is still written to is let go later: its number must not become another's. */
-  close(): void {
-    this.#isClosed = true;
-    if (this.#pendingCount === 0) this.#letGo();
-  }
-
-  /** @returns what went wrong when the file was let go at last. */
-  #settle(): Error | undefined {
-    this.#pendingCount -= 1;
-    if (!this.#isClosed || this.#pendingCount > 0) return undefined;
-    try {
-      this.#letGo();
-      return undefined;
-    } catch (error) {
-      return error as Error;
-    }
-  }
-
-  #letGo(): void {
-    this.#direct?.close();
-    closeSync(this.#fd);
-  }
-}
-
-/** What is left of `parts` behind the first `count` bytes. */
-function without(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  let skip = count;
-  const rest: Uint8Array[] = [];
-  for (const part of parts) {
-    if (skip < part.byteLength) rest.push(part.subarray(skip));
-    skip = Math.max(0, skip - part.byteLength);
-  }
-  return rest;
-}
 
 export const nodeFileSystem: FileSystem = {
   makeDirectory(path: string): void {
@@ -232,9 +98,6 @@ export const cachedFileSystem: FileSystem = {
   open: (path, access) => openFile(path, access, "cached"),
   create: (path) => createFile(path, "cached"),
 };
-
-/** How appends go to the disk, if there are both ways. */
-type AppendPath = "direct" | "cached";
 
 function openFile(path: string, access: "read" | "readWrite", appendPath: AppendPath): OpenFile {
   const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;

@@ -21,7 +21,7 @@ import { cachedFileSystem, nodeFileSystem, type OpenFile } from "../src/index.ts
 
 const BLOCK_BYTES = 4_096;
 const FILE_BYTES = 8 << 20;
-const { O_DIRECT } = constants;
+const { O_DIRECT, O_DSYNC } = constants;
 
 function newPath(): string {
   const directory = mkdtempSync(join(tmpdir(), "quorumlog-append-"));
@@ -29,6 +29,19 @@ function newPath(): string {
     rmSync(directory, { recursive: true, force: true });
   });
   return join(directory, "file");
+}
+
+function appendSynced(
+  file: OpenFile,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    file.appendSynced(parts, position, (error) => {
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
 }
 
 function append(file: OpenFile, parts: readonly Uint8Array[], position: number): Promise<void> {
@@ -92,9 +105,9 @@ function isDirectHere(): boolean {
   }
 }
 
-/** How often this process has the file open for writing past the cache. */
-function directCount(path: string): number {
-  const isDirect = (fd: string): boolean => {
+/** How often this process has the file open with that flag. */
+function openCount(path: string, flag: number): number {
+  const hasFlag = (fd: string): boolean => {
     try {
       if (readlinkSync(`/proc/self/fd/${fd}`) !== path) return false;
       const info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
@@ -102,13 +115,13 @@ function directCount(path: string): number {
         /flags:\s+(?<octal>\d+)/u.exec(info)?.groups?.["octal"] ?? "0",
         8,
       );
-      return (flags & O_DIRECT) !== 0;
+      return (flags & flag) !== 0;
     } catch {
       // Closed meanwhile: it was the one of the list itself.
       return false;
     }
   };
-  return readdirSync("/proc/self/fd").filter(isDirect).length;
+  return readdirSync("/proc/self/fd").filter(hasFlag).length;
 }
 
 describe.each([
@@ -126,7 +139,7 @@ describe.each([
     for (let parts = randomParts(prng); ; parts = randomParts(prng)) {
       const bytes = parts.reduce((sum, part) => sum + part.length, 0);
       if (expected.end + bytes > FILE_BYTES) break;
-      await append(file, parts, expected.end);
+      await (prng.chance(0.5) ? append : appendSynced)(file, parts, expected.end);
       expected.put(parts);
       expected.demandSame(file);
       if (prng.chance(0.2)) {
@@ -166,7 +179,27 @@ describe.runIf(isDirectHere())("past the cache", () => {
 
     await append(file, [Buffer.alloc(10)], 0);
 
-    expect(directCount(file.path)).toBe(1);
+    expect(openCount(file.path, O_DIRECT)).toBe(1);
+    file.close();
+  });
+
+  test("what is to be synced is so by the write itself", async () => {
+    const file = nodeFileSystem.create(newPath());
+
+    await appendSynced(file, [Buffer.alloc(10)], 0);
+
+    expect(openCount(file.path, O_DSYNC)).toBe(1);
+    file.close();
+  });
+
+  test("a file that is written to otherwise keeps none of that open", async () => {
+    const file = nodeFileSystem.create(newPath());
+    await append(file, [Buffer.alloc(10)], 0);
+    await appendSynced(file, [Buffer.alloc(10)], 10);
+
+    file.writeNow(Buffer.alloc(10), 100);
+
+    expect(openCount(file.path, O_DIRECT)).toBe(0);
     file.close();
   });
 
@@ -198,7 +231,7 @@ test("what cannot be written past the cache is written through it", async () => 
 
   await append(file, [Buffer.alloc(10)], 0);
 
-  expect(directCount("/dev/null")).toBe(0);
+  expect(openCount("/dev/null", O_DIRECT)).toBe(0);
   file.close();
 });
 

@@ -105,6 +105,9 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   #wrap(file: OpenFile): OpenFile {
+    const sync = (done: Done): void => {
+      this.#sync(file, done);
+    };
     return {
       path: file.path,
       size: () => file.size(),
@@ -127,21 +130,44 @@ export class FaultyFileSystem implements FileSystem {
       append: (parts, position, done) => {
         this.#write(file, "append", { parts, position, done });
       },
-      sync: (done) => {
-        if (this.#condition.failsSyncs) {
-          setImmediate(done, this.#syncFailure());
+      appendSynced: (parts, position, done) => {
+        if (this.#isUntroubled) {
+          this.#counts.write += 1;
+          this.#counts.sync += 1;
+          file.appendSynced(parts, position, done);
           return;
         }
-        this.#later("sync", done, (onDone) => {
-          this.#afterDelay(() => {
-            file.sync(onDone);
-          });
+        // What may befall either of both, one by one.
+        this.#write(file, "append", {
+          parts,
+          position,
+          done: (error) => {
+            if (error === undefined) sync(done);
+            else done(error);
+          },
         });
       },
+      sync,
       close: () => {
         file.close();
       },
     };
+  }
+
+  get #isUntroubled(): boolean {
+    return this.#fault === undefined && this.#condition === NO_TROUBLE;
+  }
+
+  #sync(file: OpenFile, done: Done): void {
+    if (this.#condition.failsSyncs) {
+      setImmediate(done, this.#syncFailure());
+      return;
+    }
+    this.#later("sync", done, (onDone) => {
+      this.#afterDelay(() => {
+        file.sync(onDone);
+      });
+    });
   }
 
   #write(file: OpenFile, how: "write" | "append", { parts, position, done }: WriteCall): void {

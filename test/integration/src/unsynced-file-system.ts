@@ -247,6 +247,13 @@ class UnsyncedFile implements OpenFile {
     this.write(parts, position, done);
   }
 
+  appendSynced(parts: readonly Uint8Array[], position: number, done: Done): void {
+    this.write(parts, position, (error) => {
+      if (error === undefined) this.sync(done);
+      else done(error);
+    });
+  }
+
   sync(done: Done): void {
     this.#inode.sync(done);
   }

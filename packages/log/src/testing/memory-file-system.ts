@@ -288,6 +288,9 @@ export class MemoryFileSystem implements FileSystem {
       const write = (): Error | undefined => failureOf(() => put(parts, position));
       this.#writeLater(path, { parts, write, done });
     };
+    const sync = (done: Done): void => {
+      if (this.#life === life) this.#syncLater(path, inode, done);
+    };
     return {
       path,
       size: () => inode.current.length,
@@ -314,18 +317,14 @@ export class MemoryFileSystem implements FileSystem {
       append: (parts, position, done) => {
         later([...parts, zerosBehind(parts, position)], position, done);
       },
-      sync: (done) => {
-        if (this.#life !== life) return;
-        const event = this.#event("sync", path);
-        const error = this.fault?.(event);
-        const count = inode.writeCount;
-        this.#answer(event, () => {
-          if (error === undefined) inode.sync(count);
-          // What a sync failed to write counts as clean: no later one writes it (ATC '20).
-          else inode.settle(count);
-          done(error);
+      appendSynced: (parts, position, done) => {
+        assert(inode.pending.length === 0, "what is behind it is synced before what comes next");
+        later([...parts, zerosBehind(parts, position)], position, (error) => {
+          if (error === undefined) sync(done);
+          else done(error);
         });
       },
+      sync,
       close: () => {
         if (this.#life !== life) return;
         begin("close");
@@ -348,6 +347,18 @@ export class MemoryFileSystem implements FileSystem {
     this.#answer(event, () => {
       assert(checksumOf(call.parts) === sum, "what is written stays as it is until it is written");
       call.done(error);
+    });
+  }
+
+  #syncLater(path: string, inode: Inode, done: Done): void {
+    const event = this.#event("sync", path);
+    const error = this.fault?.(event);
+    const count = inode.writeCount;
+    this.#answer(event, () => {
+      if (error === undefined) inode.sync(count);
+      // What a sync failed to write counts as clean: no later one writes it (ATC '20).
+      else inode.settle(count);
+      done(error);
     });
   }
 

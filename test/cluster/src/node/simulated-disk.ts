@@ -143,6 +143,14 @@ export class SimulatedDisk extends MemoryFileSystem {
   }
 
   #observed(file: OpenFile): OpenFile {
+    const sync = (done: Done): void => {
+      const positions = this.#positions.get(file.path);
+      const written = positions?.written ?? 0;
+      file.sync((error) => {
+        if (error === undefined && positions !== undefined) positions.synced = written;
+        done(error);
+      });
+    };
     return {
       path: file.path,
       size: () => file.size(),
@@ -159,14 +167,17 @@ export class SimulatedDisk extends MemoryFileSystem {
       append: (parts, position, done) => {
         this.#write(file, "append", { parts, position, done });
       },
-      sync: (done) => {
-        const positions = this.#positions.get(file.path);
-        const written = positions?.written ?? 0;
-        file.sync((error) => {
-          if (error === undefined && positions !== undefined) positions.synced = written;
-          done(error);
+      appendSynced: (parts, position, done) => {
+        this.#write(file, "append", {
+          parts,
+          position,
+          done: (error) => {
+            if (error === undefined) sync(done);
+            else done(error);
+          },
         });
       },
+      sync,
       close: () => {
         file.close();
       },

@@ -61,6 +61,14 @@ function countedFileSystem(inner: UnsyncedFileSystem, count: UnsyncedCount): Fil
   const tell = (): void => {
     count.tell(inner.pendingBytes());
   };
+  const syncLater = (file: OpenFile, done: Done): void => {
+    setTimeout(() => {
+      file.sync((error) => {
+        tell();
+        done(error);
+      });
+    }, SYNC_MS);
+  };
   const counted = (file: OpenFile): OpenFile => ({
     path: file.path,
     size: () => file.size(),
@@ -81,13 +89,15 @@ function countedFileSystem(inner: UnsyncedFileSystem, count: UnsyncedCount): Fil
       file.append(parts, position, done);
       tell();
     },
-    sync: (done: Done) => {
-      setTimeout(() => {
-        file.sync((error) => {
-          tell();
-          done(error);
-        });
-      }, SYNC_MS);
+    appendSynced: (parts, position, done) => {
+      file.append(parts, position, (error) => {
+        if (error === undefined) syncLater(file, done);
+        else done(error);
+      });
+      tell();
+    },
+    sync: (done) => {
+      syncLater(file, done);
     },
     close: () => {
       file.close();
