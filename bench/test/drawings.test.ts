@@ -10,6 +10,7 @@ import type { CoreResults } from "../src/drawings/core-drawing.ts";
 import { drawingOf } from "../src/drawings/drawings.ts";
 import { FAULTS, type FailoverResults } from "../src/drawings/failover-drawing.ts";
 import type { LogResults } from "../src/drawings/log-drawing.ts";
+import { measuredBar, measuredPoint } from "../src/drawings/measured.ts";
 import type { PeersResults } from "../src/drawings/peers-drawing.ts";
 import type { ReplicaResults } from "../src/drawings/replica-drawing.ts";
 import type { SoakResults } from "../src/drawings/soak-drawing.ts";
@@ -274,6 +275,14 @@ test("a bench that nobody knows has none", () => {
   expect(() => drawingOf({}, "nothing")).toThrow('no picture of bench "nothing"');
 });
 
+test("rounds that came to no number do not count", () => {
+  const written = JSON.parse(JSON.stringify([Number.NaN, 5, 7, 6])) as (number | null)[];
+
+  expect(measuredBar("it", written)).toEqual({ series: "it", value: 6, lowest: 5, highest: 7 });
+  expect(measuredBar("it", [null]).value).toBeNaN();
+  expect(measuredPoint(1, [null])).toEqual([]);
+});
+
 describe("figures", () => {
   test("of the broker: medians of the rounds, and the bare program beside quorum", () => {
     const [row] = broker.rows;
@@ -286,7 +295,8 @@ describe("figures", () => {
   test("of peers: this project's bars stand out, and what does not sync is told", () => {
     const words = wordsOf("peers", peers);
     const svg = pictureOf("peers", peers);
-    const blue = svg.match(/<rect [^>]*fill="#0072b2"/g) ?? [];
+    const blue = [...svg.matchAll(/<rect [^>]*y="([\d.]+)"[^>]*fill="#0072b2"/g)];
+    const tops = textsOf(svg).filter(({ text }) => text === "quorumlog");
 
     expect(words).toContain("nats (no fsync)");
     expect(words).toContain("not measured");
@@ -294,6 +304,8 @@ describe("figures", () => {
     expect(words).toContain("98.8 k");
     // One for each workload but the gap, and two for those that ask for latency.
     expect(blue).toHaveLength(WORKLOADS.length - 1 + 2);
+    for (const [i, [, y]] of blue.entries())
+      expect(Math.abs(Number(y) - (tops[i]?.top ?? 0))).toBeLessThan(10);
   });
 
   test("of a failover: median and worst of each fault", () => {

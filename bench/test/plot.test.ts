@@ -151,6 +151,24 @@ describe("lines", () => {
     expect(Math.min(...places)).toBeLessThan(Math.max(...places) - 100);
   });
 
+  test("have values that are on no other text, however steep and close they are", () => {
+    const ys = [10, 99, 94, 2, 90, 1, 88, 87];
+    for (const scale of ["linear", "log"] as const)
+      for (const hurry of [1, 8]) {
+        const crowd = Array.from({ length: 8 * hurry }, (_, i) => ys[i % ys.length] ?? 0);
+        const lines = [
+          { ...line(crowd), hasValues: true },
+          { ...line(crowd), series: "b" },
+        ];
+        const rules = [{ x: 0.9, name: "something begins" }];
+        const { panels } = linesOf({ scale, lines, rules });
+        const svg = svgOf({ title: "Lines", columns: 2, panels: [...panels, ...panels] }, []);
+
+        expect(troublesOf(svg)).toEqual([]);
+        expect(textsOf(svg).map(({ text }) => text)).toContain("99");
+      }
+  });
+
   test("of nothing are an empty panel", async () => {
     await expect(pngOf(svgOf(linesOf({}), []))).resolves.toBeInstanceOf(Uint8Array);
     await expect(pngOf(svgOf(linesOf({ scale: "log" }), []))).resolves.toBeInstanceOf(Uint8Array);
@@ -235,7 +253,10 @@ describe("texts", () => {
         scale: "log",
       },
     );
-    const panels = [wide, steps, many].flatMap((each) => each.panels);
+    const series = ["a", "b", "c", "d", "e"].map((name) => ({ series: name, value: 123_456 }));
+    const thin = ["1 KB", "10 KB", "1 MB", "4 MB"].map((name) => ({ name, bars: series }));
+    const upright = barsOf([], { groups: thin, direction: "vertical" });
+    const panels = [wide, steps, many, upright].flatMap((each) => each.panels);
 
     for (const columns of [1, 2]) {
       const picture: Drawing = { title: `${long} ${long}`, lead: long, columns, panels };

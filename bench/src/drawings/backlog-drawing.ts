@@ -46,7 +46,10 @@ export function drawBacklog(results: BacklogResults): Drawing {
       `${perSecond.toLocaleString("en-US")} more are published each second.`,
     series: [{ name: P99, tone: "ours" }, { name: P50 }, { name: DRAINED }],
     panels: [answered(results), drained],
-    notes: ["Each point is a window: of its time, the middle."],
+    notes: [
+      `A point is the middle of a window of ${windowSeconds(results)} s. ` +
+        "The last one goes on when everything is drained.",
+    ],
   };
 }
 

@@ -1,8 +1,9 @@
 /** What a figure is worth nothing without: the machine, the versions, the command, the day. */
 
 import { execFileSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { arch, cpus, release, totalmem, type as systemName } from "node:os";
+import { fileURLToPath } from "node:url";
 
 export interface Machine {
   readonly cpu: string;
@@ -43,6 +44,7 @@ export interface Commit {
   readonly isClean: boolean;
 }
 
+const PROJECT = new URL("../../../", import.meta.url);
 const GB = 1024 ** 3;
 const GIT_TIMEOUT_MS = 10_000;
 const SHORT_HASH = 10;
@@ -54,7 +56,7 @@ const PLAIN_WORD = /^[\w./,:=@%+-]+$/;
  * @param words - Of the command line, behind `npm run bench --`.
  */
 export function provenanceOf(folder: string, words: readonly string[]): Provenance {
-  const manifest = new URL("../../../packages/replica/package.json", import.meta.url);
+  const manifest = new URL("packages/replica/package.json", PROJECT);
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
   return {
     machine: {
@@ -67,7 +69,7 @@ export function provenanceOf(folder: string, words: readonly string[]): Provenan
     },
     node: process.version,
     quorumlog: version,
-    commit: commitOf(),
+    commit: commitOf(fileURLToPath(PROJECT)),
     command: ["npm run bench --", ...words.map(quoted)].join(" "),
     date: new Date().toISOString(),
   };
@@ -91,40 +93,47 @@ export function linesOf({ machine, ...run }: Provenance): string[] {
   return [parts.join(" \u00b7 "), made.join(" \u00b7 ")];
 }
 
-/** The mount with the device number of the folder, where the system tells mounts. */
 function diskOf(folder: string): Disk | undefined {
-  let mounts: string;
   try {
-    mounts = readFileSync("/proc/self/mountinfo", "utf8");
+    return diskAmong(readFileSync("/proc/self/mountinfo", "utf8"), realpathSync(folder));
   } catch {
     return undefined; // Not Linux: figures are still worth having.
   }
-  const { dev } = statSync(folder);
-  // As the C library puts both numbers together.
-  const major = Math.floor(dev / 2 ** 8) % 2 ** 12;
-  const minor = (dev % 2 ** 8) + Math.floor(dev / 2 ** 20) * 2 ** 8;
-  const number = `${major}:${minor}`;
+}
+
+/**
+ * The mount that a path is on: of those above it the longest, and of equals the last.
+ *
+ * @param mounts - As in `/proc/self/mountinfo`.
+ */
+export function diskAmong(mounts: string, path: string): Disk | undefined {
+  let [found, longest]: [Disk | undefined, number] = [undefined, 0];
   for (const line of mounts.split("\n")) {
     const [before = "", after = ""] = line.split(" - ");
     const [filesystem, device] = after.split(" ");
-    if (before.split(" ")[2] !== number) continue;
-    if (filesystem !== undefined && device !== undefined) return { device, filesystem };
+    // A space in a name is written as an octal number.
+    const point = before.split(" ")[4]?.replaceAll(String.raw`\040`, " ");
+    if (filesystem === undefined || device === undefined || point === undefined) continue;
+    const isAbove = point === "/" || path === point || path.startsWith(`${point}/`);
+    if (isAbove && point.length >= longest)
+      [found, longest] = [{ device, filesystem }, point.length];
   }
-  return undefined;
+  return found;
 }
 
-function commitOf(): Commit | undefined {
+/** @returns `undefined` where there is no repository, or no git. */
+export function commitOf(folder: string): Commit | undefined {
   try {
-    const hash = git("rev-parse", "HEAD").trim();
-    return { hash, isClean: git("status", "--porcelain").trim() === "" };
+    const hash = git(folder, "rev-parse", "HEAD").trim();
+    return { hash, isClean: git(folder, "status", "--porcelain").trim() === "" };
   } catch {
     return undefined; // A copy of the sources without their history, or no git.
   }
 }
 
-function git(...words: readonly string[]): string {
+function git(folder: string, ...words: readonly string[]): string {
   const options = { encoding: "utf8", timeout: GIT_TIMEOUT_MS, stdio: "pipe" } as const;
-  return execFileSync("git", words, options);
+  return execFileSync("git", ["-C", folder, ...words], options);
 }
 
 function quoted(word: string): string {

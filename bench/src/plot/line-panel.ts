@@ -4,6 +4,7 @@ import type { Line, LinePanel, Point } from "./chart.ts";
 import { figure } from "./figure.ts";
 import { AXIS, PAPER, SIZES, SOFT_INK } from "./look.ts";
 import {
+  type Box,
   HEADING_HEIGHT,
   headingOf,
   horizontalGrid,
@@ -18,21 +19,26 @@ import { at, textAt, widthOf } from "./text.ts";
 const PLOT_HEIGHT = 150;
 const X_TITLE_HEIGHT = 18;
 /** Above the plot, for a value that is printed at the highest point. */
-const HEADROOM = 12;
+const HEADROOM = 14;
+/** Above that, for names of rules. */
+const RULE_NAME_HEIGHT = 16;
 /** Of a line: more than that many are one line to the eye. */
 const POINTS_MAX = 800;
 const MARKED_POINTS_MAX = 40;
 const TICK_WIDTH = 80;
 /** Of a value, from its point. */
 const VALUE_OFFSET = 13;
+const VALUE_ASIDE = 11;
+/** Between the points before and after it, up or down. */
+const STEEP = 25;
 
 interface Scales {
   readonly xScale: Scale;
   readonly scale: Scale;
 }
 
-export function linePanelHeight(): number {
-  return HEADING_HEIGHT + HEADROOM + PLOT_HEIGHT + TICKS_HEIGHT + X_TITLE_HEIGHT;
+export function linePanelHeight(panel: LinePanel): number {
+  return HEADING_HEIGHT + headroomOf(panel) + PLOT_HEIGHT + TICKS_HEIGHT + X_TITLE_HEIGHT;
 }
 
 export function drawLinePanel(panel: LinePanel, { box, colours }: Paint): string[] {
@@ -40,7 +46,7 @@ export function drawLinePanel(panel: LinePanel, { box, colours }: Paint): string
   const isPlaced = ({ x, y }: Point): boolean => isShown(xKind, x) && isShown(kind, y);
   const lines = panel.lines.map((line) => ({ ...line, points: line.points.filter(isPlaced) }));
   const all = lines.flatMap(({ points }) => points);
-  const top = box.y + HEADING_HEIGHT + HEADROOM;
+  const top = box.y + HEADING_HEIGHT + headroomOf(panel);
   const bottom = top + PLOT_HEIGHT;
   const ys = all.flatMap(({ y, lowest = y, highest = y }) => [y, lowest, highest]);
   const range = rangeOf(kind, ys);
@@ -57,13 +63,16 @@ export function drawLinePanel(panel: LinePanel, { box, colours }: Paint): string
     ...headingOf(box, panel.title, panel.unit),
     ...horizontalGrid(scale, left, right),
     ...xAxis(panel, xScale, { left, right, bottom }),
-    ...rulesOf(panel, xScale, { top: top - HEADROOM, bottom }),
+    ...rulesOf(panel, xScale, { top: box.y + HEADING_HEIGHT, bottom }),
   ];
   // What is named first is drawn last, above the others; and values above all lines.
   for (const line of lines.toReversed())
     drawn.push(...drawLine(line, { xScale, scale, colour: colours.get(line.series) ?? SOFT_INK }));
-  for (const line of lines) drawn.push(...valuesOf(line, lines, { xScale, scale, colours }));
-  return drawn;
+  return [...drawn, ...valuesOf(lines, { xScale, scale, colours })];
+}
+
+function headroomOf({ rules = [] }: LinePanel): number {
+  return HEADROOM + (rules.length > 0 ? RULE_NAME_HEIGHT : 0);
 }
 
 /** Beginning at zero, if it is linear and no ticks are given. */
@@ -145,20 +154,43 @@ function drawLine(
   return drawn;
 }
 
+/** A value that would be on another one is left out: it is in the JSON. */
 function valuesOf(
-  line: Line,
   lines: readonly Line[],
   { xScale, scale, colours }: Scales & Pick<Paint, "colours">,
 ): string[] {
-  if (line.hasValues !== true) return [];
-  const others = lines.filter((other) => other !== line).flatMap(({ points }) => points);
-  const colour = colours.get(line.series) ?? SOFT_INK;
-  const style = { size: SIZES.tick, colour, anchor: "middle", isBold: true } as const;
-  return line.points.map(({ x, y }) => {
-    const ys = others.filter((other) => other.x === x).map((other) => scale.at(other.y));
-    const spot = { x: xScale.at(x), y: roomAt(scale.at(y), ys, scale.at(scale.least)) };
-    return textAt(spot, figure(y), { ...style, hasHalo: true });
-  });
+  const drawn: string[] = [];
+  const taken: Box[] = [];
+  for (const line of lines.filter(({ hasValues }) => hasValues === true)) {
+    const others = lines.filter((other) => other !== line).flatMap(({ points }) => points);
+    const colour = colours.get(line.series) ?? SOFT_INK;
+    for (const [i, { x, y }] of line.points.entries()) {
+      const ys = others.filter((other) => other.x === x).map((other) => scale.at(other.y));
+      const spotY = roomAt(scale.at(y), ys, scale.at(scale.least));
+      const spot = { x: xScale.at(x) + asideOf(line.points, i, { scale, spotY }), y: spotY };
+      const width = widthOf(figure(y), SIZES.tick, true);
+      const box = { x: spot.x - width / 2, y: spot.y - SIZES.tick / 2, width, height: SIZES.tick };
+      if (taken.some((other) => isOn(box, other))) continue;
+      taken.push(box);
+      const style = { size: SIZES.tick, colour, anchor: "middle", isBold: true } as const;
+      drawn.push(textAt(spot, figure(y), { ...style, hasHalo: true }));
+    }
+  }
+  return drawn;
+}
+
+/** Away from the line itself, where it goes steeply up or down through a point. */
+function asideOf(
+  points: readonly Point[],
+  position: number,
+  { scale, spotY }: { readonly scale: Scale; readonly spotY: number },
+): number {
+  const [before, point, after] = [-1, 0, 1].map((step) => points[position + step]);
+  if (before === undefined || point === undefined || after === undefined) return 0;
+  const rise = scale.at(before.y) - scale.at(after.y);
+  if (Math.abs(rise) < STEEP) return 0;
+  const isAbove = spotY < scale.at(point.y);
+  return rise > 0 === isAbove ? -VALUE_ASIDE : VALUE_ASIDE;
 }
 
 /** Above a point or below it, whichever is farther from the other lines. */
@@ -168,6 +200,15 @@ function roomAt(y: number, others: readonly number[], bottom: number): number {
   const roomFrom = (place: number): number =>
     Math.min(...others.map((other) => Math.abs(other - place)));
   return roomFrom(below) > roomFrom(above) ? below : above;
+}
+
+function isOn(one: Box, other: Box): boolean {
+  return (
+    one.x < other.x + other.width &&
+    other.x < one.x + one.width &&
+    one.y < other.y + other.height &&
+    other.y < one.y + one.height
+  );
 }
 
 /** The highest of each stretch: a peak is what one looks for. */

@@ -113,7 +113,7 @@ function heightOf(panel: Panel, width: number): number {
     case "bars":
       return barPanelHeight(panel, width);
     case "lines":
-      return linePanelHeight();
+      return linePanelHeight(panel);
     case "dots":
       return dotPanelHeight(panel);
     default:
