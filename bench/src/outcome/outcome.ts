@@ -25,6 +25,9 @@ export interface Findings<Results> {
   readonly folder?: string;
 }
 
+/** Letters. */
+const READABLE_MAX = 1_000_000;
+
 export const OUTCOME_FOLDER: string = join("out", "bench");
 
 /**
@@ -37,10 +40,16 @@ export async function writeOutcome<Results>(findings: Findings<Results>): Promis
   const provenance = provenanceOf(folder, process.argv.slice(2));
   const outcome: Outcome<Results> = { bench, ...provenance, results };
   const file = join(folder, `${name}.json`);
-  writeFileSync(file, `${JSON.stringify(outcome, undefined, 2)}\n`);
+  writeFileSync(file, jsonOf(outcome));
   console.log(`\nwritten to ${file}`);
   // From what was written: what is redrawn from the file later is the same picture.
   await drawOutcome(file, (read) => draw(read as Results));
+}
+
+/** Indented, unless it is too long to be read anyway: a soak has a sample for each second. */
+function jsonOf(outcome: Outcome<unknown>): string {
+  const dense = JSON.stringify(outcome);
+  return `${dense.length > READABLE_MAX ? dense : JSON.stringify(outcome, undefined, 2)}\n`;
 }
 
 /**

@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import type { PeersResults } from "../../src/drawings/peers-drawing.ts";
+import type { Outcome } from "../../src/outcome/outcome.ts";
 import { wordsOfMissing } from "../../src/peers/choice.ts";
-import type { PeerResult } from "../../src/peers/peer-table.ts";
 import { missingParts, SYSTEMS } from "../../src/peers/peer-systems.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
@@ -18,12 +19,8 @@ const DEADLINE_MS = 900_000;
 const FOLDERS = { kafka: undefined };
 /** What a machine that is busy with other tests does to a load at a fixed rate. */
 const TOO_BUSY = "not calm";
+const OUTCOME = ["peers.json", "peers.png", "peers.svg"];
 const FLAGS = ["--rounds", "1", "--time", "200", "--kills", "1"];
-
-interface Report {
-  readonly results: readonly PeerResult[];
-  readonly failures: readonly string[];
-}
 
 const peers = SYSTEMS.slice(1).map((system) => ({
   system,
@@ -56,7 +53,8 @@ for (const { system, missing } of peers)
         const { folder, said } = bench(only, system.name);
 
         const text = readFileSync(join(folder, "peers.json"), "utf8");
-        const { results, failures } = JSON.parse(text) as Report;
+        const { results: found } = JSON.parse(text) as Outcome<PeersResults>;
+        const { results, failures } = found;
         const systems = new Set(results.map((result) => result.system));
         expect(failures).toEqual([]);
         expect([...systems].toSorted()).toEqual(["quorumlog", system.name].toSorted());
@@ -66,7 +64,7 @@ for (const { system, missing } of peers)
         }
         expect(said).toContain(`${system.name} `);
         // Folders of servers are removed, which they were the last to write to.
-        expect(readdirSync(folder)).toEqual(["peers.json"]);
+        expect(readdirSync(folder).toSorted()).toEqual(OUTCOME);
       }
     },
     DEADLINE_MS,
