@@ -1,11 +1,13 @@
 /** Services as grpc-js takes them, on a server and for a client's calls, of generated codecs. */
 
 import type { Reader, Writer } from "protobufjs/minimal.js";
+import { MessageWriter } from "./message-writer.ts";
 import { RequestReader } from "../protobuf-runtime.js";
 
 /** A generated class: it takes plain objects, and gives instances that have every field. */
 export interface Codec<Sent, Received> {
-  encode(message: Sent): Writer;
+  /** @returns the writer, or another one that has it. */
+  encode(message: Sent, writer: Writer): Writer;
   decode(bytes: Uint8Array | Reader): Received;
 }
 
@@ -49,9 +51,9 @@ export function methodsOf(service: string): MethodMaker {
   return (name, kind, request, reply) => ({
     path: `/${service}/${name}`,
     ...kind,
-    requestSerialize: (message) => bytesOf(request.encode(message)),
+    requestSerialize: (message) => bytesOf(request, message),
     requestDeserialize: (bytes) => requestOf(request, bytes),
-    responseSerialize: (message) => bytesOf(reply.encode(message)),
+    responseSerialize: (message) => bytesOf(reply, message),
     responseDeserialize: (bytes) => reply.decode(bytes),
   });
 }
@@ -76,8 +78,7 @@ function requestOf<Received>(codec: Codec<never, Received>, bytes: Buffer): Rece
   }
 }
 
-/** In Node.js a writer's bytes are a buffer. */
-function bytesOf(writer: Writer): Buffer {
-  const bytes = writer.finish();
+function bytesOf<Sent>(codec: Codec<Sent, unknown>, message: Sent): Buffer {
+  const bytes = codec.encode(message, new MessageWriter()).finish();
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
