@@ -19,6 +19,7 @@ function opened(fileSystem: MemoryFileSystem): QueueIndex {
     fileSystem,
     directory: DIRECTORY,
     spanRowsMax: 5,
+    spanRowsOfQueue: 1,
     cacheBytesMax: 256,
     onFailure: () => undefined,
   });

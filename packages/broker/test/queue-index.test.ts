@@ -32,6 +32,7 @@ function opened(fileSystem: MemoryFileSystem): QueueIndex {
     fileSystem,
     directory: DIRECTORY,
     spanRowsMax: 5,
+    spanRowsOfQueue: 1,
     spanKeysMax: 3,
     cacheBytesMax: 256,
     onFailure: onDefect,
@@ -193,6 +194,7 @@ test("a disk that takes no note of a trim is told of, and the trim goes on", asy
     fileSystem,
     directory: DIRECTORY,
     spanRowsMax: 5,
+    spanRowsOfQueue: 1,
     onFailure: (error) => failures.push(error),
   });
   for (let at = 0; at < 20; at++) {
@@ -233,4 +235,25 @@ test("a key is looked for span by span, and what is trimmed meanwhile is passed 
 
   // The newest span is empty: everything before 11 was trimmed as the second one was asked for.
   expect(offsets).toEqual([15]);
+});
+
+test("rows of many queues fill a span later: its queues stay in memory", async () => {
+  const fileSystem = new MemoryFileSystem({ prng: new Prng(1) });
+  const options = { fileSystem, spanRowsMax: 5, spanRowsOfQueue: 4, onFailure: onDefect };
+  const index = new QueueIndex({ ...options, directory: "/many" });
+  const other = new QueueIndex({ ...options, directory: "/one" });
+  for (let at = 0; at < 200; at++) {
+    const [queue, baseOffset] = [at % 10, Math.floor(at / 10)];
+    const row = { logOffset: at, storeTimestamp: at, bytes: 10, keyHashes: [] };
+    index.add({ ...row, key: queueKey(1, queue), baseOffset, endOffset: baseOffset + 1 });
+    other.add({ ...row, key: queueKey(1, 0), baseOffset: at, endOffset: at + 1 });
+    await settled();
+  }
+
+  const countOf = (directory: string): number =>
+    (fileSystem.list(directory) ?? []).filter((name) => name.endsWith(".index")).length;
+  // Four rows of each queue, of five queues at most; and of one queue five.
+  expect([countOf("/many"), countOf("/one")]).toEqual([200 / 20, 200 / 5]);
+  for (let queue = 0; queue < 10; queue++)
+    expect(index.range(queueKey(1, queue), 0, { bytes: 10_000 })).toHaveLength(20);
 });

@@ -73,6 +73,11 @@ export class IndexSpan {
   }
 
   /** Of those in memory. */
+  get queueCount(): number {
+    return this.#memory?.queues.size ?? 0;
+  }
+
+  /** Of those in memory. */
   get keyCount(): number {
     return this.#memory?.keys.count ?? 0;
   }

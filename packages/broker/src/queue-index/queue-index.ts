@@ -25,8 +25,10 @@ export interface QueueIndexInit {
   readonly fileSystem: FileSystem;
   /** The index's own. */
   readonly directory: string;
-  /** Of a span; default 16384. */
+  /** Of a span of few queues; default 16384. */
   readonly spanRowsMax?: number;
+  /** Of a span of many queues, for each of them, up to as many times `spanRowsMax`; default 16. */
+  readonly spanRowsOfQueue?: number;
   /** Of the keys of its messages: it is full with either; default 262144, which are 4 MiB. */
   readonly spanKeysMax?: number;
   /** What is read from files is remembered up to this; default 32 MiB. */
@@ -36,6 +38,11 @@ export interface QueueIndexInit {
 }
 
 const SPAN_ROWS_MAX = 16_384;
+/**
+ * What is in memory of a span that is sealed are its queues. Were it full with a row of each of
+ * them, memory would grow with every batch that is stored.
+ */
+const SPAN_ROWS_OF_QUEUE = 16;
 const SPAN_KEYS_MAX = 262_144;
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 const SPAN_NAME = /^span-(\d{16})\.(index|journal)$/u;
@@ -111,8 +118,7 @@ export class QueueIndex {
     const span = this.#newest();
     if (span.add(row)) this.#queues.add(row.key, span);
     this.#journal?.add(row);
-    const { spanRowsMax = SPAN_ROWS_MAX, spanKeysMax = SPAN_KEYS_MAX } = this.#init;
-    if (span.rowCount >= spanRowsMax || span.keyCount >= spanKeysMax) this.#next();
+    if (this.#isFull(span)) this.#next();
   }
 
   /** Every record before it is applied. */
@@ -259,6 +265,14 @@ export class QueueIndex {
     const span = this.#spans.at(-1);
     assert(span?.isInMemory === true, "the newest span is in memory");
     return span;
+  }
+
+  #isFull({ rowCount, keyCount, queueCount }: IndexSpan): boolean {
+    const { spanRowsMax = SPAN_ROWS_MAX, spanKeysMax = SPAN_KEYS_MAX } = this.#init;
+    if (keyCount >= spanKeysMax) return true;
+    if (rowCount < spanRowsMax) return false;
+    const { spanRowsOfQueue = SPAN_ROWS_OF_QUEUE } = this.#init;
+    return rowCount >= spanRowsOfQueue * Math.min(queueCount, spanRowsMax);
   }
 
   #begin(firstLogOffset: number): void {

@@ -17,6 +17,7 @@ export function loneMachine(groupId: number): BrokerMachine {
         fileSystem: new MemoryFileSystem({ prng: new Prng(1) }),
         directory: "/index",
         spanRowsMax: SPAN_ROWS,
+        spanRowsOfQueue: 1,
         onFailure: (error) => {
           throw error;
         },
