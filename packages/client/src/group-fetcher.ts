@@ -48,7 +48,8 @@ interface Asked {
 
 const WAIT_MS = 15_000;
 const BYTES_MAX = 4 * 1024 * 1024;
-const QUEUE_BYTES_MAX = 1024 * 1024;
+/** Ahead of whoever takes them: what comes while the last is taken, too. */
+const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 200;
 /** What one queue was refused, and not the others. */

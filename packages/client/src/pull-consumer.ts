@@ -1,5 +1,6 @@
 /** Reads queues that the program chooses, from where it chooses, at its own pace. */
 
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { OperationError, parseTagExpression } from "@quorumlog/protocol";
 import { ClusterLink } from "./cluster-link.ts";
 import type { ConsumedMessage } from "./consumed-message.ts";
@@ -45,6 +46,8 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   readonly #progress: PullProgress | undefined;
   readonly #stop = new AbortController();
   #closing: Promise<void> | undefined;
+  /** Messages were given out in this turn of the event loop. */
+  #hasGivenOut = false;
 
   private constructor(settings: PullConsumerSettings, link: ClusterLink) {
     const { prefetchBytes: bytesMax, onOutOfRange, consumerGroup: group } = settings;
@@ -151,6 +154,8 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     demandOptions<PollOptions>(options, POLL_CHECKS);
     const { maxMessages = MESSAGES, timeoutMs: patience = POLL_MS, signal } = options;
     const deadline = performance.now() + patience;
+    // Whoever polls in a loop would keep the process from asking for more until nothing is left.
+    if (this.#hasGivenOut) await endOfTurn();
     for (;;) {
       this.#demandOpen();
       demandNotAborted(signal);
@@ -162,10 +167,22 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
         if (await this.#hasMoved(wait)) continue;
         throw error;
       }
+      if (messages.length > 0) {
+        this.#onGivenOut();
+        return messages;
+      }
       const left = deadline - performance.now();
-      if (messages.length > 0 || left <= 0) return messages;
+      if (left <= 0) return messages;
       await this.#fetcher.news.wait(left, signal);
     }
+  }
+
+  #onGivenOut(): void {
+    if (this.#hasGivenOut) return;
+    this.#hasGivenOut = true;
+    setImmediate(() => {
+      this.#hasGivenOut = false;
+    });
   }
 
   /**

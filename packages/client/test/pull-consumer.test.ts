@@ -74,6 +74,25 @@ test("a message that comes later wakes whoever polls", async () => {
   expect(message?.bornTimestamp).toBe(1_000);
 });
 
+test("whoever polls in a loop leaves others their turns", async () => {
+  const cluster = await SmallCluster.open(2, [ORDERS]);
+  store(cluster, 0, ["a", "b", "c", "d", "e"]);
+  const consumer = await consumerOf(cluster);
+  await consumer.assign([FIRST]);
+  await consumer.poll({ maxMessages: 1 });
+  let turns = 0;
+  const onTurn = (): void => {
+    turns += 1;
+    immediate = setImmediate(onTurn);
+  };
+  let immediate = setImmediate(onTurn);
+
+  for (let i = 0; i < 4; i++) await consumer.poll({ maxMessages: 1 });
+  clearImmediate(immediate);
+
+  expect(turns).toBeGreaterThanOrEqual(3);
+});
+
 test("reading goes to an offset, to a time, to either end", async () => {
   const cluster = await SmallCluster.open(2, [ORDERS]);
   store(cluster, 0, ["a", "b", "c"]);

@@ -1,13 +1,19 @@
 /** Decodes the messages of a batch, for those who consume them. */
 
 import { inflateRawSync } from "node:zlib";
-import type { EncodedMessage } from "./message.ts";
 import { COMPRESSION, RecordBatch, recordsProblem } from "./record-batch.ts";
 import { readRecord, RecordError } from "./record-codec.ts";
 
-/** A message and which one of its batch it is. */
-export interface BatchMessage extends EncodedMessage {
+/** A message and which one of its batch it is; `undefined` for what it does not have. */
+export interface BatchMessage {
   readonly number: number;
+  /** A view of the batch, if that is not compressed. */
+  readonly body: Buffer;
+  readonly bornTimestamp: number;
+  readonly tag: string | undefined;
+  readonly keys: readonly string[] | undefined;
+  readonly messageGroup: string | undefined;
+  readonly properties: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -46,10 +52,16 @@ export function* batchMessages(
       onUnreadable(record as RecordError & { readonly number: number });
       continue;
     }
-    const { bornDelay, ...fields } = record;
-    const tag = tags[(tagNumbers?.[number] ?? 0) - 1];
-    const message = { ...fields, number, bornTimestamp: bornTimestamp + bornDelay };
-    yield tag === undefined ? message : { ...message, tag };
+    const { body, bornDelay, keys, messageGroup, properties } = record;
+    yield {
+      number,
+      body,
+      bornTimestamp: bornTimestamp + bornDelay,
+      tag: tagNumbers === undefined ? undefined : tags[(tagNumbers[number] ?? 0) - 1],
+      keys,
+      messageGroup,
+      properties,
+    };
   }
 }
 

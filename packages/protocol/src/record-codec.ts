@@ -12,7 +12,7 @@
  * Little endian; text is UTF-8. The tag is in the batch's header, for brokers to read.
  */
 
-import type { EncodedMessage, MessageFields } from "./message.ts";
+import type { MessageFields } from "./message.ts";
 
 const FLAG = { keys: 1, messageGroup: 2, properties: 4 } as const;
 const RECORD_HEADER_BYTES = 9;
@@ -93,32 +93,41 @@ export class RecordError extends Error {
   }
 }
 
+/** A record as it is read: `undefined` for what it does not have. */
+export interface ReadRecord {
+  /** A view. */
+  readonly body: Buffer;
+  readonly bornDelay: number;
+  readonly keys: readonly string[] | undefined;
+  readonly messageGroup: string | undefined;
+  readonly properties: Readonly<Record<string, string>> | undefined;
+}
+
 /**
- * Reads one record; its body is a view.
+ * Reads one record.
  *
  * @param length - Without the four bytes of the length itself.
  * @throws RecordError
  */
-export function readRecord(
-  bytes: Buffer,
-  at: number,
-  length: number,
-): Omit<EncodedMessage, "bornTimestamp" | "tag"> & { readonly bornDelay: number } {
+export function readRecord(bytes: Buffer, at: number, length: number): ReadRecord {
   const flags = bytes.readUInt8(at);
   const bornDelay = bytes.readUInt32LE(at + 1);
-  const cursor = { bytes, at: at + 5, end: at + length };
-  if (flags === 0) return { body: bytes.subarray(cursor.at, cursor.end), bornDelay };
+  // Each field by its name, here and where it goes: this is run for each message.
+  if (flags === 0)
+    return {
+      body: bytes.subarray(at + 5, at + length),
+      bornDelay,
+      keys: undefined,
+      messageGroup: undefined,
+      properties: undefined,
+    };
   if (flags > 7) throw new RecordError(`flags ${flags} are not known here`);
+  const cursor = { bytes, at: at + 5, end: at + length };
   const keys = (flags & FLAG.keys) === 0 ? undefined : texts(cursor, takeByte(cursor));
   const messageGroup = (flags & FLAG.messageGroup) === 0 ? undefined : takeShortText(cursor);
   const properties = (flags & FLAG.properties) === 0 ? undefined : takeProperties(cursor);
-  return {
-    body: bytes.subarray(cursor.at, cursor.end),
-    bornDelay,
-    ...(keys === undefined ? {} : { keys }),
-    ...(messageGroup === undefined ? {} : { messageGroup }),
-    ...(properties === undefined ? {} : { properties }),
-  };
+  const body = bytes.subarray(cursor.at, cursor.end);
+  return { body, bornDelay, keys, messageGroup, properties };
 }
 
 interface Cursor {

@@ -35,6 +35,8 @@ const SLICE_MS = 5;
 /** Of the time, what fetches get at most is one part in so many; those that are woken, less. */
 const SHARE = 2;
 const WOKEN_SHARE = 5;
+/** Nothing was stored for so long: there is nobody whom fetches would keep waiting. */
+const QUIET_MS = 100;
 /** About, of an answer beside its batches. */
 const ANSWER_BYTES = 256;
 
@@ -71,6 +73,9 @@ export class FetchService {
     this.#lookAtReady();
   });
 
+  /** When something was stored here last, by `performance.now()`. */
+  #storedAt = Number.NEGATIVE_INFINITY;
+
   /** @param onDefect - Something threw that should not: the process should end. */
   constructor(group: BrokerGroup, settings: BrokerSettings, onDefect: (error: unknown) => void) {
     this.onDefect = onDefect;
@@ -88,6 +93,16 @@ export class FetchService {
 
   /** These queues have more: whoever waits for one is looked at again. */
   onStored(keys: ReadonlySet<QueueKey>): void {
+    this.#storedAt = performance.now();
+    this.#wake(keys);
+  }
+
+  /** Topics have changed: whoever waits may wait in vain. */
+  onMetadata(): void {
+    this.#wake(new Set(this.#parked.keys()));
+  }
+
+  #wake(keys: ReadonlySet<QueueKey>): void {
     for (const key of keys)
       for (const fetch of this.#parked.get(key) ?? []) {
         this.#unpark(fetch);
@@ -96,11 +111,6 @@ export class FetchService {
         this.#woken.add(fetch);
         this.#waking.schedule();
       }
-  }
-
-  /** Topics have changed: whoever waits may wait in vain. */
-  onMetadata(): void {
-    this.onStored(new Set(this.#parked.keys()));
   }
 
   /** Now, if nobody waits and fetches have had no more than their share; else soon. @internal */
@@ -126,6 +136,7 @@ export class FetchService {
     const beganAt = performance.now();
     fetch.stream.fetch(fetch);
     const endedAt = performance.now();
+    if (endedAt - this.#storedAt > QUIET_MS) return;
     this.#looking.onSpent(beganAt, endedAt);
     if (fetch.isWoken) this.#waking.onSpent(beganAt, endedAt);
   }
