@@ -13,6 +13,7 @@ import { runBrokerBench } from "./broker-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
 import { drawingOf } from "./drawings/drawings.ts";
 import { runFailoverBench } from "./failover-bench.ts";
+import { runGuardBench } from "./guard-bench.ts";
 import { runLogBench } from "./log-bench.ts";
 import { drawOutcome } from "./outcome/outcome.ts";
 import { runPeersBench } from "./peers-bench.ts";
@@ -33,6 +34,7 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
              [--in-flight N] [--read-back]
        npm run bench -- backlog [--millions N]
        npm run bench -- failover [--times N]
+       npm run bench -- guard [--only NAME] [--record]
        npm run bench -- soak [--minutes N] [--load SHARE]
        npm run bench -- plot FILE.json ...
 
@@ -49,6 +51,7 @@ scale      how cost grows with messages stored, queues, topics, consumer groups,
            size and broker groups, each beside a small case
 backlog    publishing while a backlog is drained
 failover   how long nothing is acknowledged when the leader is lost
+guard      core, log, replica and broker beside recorded figures: fails below half of them
 soak       a steady load for long: memory, disk, stalls, losses
 plot       pictures of JSON that a bench has written, drawn again beside it
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
@@ -63,6 +66,7 @@ plot       pictures of JSON that a bench has written, drawn again beside it
 --kafka    the folder of the jars of a release of Kafka; default: it is left out
 --kills    leaders that are killed in each round; in [1, 100], default 3
 --tls      with certificates on every port
+--record   what is measured is what the next runs are held against, in bench/guard.json
 --times    faults of each kind; in [1, 1000], default 30
 --millions messages of the backlog, in millions; in [1, 1000], default 5
 --minutes  how long the load is held; in [1, 10000], default 30
@@ -87,11 +91,13 @@ const FLAGS = {
   systems: { type: "text" },
   kafka: { type: "text" },
   tls: { type: "switch" },
+  record: { type: "switch" },
 } as const satisfies FlagSpecs;
 
 interface BenchEntry {
   readonly flags: readonly (keyof typeof FLAGS)[];
-  readonly run: (values: FlagsOf<typeof FLAGS>) => Promise<void>;
+  /** What it returns is the exit code; 0 if that is nothing. */
+  readonly run: (values: FlagsOf<typeof FLAGS>) => Promise<void> | Promise<number>;
 }
 
 const BENCHES = new Map<string, BenchEntry>([
@@ -142,6 +148,13 @@ const BENCHES = new Map<string, BenchEntry>([
   ["backlog", { flags: ["millions"], run: ({ millions }) => runBacklogBench({ millions }) }],
   ["failover", { flags: ["times"], run: ({ times }) => runFailoverBench({ times }) }],
   [
+    "guard",
+    {
+      flags: ["only", "record"],
+      run: ({ only, record: isRecorded }) => runGuardBench({ only, isRecorded }),
+    },
+  ],
+  [
     "log",
     {
       flags: ["rounds", "open-gb"],
@@ -168,8 +181,7 @@ async function main(words: readonly string[]): Promise<number> {
   for (const flag of given)
     if (!bench.flags.includes(flag)) problems.push(`--${flag} is nothing to bench ${name}`);
   refuseFlags(problems);
-  await bench.run(flags);
-  return 0;
+  return (await bench.run(flags)) ?? 0;
 }
 
 process.exitCode = await exitCodeOf(

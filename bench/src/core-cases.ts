@@ -1,6 +1,6 @@
 /** What is measured of the core: each case is a batch of operations on a prepared fixture. */
 
-import type { AppendEntriesReply } from "@quorumlog/raft";
+import type { AppendEntriesReply, Entry } from "@quorumlog/raft";
 import {
   appendEntries,
   appendReply,
@@ -44,6 +44,42 @@ function bareDispatch(): CoreCase {
           highest.set(message.from, Math.max(highest.get(message.from) ?? 0, message.index));
           outbox.push(message);
         }
+      };
+    },
+  };
+}
+
+/**
+ * Plain work on a message that takes about as long as a step, whatever a compiler makes of loops
+ * that allocate: each is written as JSON.
+ */
+export function writtenMessages(): CoreCase {
+  return {
+    name: "bare: allocate a reply, write it as JSON",
+    operations: STEPS,
+    unit: "step",
+    prepare: () => {
+      const written: string[] = [];
+      return () => {
+        for (let i = 1; i <= STEPS; i++) written.push(JSON.stringify(appendReply(2, i)));
+      };
+    },
+  };
+}
+
+/** As {@link bareDispatch}, for a batch: allocate entries, keep them, queue them for two others. */
+export function bareEntries(): CoreCase {
+  return {
+    name: `bare: allocate ${BATCH} entries, keep them, queue them twice`,
+    operations: 1,
+    unit: "batch",
+    prepare: () => {
+      const log: Entry[] = [];
+      const outbox: unknown[] = [];
+      return () => {
+        const message = appendEntries(log.length, BATCH, COMMAND);
+        log.push(...message.entries);
+        outbox.push(message, { ...message, to: 3, entries: log.slice(-BATCH) });
       };
     },
   };

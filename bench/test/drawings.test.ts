@@ -9,6 +9,7 @@ import type { BrokerResults } from "../src/drawings/broker-drawing.ts";
 import type { CoreResults } from "../src/drawings/core-drawing.ts";
 import { drawingOf } from "../src/drawings/drawings.ts";
 import { FAULTS, type FailoverResults } from "../src/drawings/failover-drawing.ts";
+import type { GuardResults } from "../src/drawings/guard-drawing.ts";
 import type { LogResults } from "../src/drawings/log-drawing.ts";
 import { measuredBar, measuredPoint } from "../src/drawings/measured.ts";
 import type { PeersResults } from "../src/drawings/peers-drawing.ts";
@@ -16,6 +17,7 @@ import type { ReplicaResults } from "../src/drawings/replica-drawing.ts";
 import type { SoakResults } from "../src/drawings/soak-drawing.ts";
 import type { SpikeResults } from "../src/drawings/spike-drawing.ts";
 import type { TopicsResults } from "../src/drawings/topics-drawing.ts";
+import { GUARD_PARTS } from "../src/guard/guard-parts.ts";
 import { WORKLOADS } from "../src/peers/peer-workloads.ts";
 import { svgOf } from "../src/plot/svg-picture.ts";
 import { textsOf, troublesOf } from "./picture-texts.ts";
@@ -231,6 +233,17 @@ const peers: PeersResults = {
   ),
 };
 
+const RECORD = { ratio: 0.8, date: "2026-11-22", machine: "a machine", commit: "0123456789" };
+const guard: GuardResults = {
+  roundMs: 300,
+  rows: GUARD_PARTS.flatMap(({ cases }) => cases).map((name, i) => ({
+    name,
+    figures: rounds(1 / 3 ** (i % 4), 1 + (i % 3)).map((ratio) => ({ ratio, others: 0 })),
+    recorded: i % 3 === 0 ? undefined : RECORD,
+    verdict: i % 3 === 0 ? "not recorded" : "holds",
+  })),
+};
+
 const ALL: Readonly<Record<string, unknown>> = {
   core,
   broker,
@@ -242,6 +255,7 @@ const ALL: Readonly<Record<string, unknown>> = {
   soak,
   spike,
   peers,
+  guard,
 };
 
 function pictureOf(bench: string, results: unknown): string {

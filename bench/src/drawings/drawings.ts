@@ -5,6 +5,7 @@ import { drawBacklog } from "./backlog-drawing.ts";
 import { drawBroker } from "./broker-drawing.ts";
 import { drawCore } from "./core-drawing.ts";
 import { drawFailover } from "./failover-drawing.ts";
+import { drawGuard } from "./guard-drawing.ts";
 import { drawLog } from "./log-drawing.ts";
 import { drawPeers } from "./peers-drawing.ts";
 import { drawReplica } from "./replica-drawing.ts";
@@ -22,6 +23,7 @@ const DRAWINGS: ReadonlyMap<string, (results: never) => Drawing> = new Map<
   ["broker", drawBroker],
   ["core", drawCore],
   ["failover", drawFailover],
+  ["guard", drawGuard],
   ["log", drawLog],
   ["peers", drawPeers],
   ["replica", drawReplica],

@@ -67,6 +67,39 @@ export function runRound(log: AppendLog, load: Load): Promise<RoundResult> {
   });
 }
 
+/**
+ * The same load for so long, into a log that goes on afterwards.
+ *
+ * @returns batches per second, when all are on the disk and the next segment is ready: nothing goes
+ *   on in the background then, which is not in the time.
+ */
+export function batchesPerSecond(
+  log: AppendLog,
+  { batchBytes, outstandingMax }: Omit<Load, "batchCount">,
+  ms: number,
+): Promise<number> {
+  const startedAt = performance.now();
+  let appended = 0;
+  let durable = 0;
+  return new Promise((resolve) => {
+    const append = (): void => {
+      const at = (appended * batchBytes) % LAP_BYTES;
+      appended += 1;
+      log.append(pool.subarray(at, at + batchBytes), onDurable);
+    };
+    const onDurable = (): void => {
+      durable += 1;
+      const elapsedMs = performance.now() - startedAt;
+      if (elapsedMs < ms) append();
+      else if (durable === appended)
+        log.whenReady(() => {
+          resolve((durable / elapsedMs) * 1_000);
+        });
+    };
+    for (let under = 0; under < outstandingMax; under++) append();
+  });
+}
+
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

@@ -85,14 +85,17 @@ export function linesOf({ machine, ...run }: Provenance): string[] {
     `Node.js ${run.node}`,
   ];
   const { commit } = run;
-  const state =
-    commit === undefined
-      ? ""
-      : ` at ${commit.hash.slice(0, SHORT_HASH)}${commit.isClean ? "" : " and changes"}`;
+  const state = commit === undefined ? "" : ` at ${commitInWords(commit)}`;
   const made = [`quorumlog ${run.quorumlog}${state}`, run.date.slice(0, 10), run.command];
   return [parts.join(" \u00b7 "), made.join(" \u00b7 ")];
 }
 
+/** As in `5c8edd49ce and changes`. */
+export function commitInWords({ hash, isClean }: Commit): string {
+  return `${hash.slice(0, SHORT_HASH)}${isClean ? "" : " and changes"}`;
+}
+
+/** The mount with the device number of the folder, where the system tells mounts. */
 function diskOf(folder: string): Disk | undefined {
   try {
     return diskAmong(readFileSync("/proc/self/mountinfo", "utf8"), realpathSync(folder));

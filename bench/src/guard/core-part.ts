@@ -1,0 +1,50 @@
+/**
+ * The core beside plain work on the same messages and entries in the same process, which decides
+ * nothing: messages are written as JSON, entries are made, kept and queued.
+ */
+
+import { required } from "@quorumlog/std";
+import { bareEntries, type CoreCase, coreCases, writtenMessages } from "../core-cases.ts";
+import { spreadOf } from "../spread.ts";
+import type { GuardPair, GuardPart, RunningPart } from "./guard-part.ts";
+
+const WARMUP_MS = 300;
+/** On a machine that stands still a median of one would be what it stood still for. */
+const RUNS_MIN = 5;
+
+const CASES = {
+  "core leader, replies": "leader of 3: an append reply that commits, take the Ready",
+  "core leader, proposals": "leader of 3: propose 100 entries, take the Ready",
+  "core follower, appends": "follower: append 1 entry",
+} as const;
+
+export const CORE_PART: GuardPart = {
+  bench: "core",
+  cases: Object.keys(CASES),
+  async start() {
+    const cases = new Map(coreCases().map((each) => [each.name, each]));
+    const bareStep = writtenMessages();
+    const bareBatch = bareEntries();
+    const pairs = Object.entries(CASES).map(([name, nameOfCase]): GuardPair => {
+      const ours = required(cases.get(nameOfCase), "what is guarded is a case of the core");
+      const bare = ours.unit === "step" ? bareStep : bareBatch;
+      return { name, bare: (ms) => speedOf(bare, ms), ours: (ms) => speedOf(ours, ms) };
+    });
+    for (const { bare, ours } of pairs) for (const side of [bare, ours]) await side(WARMUP_MS);
+    return { pairs, stop: () => Promise.resolve() } satisfies RunningPart;
+  },
+};
+
+/** @returns operations per second, by the median of many runs. */
+function speedOf(entry: CoreCase, ms: number): Promise<number> {
+  const until = performance.now() + ms;
+  const times: number[] = [];
+  while (times.length < RUNS_MIN || performance.now() < until) {
+    const run = entry.prepare();
+    const startedAt = performance.now();
+    run();
+    times.push(performance.now() - startedAt);
+  }
+  const medianMs = spreadOf(times)?.median ?? Number.NaN;
+  return Promise.resolve((entry.operations / medianMs) * 1_000);
+}
