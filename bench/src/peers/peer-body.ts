@@ -33,7 +33,10 @@ export function readBody(bytes: Uint8Array, bodyBytes: number): ReadBody | undef
   return isWhole ? { serial, dueAt: body.readDoubleLE(DUE_AT) } : undefined;
 }
 
-/** Of the machine, the same in all its processes. */
+/** When this process's clock began. */
+const STARTED_AT = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
+/** Of the machine, the same in all its processes, to some microseconds. */
 export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
+  return STARTED_AT + performance.now();
 }

@@ -45,7 +45,7 @@ export interface PeerCluster {
 
 export interface PeerClient {
   /** @param body - Not written to before the promise settles. */
-  readonly send: (topic: string, body: Buffer) => Promise<void>;
+  readonly send: (topic: string, body: Buffer) => Promise<unknown>;
   /**
    * Reads everything from the first message on, and what comes, until it is stopped.
    *
