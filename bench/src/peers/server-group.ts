@@ -42,3 +42,28 @@ export class ServerGroup {
     await Promise.all(this.#servers.map((server) => server.kill()));
   }
 }
+
+/**
+ * Starts servers, and waits for the cluster that they are.
+ *
+ * @param made - The cluster; not whether it serves.
+ * @param serves - Settles when it does.
+ * @throws what either throws, when all servers have been stopped.
+ */
+export async function startCluster<Cluster extends { readonly stop: () => Promise<void> }>(
+  commands: readonly ServerCommand[],
+  made: (servers: ServerGroup) => Cluster | Promise<Cluster>,
+  serves: (cluster: Cluster) => Promise<void>,
+): Promise<Cluster> {
+  const servers = new ServerGroup(commands);
+  let stop = (): Promise<void> => servers.stop();
+  try {
+    const cluster = await made(servers);
+    stop = () => cluster.stop();
+    await serves(cluster);
+    return cluster;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -14,7 +14,7 @@ import {
   SERVER_DEADLINE_MS,
 } from "../peer-system.ts";
 import { pause } from "../publisher.ts";
-import { ServerGroup } from "../server-group.ts";
+import { type ServerGroup, startCluster } from "../server-group.ts";
 import {
   decodeRange,
   decodeRevision,
@@ -83,14 +83,11 @@ class EtcdCluster implements PeerCluster {
       };
     });
     const addresses = ats.map((at) => `127.0.0.1:${ports[at]}`);
-    const cluster = new EtcdCluster(new ServerGroup(commands), addresses);
-    try {
-      await cluster.#allServe();
-      return cluster;
-    } catch (error) {
-      await cluster.stop();
-      throw error;
-    }
+    return startCluster(
+      commands,
+      (servers) => new EtcdCluster(servers, addresses),
+      (cluster) => cluster.#allServe(),
+    );
   }
 
   pids(): readonly number[] {

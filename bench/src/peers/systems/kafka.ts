@@ -17,7 +17,7 @@ import {
   SERVER_DEADLINE_MS,
 } from "../peer-system.ts";
 import { pause } from "../publisher.ts";
-import { ServerGroup } from "../server-group.ts";
+import { type ServerGroup, startCluster } from "../server-group.ts";
 
 /** As its own scripts have it. */
 const JAVA_OPTIONS = ["-Xmx1G", "-Xms1G", "-XX:+UseG1GC"];
@@ -69,14 +69,11 @@ class KafkaCluster implements PeerCluster {
       };
     });
     const addresses = ats.map((at) => `127.0.0.1:${ports[at]}`);
-    const cluster = new KafkaCluster(new ServerGroup(commands), addresses, versionIn(jars));
-    try {
-      await cluster.#allServe();
-      return cluster;
-    } catch (error) {
-      await cluster.stop();
-      throw error;
-    }
+    return startCluster(
+      commands,
+      (servers) => new KafkaCluster(servers, addresses, versionIn(jars)),
+      (cluster) => cluster.#allServe(),
+    );
   }
 
   pids(): readonly number[] {

@@ -16,7 +16,7 @@ import {
   SEND_DEADLINE_MS,
   SERVER_DEADLINE_MS,
 } from "../peer-system.ts";
-import { ServerGroup } from "../server-group.ts";
+import { type ServerGroup, startCluster } from "../server-group.ts";
 
 const STORE_BYTES = "64GB";
 const RECONNECT_WAIT_MS = 20;
@@ -76,14 +76,11 @@ class NatsCluster implements PeerCluster {
       logFile: join(directory, `${at}.log`),
     }));
     const addresses = ats.map((at) => `127.0.0.1:${ports[at]}`);
-    const cluster = new NatsCluster(new ServerGroup(commands), addresses, syncs);
-    try {
-      await cluster.#allServe();
-      return cluster;
-    } catch (error) {
-      await cluster.stop();
-      throw error;
-    }
+    return startCluster(
+      commands,
+      (servers) => new NatsCluster(servers, addresses, syncs),
+      (cluster) => cluster.#allServe(),
+    );
   }
 
   pids(): readonly number[] {

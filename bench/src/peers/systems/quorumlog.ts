@@ -13,7 +13,7 @@ import {
   SEND_DEADLINE_MS,
   SERVER_DEADLINE_MS,
 } from "../peer-system.ts";
-import { ServerGroup } from "../server-group.ts";
+import { type ServerGroup, startCluster } from "../server-group.ts";
 import { type ServerCommand } from "../server-process.ts";
 
 const PROGRAM = fileURLToPath(
@@ -70,19 +70,17 @@ class QuorumlogCluster implements PeerCluster {
     });
     const first = command("nameserver", "nameserver", "--listen", nameServer);
     // Brokers are 0 to 2, as the NameServer comes last.
-    const servers = new ServerGroup([...brokers, first]);
-    try {
-      const nameServers = [nameServer];
-      const admin = await servers
-        .server(NODE_COUNT)
-        .until("answers", SERVER_DEADLINE_MS, () => Admin.open({ nameServers }));
-      const cluster = new QuorumlogCluster(servers, nameServer, admin);
-      await cluster.#allServe();
-      return cluster;
-    } catch (error) {
-      await servers.stop();
-      throw error;
-    }
+    return startCluster(
+      [...brokers, first],
+      async (servers) => {
+        const nameServers = [nameServer];
+        const admin = await servers
+          .server(NODE_COUNT)
+          .until("answers", SERVER_DEADLINE_MS, () => Admin.open({ nameServers }));
+        return new QuorumlogCluster(servers, nameServer, admin);
+      },
+      (cluster) => cluster.#allServe(),
+    );
   }
 
   pids(): readonly number[] {

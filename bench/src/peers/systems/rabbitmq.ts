@@ -18,8 +18,8 @@ import {
   SERVER_DEADLINE_MS,
 } from "../peer-system.ts";
 import { pause } from "../publisher.ts";
-import { ServerGroup } from "../server-group.ts";
-import { type ServerCommand, ServerProcess } from "../server-process.ts";
+import { type ServerGroup, startCluster } from "../server-group.ts";
+import type { ServerCommand } from "../server-process.ts";
 
 /** Debian's own wrapper in the path becomes another user; this is what it wraps. */
 const DEBIAN_FOLDER = "/usr/lib/rabbitmq/bin";
@@ -47,27 +47,17 @@ interface RabbitNode {
 
 class RabbitCluster implements PeerCluster {
   readonly durability = "fsync on a majority (quorum queue)";
-  readonly version: string;
-  readonly #mapper: ServerProcess;
+  version = "of a version it does not tell";
   readonly #servers: ServerGroup;
   readonly #nodes: readonly RabbitNode[];
 
-  private constructor(init: {
-    readonly version: string;
-    readonly mapper: ServerProcess;
-    readonly servers: ServerGroup;
-    readonly nodes: readonly RabbitNode[];
-  }) {
-    this.version = init.version;
-    this.#mapper = init.mapper;
-    this.#servers = init.servers;
-    this.#nodes = init.nodes;
+  private constructor(servers: ServerGroup, nodes: readonly RabbitNode[]) {
+    this.#servers = servers;
+    this.#nodes = nodes;
   }
 
   static async start(directory: string): Promise<RabbitCluster> {
     const nodes = await nodesIn(directory);
-    const epmd = mapperOf(directory, nodes);
-    const mapper = new ServerProcess(epmd);
     const commands = nodes.map(({ name, env }) => ({
       program: scriptFile("rabbitmq-server"),
       words: [],
@@ -75,27 +65,16 @@ class RabbitCluster implements PeerCluster {
       directory,
       logFile: join(directory, `${name}.log`),
     }));
-    const servers = new ServerGroup(commands);
-    try {
-      for (const [at, { address }] of nodes.entries())
-        await servers.server(at).until("serves", SERVER_DEADLINE_MS, () => answersTo(address));
-      const control = new Control(nodes[0]?.env ?? {});
-      await servers.server(0).until("all have met", SERVER_DEADLINE_MS, async () => {
-        const running = await control.eval("length(rabbit_nodes:all_running()).");
-        return running.trim() === `${NODE_COUNT}` ? true : undefined;
-      });
-      const said = await control.eval("io:format(rabbit_misc:version()).");
-      const version = /\d+\.\d+\.\d+/u.exec(said)?.[0] ?? "of a version it does not tell";
-      return new RabbitCluster({ version, mapper, servers, nodes });
-    } catch (error) {
-      await servers.stop();
-      await mapper.kill();
-      throw error;
-    }
+    // Nodes are 0 to 2, as their register comes last; it is there long before Erlang has started.
+    return startCluster(
+      [...commands, mapperOf(directory, nodes)],
+      (servers) => new RabbitCluster(servers, nodes),
+      (cluster) => cluster.#haveMet(),
+    );
   }
 
   pids(): readonly number[] {
-    return [this.#mapper.pid, ...this.#servers.pids];
+    return this.#servers.pids;
   }
 
   async createTopic(topic: string): Promise<void> {
@@ -125,8 +104,7 @@ class RabbitCluster implements PeerCluster {
 
   async restart(topic: string): Promise<void> {
     this.#servers.restart();
-    for (const [at, { address }] of this.#nodes.entries())
-      await this.#servers.server(at).until("serves", SERVER_DEADLINE_MS, () => answersTo(address));
+    await this.#allServe();
     const leader = this.#servers.server(await this.#leader(topic));
     await leader.until("all replicas are online", SERVER_DEADLINE_MS, async () => {
       const [row] = await this.#control().queues(topic, "online");
@@ -135,9 +113,24 @@ class RabbitCluster implements PeerCluster {
     });
   }
 
-  async stop(): Promise<void> {
-    await this.#servers.stop();
-    await this.#mapper.kill();
+  stop(): Promise<void> {
+    return this.#servers.stop();
+  }
+
+  async #haveMet(): Promise<void> {
+    await this.#allServe();
+    const control = this.#control();
+    await this.#servers.server(0).until("all have met", SERVER_DEADLINE_MS, async () => {
+      const running = await control.eval("length(rabbit_nodes:all_running()).");
+      return running.trim() === `${NODE_COUNT}` ? true : undefined;
+    });
+    const said = await control.eval("io:format(rabbit_misc:version()).");
+    this.version = /\d+\.\d+\.\d+/u.exec(said)?.[0] ?? this.version;
+  }
+
+  async #allServe(): Promise<void> {
+    for (const [at, { address }] of this.#nodes.entries())
+      await this.#servers.server(at).until("serves", SERVER_DEADLINE_MS, () => answersTo(address));
   }
 
   async #leader(topic: string): Promise<number> {
@@ -312,12 +305,15 @@ async function nodesIn(directory: string): Promise<RabbitNode[]> {
       RABBITMQ_PID_FILE: join(base, "pid"),
       RABBITMQ_GENERATED_CONFIG_DIR: join(base, "generated"),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
+      // Of every Erlang that is started for a node or a command: one that finds no register, as
+      // when all is just being stopped, would start its own, which stays.
+      ERL_AFLAGS: "-start_epmd false",
     };
     return { name, address, env };
   });
 }
 
-/** Erlang's register of nodes; were it not there, the first node would start one that stays. */
+/** Erlang's register of nodes; were it not there, the first node would end at once. */
 function mapperOf(directory: string, [node]: readonly RabbitNode[]): ServerCommand {
   const port = node?.env["ERL_EPMD_PORT"] ?? "";
   return {
