@@ -13,6 +13,7 @@ import {
   type ReplicaEvent,
   ReplicaOptionsError,
 } from "@quorumlog/replica";
+import { integerProblem, valueInWords } from "@quorumlog/std";
 
 /** What a node's operator has to know: of its replica, and of NameServers. */
 export type BrokerEvent =
@@ -200,23 +201,23 @@ export function parseBrokerOptions(options: BrokerOptions): BrokerSettings {
   const { autoCreateTopics } = options;
   if (autoCreateTopics !== undefined && typeof autoCreateTopics !== "boolean")
     problems.push({ field: "autoCreateTopics", problem: "is neither true nor false" });
-  const integer = (field: string, value: unknown, { min, max, fallback }: Bounds): number => {
-    if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max)
-      return Number(value);
-    problems.push({ field, problem: `${said(value)} is not an integer in [${min}, ${max}]` });
-    return fallback;
+  const integer = (field: string, value: unknown, bounds: Bounds): number => {
+    const problem = integerProblem(value, bounds);
+    if (problem === undefined) return Number(value);
+    problems.push({ field, problem });
+    return bounds.fallback;
   };
   const limit = (field: keyof BrokerLimits, fallback = BOUNDS[field].fallback): number =>
     integer(field, options[field] ?? fallback, BOUNDS[field]);
   integer("groupId", groupId, { min: 1, max: GROUP_ID_MAX, fallback: METADATA_GROUP_ID });
   for (const field of ["listen", "advertise", "metrics"] as const)
     if (options[field] !== undefined && !isAddress(options[field]))
-      problems.push({ field, problem: `${said(options[field])} is not host:port` });
+      problems.push({ field, problem: `${valueInWords(options[field])} is not host:port` });
   if ((options.listen as unknown) === undefined)
     problems.push({ field: "listen", problem: "missing" });
   const stranger = nameServers.find((address) => !isAddress(address));
   if (stranger !== undefined)
-    problems.push({ field: "nameServers", problem: `${said(stranger)} is not host:port` });
+    problems.push({ field: "nameServers", problem: `${valueInWords(stranger)} is not host:port` });
   const replica = {
     ...options.replica,
     groupId,
@@ -306,9 +307,4 @@ function replicaProblems(options: BrokerSettings["replica"]): FieldProblem[] {
 
 function isAddress(value: unknown): boolean {
   return typeof value === "string" && /^.+:\d{1,5}$/u.test(value);
-}
-
-function said(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
-  return typeof value === "number" ? `${value}` : `a value of type ${typeof value}`;
 }

@@ -1,19 +1,12 @@
 /** What the calls of an admin take. */
 
 import { MESSAGE_LIMITS, topicNameProblem } from "@quorumlog/protocol";
+import { valueInWords } from "@quorumlog/std";
 import { CLUSTER_CHECKS, type ClusterOptions } from "./cluster-link.ts";
 import type { ResetOffsets } from "./group-admin.ts";
 import { consumerGroup } from "./group-offsets.ts";
 import type { FindOptions } from "./message-finder.ts";
-import {
-  abortSignal,
-  anyText,
-  type Check,
-  integerIn,
-  oneOf,
-  said,
-  textThat,
-} from "./option-problems.ts";
+import { abortSignal, anyText, type Check, integerIn, oneOf, textThat } from "./option-problems.ts";
 import type { ListProducersOptions } from "./producer-admin.ts";
 import type { WaitOptions } from "./waiting.ts";
 
@@ -63,9 +56,9 @@ type Checks<Options> = { readonly [K in keyof Required<Options>]: Check };
 const nodeId = integerIn(1, 2 ** 32 - 1);
 const groupId = nodeId;
 const flag: Check = (value) =>
-  typeof value === "boolean" ? undefined : `${said(value)} is not true or false`;
+  typeof value === "boolean" ? undefined : `${valueInWords(value)} is not true or false`;
 const peerAddress = textThat((text) =>
-  /^.+:\d{1,5}$/u.test(text) ? undefined : `${said(text)} is not host:port`,
+  /^.+:\d{1,5}$/u.test(text) ? undefined : `${valueInWords(text)} is not host:port`,
 );
 const queue = integerIn(0, 65_535);
 const time = integerIn(0, Number.MAX_SAFE_INTEGER);

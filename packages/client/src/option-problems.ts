@@ -4,6 +4,7 @@
  */
 
 import { type FieldProblem, OperationError } from "@quorumlog/protocol";
+import { integerProblem, valueInWords } from "@quorumlog/std";
 
 /** @returns what is wrong with a value, without its name. */
 export type Check = (value: unknown) => string | undefined;
@@ -40,22 +41,20 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 /** Both bounds are in it. */
 export function integerIn(min: number, max: number): Check {
-  return (value) =>
-    Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
-      ? undefined
-      : `${said(value)} is not an integer in [${min}, ${max}]`;
+  return (value) => integerProblem(value, { min, max });
 }
 
 export function oneOf(...allowed: readonly string[]): Check {
   return (value) =>
     typeof value === "string" && allowed.includes(value)
       ? undefined
-      : `${said(value)} is none of ${allowed.map((one) => `"${one}"`).join(", ")}`;
+      : `${valueInWords(value)} is none of ${allowed.map((one) => `"${one}"`).join(", ")}`;
 }
 
 /** Text for which `problemOf` has no complaint. */
 export function textThat(problemOf: (text: string) => string | undefined): Check {
-  return (value) => (typeof value === "string" ? problemOf(value) : `${said(value)} is not text`);
+  return (value) =>
+    typeof value === "string" ? problemOf(value) : `${valueInWords(value)} is not text`;
 }
 
 export const anyText: Check = textThat(() => undefined);
@@ -77,12 +76,5 @@ export const abortSignal: Check = (value) =>
 export const addresses: Check = (value) => {
   if (!Array.isArray(value) || value.length === 0) return "not a list of one or more host:port";
   const wrong: unknown = value.find((one) => typeof one !== "string" || !/^.+:\d{1,5}$/u.test(one));
-  return wrong === undefined ? undefined : `${said(wrong)} is not host:port`;
+  return wrong === undefined ? undefined : `${valueInWords(wrong)} is not host:port`;
 };
-
-/** As a person would recognize it; bounded. */
-export function said(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
-  if (typeof value === "object" || typeof value === "function") return `a ${typeof value}`;
-  return typeof value === "symbol" ? "a symbol" : `${value as number}`;
-}

@@ -8,7 +8,8 @@ import {
   OperationError,
   topicNameProblem,
 } from "@quorumlog/protocol";
-import { invalid, isObject, said } from "./option-problems.ts";
+import { valueInWords } from "@quorumlog/std";
+import { invalid, isObject } from "./option-problems.ts";
 
 export interface OutgoingMessage extends MessageFields {
   /** Bytes are borrowed: not to be written to before the call is settled. Text is UTF-8. */
@@ -40,7 +41,8 @@ export function demandMessage(message: unknown): number {
 
 /** @throws OperationError `INVALID_ARGUMENT` */
 export function demandTopicName(topic: unknown): asserts topic is string {
-  const problem = typeof topic === "string" ? topicNameProblem(topic) : `${said(topic)} is no name`;
+  const problem =
+    typeof topic === "string" ? topicNameProblem(topic) : `${valueInWords(topic)} is no name`;
   if (problem !== undefined) throw invalid([{ field: "topic", problem }]);
 }
 
@@ -72,12 +74,15 @@ type Given = Readonly<Record<string, unknown>>;
 function demandFields(message: Given, bodyBytes: number | undefined): number {
   const problems: FieldProblem[] = [];
   if (bodyBytes === undefined)
-    problems.push({ field: "body", problem: `${said(message["body"])} is no Uint8Array or text` });
+    problems.push({
+      field: "body",
+      problem: `${valueInWords(message["body"])} is no Uint8Array or text`,
+    });
   for (const field of Object.keys(message))
     if (!FIELDS.has(field)) problems.push({ field, problem: "unknown field" });
   for (const field of ["tag", "messageGroup"] as const)
     if (message[field] !== undefined && typeof message[field] !== "string")
-      problems.push({ field, problem: `${said(message[field])} is not text` });
+      problems.push({ field, problem: `${valueInWords(message[field])} is not text` });
   const { keys, properties } = message;
   if (keys !== undefined && !(Array.isArray(keys) && keys.every(isText)))
     problems.push({ field: "keys", problem: "not a list of texts" });

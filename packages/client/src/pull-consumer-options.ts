@@ -1,6 +1,7 @@
 /** How a pull consumer is set up, and what its calls take. */
 
 import { parseTagExpression, topicNameProblem } from "@quorumlog/protocol";
+import { valueInWords } from "@quorumlog/std";
 import { CLUSTER_CHECKS, type ClusterOptions } from "./cluster-link.ts";
 import type { QueuePlace, ResetPolicy } from "./fetcher.ts";
 import { consumerGroup } from "./group-offsets.ts";
@@ -13,7 +14,6 @@ import {
   invalid,
   isObject,
   oneOf,
-  said,
   textThat,
 } from "./option-problems.ts";
 import type { RetryEvent } from "./retry-notices.ts";
@@ -125,6 +125,6 @@ export function demandPlace(place: unknown): asserts place is QueuePlace {
     (Number.isSafeInteger(place) && Number(place) >= 0) ||
     (Number.isSafeInteger(time) && Number(time) >= 0);
   if (isPlace) return;
-  const problem = `${said(place)} is no offset, { timestamp }, "earliest" or "latest"`;
+  const problem = `${valueInWords(place)} is no offset, { timestamp }, "earliest" or "latest"`;
   throw invalid([{ field: "place", problem }]);
 }

@@ -1,8 +1,8 @@
 /** The queues of a topic that is published to, and which one a message goes to. */
 
 import { keyHash, OperationError } from "@quorumlog/protocol";
+import { valueInWords } from "@quorumlog/std";
 import type { TopicRoute } from "./cluster-route.ts";
-import { said } from "./option-problems.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import { type OutboxOptions, QueueOutbox } from "./queue-outbox.ts";
 
@@ -68,7 +68,7 @@ export class TopicQueues {
     const queue = selector(message, this.#outboxes.length);
     const outbox = this.#outboxes[queue];
     if (outbox !== undefined) return outbox;
-    const problem = `${said(queue)} is not a queue in [0, ${this.#outboxes.length})`;
+    const problem = `${valueInWords(queue)} is not a queue in [0, ${this.#outboxes.length})`;
     throw new OperationError("INVALID_ARGUMENT", `queueSelector: ${problem}`, {
       problems: [{ field: "queueSelector", problem }],
     });

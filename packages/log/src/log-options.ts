@@ -1,5 +1,7 @@
 /** The limits of a log: parsed once, with every problem in one error. */
 
+import { integerProblem } from "@quorumlog/std";
+
 export interface LogOptions {
   /** Of each segment file; an entry has to fit into one. In `[64 KiB, 1 GiB]`, default 64 MiB. */
   readonly segmentBytes: number;
@@ -38,11 +40,11 @@ export function parseLogOptions(input: Readonly<Record<string, unknown>> = {}): 
     .filter((key) => !(key in BOUNDS))
     .map((key) => `${key}: unknown option`);
   const read = (key: keyof LogOptions): number => {
-    const { min, max, fallback } = BOUNDS[key];
+    const { fallback } = BOUNDS[key];
     const value = input[key] ?? fallback;
-    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
-      return value;
-    problems.push(`${key}: ${JSON.stringify(value)} is not an integer in [${min}, ${max}]`);
+    const problem = integerProblem(value, BOUNDS[key]);
+    if (problem === undefined) return Number(value);
+    problems.push(`${key}: ${problem}`);
     return fallback;
   };
   const options = { segmentBytes: read("segmentBytes"), tailBytesMax: read("tailBytesMax") };

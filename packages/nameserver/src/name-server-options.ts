@@ -1,6 +1,7 @@
 /** What a NameServer is given: checked once, every problem in one error. */
 
 import { type FieldProblem, OperationError, type RpcTls } from "@quorumlog/protocol";
+import { integerProblem, valueInWords } from "@quorumlog/std";
 import { parseListenAddress, type Scheduler } from "@quorumlog/transport";
 import { addressProblem, clusterIdProblem } from "./message-check.ts";
 import type { NameServerListener } from "./name-server-event.ts";
@@ -77,10 +78,12 @@ const isText = (value: unknown): value is string => typeof value === "string";
 const isPem = (value: unknown): boolean => isText(value) || Buffer.isBuffer(value);
 
 const address: Check = (value) =>
-  isText(value) ? addressProblem(value, parseListenAddress) : `${said(value)} is not host:port`;
+  isText(value)
+    ? addressProblem(value, parseListenAddress)
+    : `${valueInWords(value)} is not host:port`;
 const callback: Check = (value) => (typeof value === "function" ? undefined : "not a function");
 const tls: Check = (value) => {
-  if (!isObject(value)) return `${said(value)} is not an object`;
+  if (!isObject(value)) return `${valueInWords(value)} is not an object`;
   const { certificate, key, clientAuthority, ...strange } = value;
   const [stranger] = Object.keys(strange);
   if (stranger !== undefined) return `${stranger} is an unknown option`;
@@ -97,7 +100,8 @@ const CHECKS: {
   tls,
   metrics: address,
   metricsTls: tls,
-  clusterId: (value) => (isText(value) ? clusterIdProblem(value) : `${said(value)} is not text`),
+  clusterId: (value) =>
+    isText(value) ? clusterIdProblem(value) : `${valueInWords(value)} is not text`,
 };
 
 const SURROUNDINGS_CHECKS: {
@@ -142,12 +146,9 @@ export function limitsOf(
 }
 
 function limitChecks(): Record<string, Check> {
-  const checks = Object.entries(LIMIT_BOUNDS).map(([field, { min, max }]): [string, Check] => [
+  const checks = Object.entries(LIMIT_BOUNDS).map(([field, bounds]): [string, Check] => [
     field,
-    (value) =>
-      Number.isInteger(value) && Number(value) >= min && Number(value) <= max
-        ? undefined
-        : `${said(value)} is not an integer in [${min}, ${max}]`,
+    (value) => integerProblem(value, bounds),
   ]);
   return Object.fromEntries(checks);
 }
@@ -158,7 +159,8 @@ function problemsOf(
   given: unknown,
   checks: Readonly<Record<string, Check>>,
 ): FieldProblem[] {
-  if (!isObject(given)) return [{ field: what, problem: `${said(given)} is not an object` }];
+  if (!isObject(given))
+    return [{ field: what, problem: `${valueInWords(given)} is not an object` }];
   return Object.entries(given).flatMap(([field, value]) => {
     const check = Object.hasOwn(checks, field) ? checks[field] : undefined;
     if (check === undefined) return [{ field, problem: "unknown option" }];
@@ -169,11 +171,4 @@ function problemsOf(
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
-}
-
-/** As a person would recognize it; bounded. */
-function said(value: unknown): string {
-  if (isText(value)) return JSON.stringify(value.slice(0, 60));
-  if (typeof value === "object" || typeof value === "function") return `a ${typeof value}`;
-  return typeof value === "symbol" ? "a symbol" : `${value as number}`;
 }

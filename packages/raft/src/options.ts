@@ -2,6 +2,7 @@
  * The core's options: every limit has a name, a unit, bounds and a default, and is parsed once.
  */
 
+import { integerProblem, valueInWords } from "@quorumlog/std";
 import type { Ticks } from "./ids.ts";
 
 export interface RaftOptions {
@@ -145,12 +146,12 @@ export function parseRaftOptions(input: Readonly<Record<string, unknown>> = {}):
   const booleans = readAll(BOOLEANS, (key, fallback) => {
     const value = input[key] === undefined ? fallback : input[key];
     if (typeof value === "boolean") return value;
-    issues.push(`${key}: ${describe(value)} is not true or false`);
+    issues.push(`${key}: ${valueInWords(value)} is not true or false`);
     return fallback;
   });
   const writes = input["storageWrites"] === undefined ? "async" : input["storageWrites"];
   if (writes !== "async" && writes !== "sync")
-    issues.push(`storageWrites: ${describe(writes)} is neither "async" nor "sync"`);
+    issues.push(`storageWrites: ${valueInWords(writes)} is neither "async" nor "sync"`);
 
   const storageWrites = writes === "sync" ? "sync" : "async";
   const options: RaftOptions = { ...numbers, ...booleans, storageWrites };
@@ -170,15 +171,10 @@ function readAll<K extends string, B, V>(
 
 function readNumber(value: unknown, key: string, bounds: Bounds, issues: string[]): number {
   if (value === undefined) return bounds.fallback;
-  if (Number.isSafeInteger(value) && Number(value) >= bounds.min && Number(value) <= bounds.max)
-    return Number(value);
-  issues.push(`${key}: ${describe(value)} is not an integer in [${bounds.min}, ${bounds.max}]`);
+  const problem = integerProblem(value, bounds);
+  if (problem === undefined) return Number(value);
+  issues.push(`${key}: ${problem}`);
   return bounds.fallback;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "number" ? `${value}` : `a value of type ${typeof value}`;
 }
 
 function relationIssues(options: RaftOptions): string[] {

@@ -1,5 +1,6 @@
 /** When what was appended is synced: before it is acknowledged, or soon after. */
 
+import { integerProblem } from "@quorumlog/std";
 import { ReplicaOptionsError } from "./replica-options.ts";
 
 /**
@@ -45,11 +46,11 @@ export function parseFlush(input: Flush = "sync"): FlushMode {
     .map((key) => `flush.${key}: unknown option`);
   if (given["mode"] !== "async") problems.push(NO_MODE);
   const read = (key: keyof typeof BOUNDS): number => {
-    const { min, max, fallback } = BOUNDS[key];
+    const { fallback } = BOUNDS[key];
     const value = given[key] ?? fallback;
-    if (Number.isInteger(value) && Number(value) >= min && Number(value) <= max)
-      return Number(value);
-    problems.push(`flush.${key}: ${JSON.stringify(value)} is not an integer in [${min}, ${max}]`);
+    const problem = integerProblem(value, BOUNDS[key]);
+    if (problem === undefined) return Number(value);
+    problems.push(`flush.${key}: ${problem}`);
     return fallback;
   };
   const mode = { mode: "async" as const, intervalMs: read("intervalMs"), bytes: read("bytes") };

@@ -4,6 +4,7 @@
  * granted, and a name that is not known is a typo.
  */
 
+import { integerProblem, valueInWords } from "@quorumlog/std";
 import { parseTransportOptions, TransportOptionsError } from "@quorumlog/transport";
 import { parseFlush } from "./flush-mode.ts";
 import type { Machine } from "./machine.ts";
@@ -34,15 +35,13 @@ const CHECKS: { readonly [K in keyof Required<NodeOptions> | "retention"]: Check
   directory: (value) =>
     typeof value === "string" && value !== "" ? undefined : "not the path of a directory",
   clusterId: () => undefined, // Below, with what else goes to the transport.
-  nodeId: (value) => (isNodeId(value) ? undefined : `${said(value)} is not an integer above 0`),
-  groupId: (value) =>
-    Number.isInteger(value) && Number(value) >= 0 && Number(value) <= GROUP_ID_MAX
-      ? undefined
-      : `${said(value)} is not an integer in [0, ${GROUP_ID_MAX}]`,
+  nodeId: (value) =>
+    isNodeId(value) ? undefined : `${valueInWords(value)} is not an integer above 0`,
+  groupId: (value) => integerProblem(value, { min: 0, max: GROUP_ID_MAX }),
   ifMissing: (value) =>
     value === "found" || value === "join" || value === "fail"
       ? undefined
-      : `${said(value)} is none of "found", "join" and "fail"`,
+      : `${valueInWords(value)} is none of "found", "join" and "fail"`,
   peers: object,
   listen: () => undefined,
   token: () => undefined,
@@ -66,7 +65,7 @@ const MACHINE_CHECKS: typeof CHECKS = {
   retention: (value) =>
     value === "compact" || value === "keep" || isObject(value)
       ? undefined
-      : `${said(value)} is neither "compact" nor "keep" nor limits`,
+      : `${valueInWords(value)} is neither "compact" nor "keep" nor limits`,
 };
 const REQUIRED = ["directory", "nodeId", "peers"] as const;
 
@@ -120,10 +119,10 @@ function peerProblems(peers: Given, nodeId: unknown): string[] {
   for (const [id, address] of Object.entries(peers)) {
     if (!isNodeId(Number(id))) problems.push(`peers: ${id} is not an integer above 0`);
     if (typeof address !== "string" || !isAddress(address))
-      problems.push(`peers: ${said(address)}, of node ${id}, is not host:port`);
+      problems.push(`peers: ${valueInWords(address)}, of node ${id}, is not host:port`);
     const owner = owners.get(address);
     if (owner !== undefined)
-      problems.push(`peers: nodes ${owner} and ${id} have one address, ${said(address)}`);
+      problems.push(`peers: nodes ${owner} and ${id} have one address, ${valueInWords(address)}`);
     owners.set(address, id);
   }
   if (isNodeId(nodeId) && peers[String(nodeId)] === undefined)
@@ -134,7 +133,7 @@ function peerProblems(peers: Given, nodeId: unknown): string[] {
 function preferredProblem(value: unknown): string | undefined {
   if (!Array.isArray(value)) return "not a list of node ids";
   const stranger: unknown = value.find((id) => !isNodeId(id));
-  if (stranger !== undefined) return `${said(stranger)} is no node's id`;
+  if (stranger !== undefined) return `${valueInWords(stranger)} is no node's id`;
   return new Set(value).size < value.length ? "names a node twice" : undefined;
 }
 
@@ -162,10 +161,4 @@ function withMethods(value: unknown, names: readonly string[]): string | undefin
   if (!isObject(value)) return "not an object";
   const lacking = names.filter((name) => typeof value[name] !== "function");
   return lacking.length === 0 ? undefined : `has no ${lacking.join(", ")}`;
-}
-
-/** As somebody wrote it, or what it is. */
-function said(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "number" ? `${value}` : `a value of type ${typeof value}`;
 }

@@ -1,6 +1,7 @@
 /** The options of a replica: parsed once, with every problem in one error. */
 
 import { type RaftOptions, parseRaftOptions } from "@quorumlog/raft";
+import { integerProblem, valueInWords } from "@quorumlog/std";
 import type { Retention, RetentionPolicy } from "./leader-duties.ts";
 
 /** Limits and times; all have defaults. */
@@ -112,11 +113,11 @@ export function parseTuning(input: Readonly<Record<string, unknown>> = {}): Repl
     diskFullPercent: input["diskReserveBytes"] === 0 ? 100 : BOUNDS.diskFullPercent.fallback,
   };
   for (const key of Object.keys(BOUNDS) as (keyof ReplicaTuning)[]) {
-    const { min, max, fallback } = BOUNDS[key];
+    const { fallback } = BOUNDS[key];
     const value = input[key] ?? derived[key] ?? fallback;
-    const isSound = Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
-    if (!isSound) problems.push(`${key}: ${describe(value)} is not an integer in [${min}, ${max}]`);
-    tuning[key] = isSound ? Number(value) : fallback;
+    const problem = integerProblem(value, BOUNDS[key]);
+    if (problem !== undefined) problems.push(`${key}: ${problem}`);
+    tuning[key] = problem === undefined ? Number(value) : fallback;
   }
   const parsed = tuning as unknown as ReplicaTuning;
   problems.push(...relationProblems(parsed));
@@ -178,7 +179,7 @@ export function parseRetention(
   const read = (name: string, value: unknown): number | undefined => {
     if (value === undefined) return undefined;
     if (Number.isSafeInteger(value) && Number(value) > 0) return Number(value);
-    problems.push(`retention.${name}: ${describe(value)} is not an integer above 0`);
+    problems.push(`retention.${name}: ${valueInWords(value)} is not an integer above 0`);
     return undefined;
   };
   const retention = {
@@ -227,8 +228,4 @@ export function raftOptions(init: {
     // What may wait is never refused by the core; the headers of small calls are more than they.
     uncommittedBytesMax: Math.max(UNCOMMITTED_BYTES_MAX, 2 * tuning.pendingBytesMax),
   });
-}
-
-function describe(value: unknown): string {
-  return typeof value === "number" ? `${value}` : `a value of type ${typeof value}`;
 }

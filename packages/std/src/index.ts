@@ -9,6 +9,7 @@ export {
   type ReadFlags,
   refuseFlags,
 } from "./flags.ts";
+export { integerProblem, type IntegerRange, valueInWords } from "./integer-problem.ts";
 export { Prng } from "./prng.ts";
 export { holdBytes, releaseBytes, SlabPool, type SlabPoolOptions } from "./slab-pool.ts";
 export { smallChecksum } from "./small-checksum.ts";

@@ -1,6 +1,7 @@
 /** Who a node is, and the limits of its transport: parsed once, every problem in one error. */
 
 import { createSecureContext } from "node:tls";
+import { integerProblem } from "@quorumlog/std";
 import { type Address, AddressError, parseListenAddress } from "./address.ts";
 import type { NodeId } from "./transport.ts";
 
@@ -123,11 +124,11 @@ export function parseTransportOptions(input: Input): TransportOptions {
 
 function limitsOf(input: Input, problems: string[]): TransportLimits {
   const read = (key: keyof TransportLimits): number => {
-    const { min, max, fallback } = BOUNDS[key];
+    const { fallback } = BOUNDS[key];
     const value = input[key] ?? fallback;
-    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
-      return value;
-    problems.push(`${key}: ${JSON.stringify(value)} is not an integer in [${min}, ${max}]`);
+    const problem = integerProblem(value, BOUNDS[key]);
+    if (problem === undefined) return Number(value);
+    problems.push(`${key}: ${problem}`);
     return fallback;
   };
   return {
