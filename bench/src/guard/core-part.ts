@@ -1,50 +1,36 @@
 /**
- * The core beside plain work on the same messages and entries in the same process, which decides
- * nothing: messages are written as JSON, entries are made, kept and queued.
+ * The core, in a process of its own each time: a compiler that has once made slow code of something
+ * stays with it, and what is measured again is to be another throw of its dice.
  */
 
-import { required } from "@quorumlog/std";
-import { bareEntries, type CoreCase, coreCases, writtenMessages } from "../core-cases.ts";
-import { spreadOf } from "../spread.ts";
-import type { GuardPair, GuardPart, RunningPart } from "./guard-part.ts";
+import { ForkedNode } from "../forked-node.ts";
+import { CORE_CASES } from "./core-pairs.ts";
+import type { CoreAnswer, CoreRequest } from "./core-process.ts";
+import type { GuardPart } from "./guard-part.ts";
 
+const FILE = new URL("./core-process.js", import.meta.url);
 const WARMUP_MS = 300;
-/** On a machine that stands still a median of one would be what it stood still for. */
-const RUNS_MIN = 5;
-
-const CASES = {
-  "core leader, replies": "leader of 3: an append reply that commits, take the Ready",
-  "core leader, proposals": "leader of 3: propose 100 entries, take the Ready",
-  "core follower, appends": "follower: append 1 entry",
-} as const;
 
 export const CORE_PART: GuardPart = {
   bench: "core",
-  cases: Object.keys(CASES),
+  cases: CORE_CASES,
   async start() {
-    const cases = new Map(coreCases().map((each) => [each.name, each]));
-    const bareStep = writtenMessages();
-    const bareBatch = bareEntries();
-    const pairs = Object.entries(CASES).map(([name, nameOfCase]): GuardPair => {
-      const ours = required(cases.get(nameOfCase), "what is guarded is a case of the core");
-      const bare = ours.unit === "step" ? bareStep : bareBatch;
-      return { name, bare: (ms) => speedOf(bare, ms), ours: (ms) => speedOf(ours, ms) };
-    });
+    const child = new ForkedNode<CoreRequest, CoreAnswer>(FILE, {});
+    await child.nextAnswer();
+    const measure = async (request: CoreRequest): Promise<number> => {
+      const { perSecond } = await child.ask(request);
+      return perSecond;
+    };
+    const pairs = CORE_CASES.map((name) => ({
+      name,
+      bare: (ms: number) => measure({ name, side: "bare", ms }),
+      ours: (ms: number) => measure({ name, side: "ours", ms }),
+    }));
     for (const { bare, ours } of pairs) for (const side of [bare, ours]) await side(WARMUP_MS);
-    return { pairs, stop: () => Promise.resolve() } satisfies RunningPart;
+    const stop = (): Promise<void> => {
+      child.signal("SIGKILL");
+      return Promise.resolve();
+    };
+    return { pairs, stop };
   },
 };
-
-/** @returns operations per second, by the median of many runs. */
-function speedOf(entry: CoreCase, ms: number): Promise<number> {
-  const until = performance.now() + ms;
-  const times: number[] = [];
-  while (times.length < RUNS_MIN || performance.now() < until) {
-    const run = entry.prepare();
-    const startedAt = performance.now();
-    run();
-    times.push(performance.now() - startedAt);
-  }
-  const medianMs = spreadOf(times)?.median ?? Number.NaN;
-  return Promise.resolve((entry.operations / medianMs) * 1_000);
-}
