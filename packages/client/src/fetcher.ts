@@ -33,6 +33,9 @@ export interface FetcherInit {
 
 const NOT_ASKED = -1;
 const RANGE_RETRY_MS = 200;
+/** Ahead of whoever takes them, of one queue: the fewer queues there are, the more of each. */
+const QUEUE_BYTES_MIN = 1024 * 1024;
+const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
 const FOLLOWER_RETRY_MS = 5_000;
 
 export class Fetcher {
@@ -179,6 +182,7 @@ export class Fetcher {
       link: this.#init.link,
       consumerGroup: this.#init.consumerGroup ?? "",
       room: () => this.#room(),
+      queueBytesMax: () => this.#queueBytesMax(),
       isPaused: () => this.#isPaused,
       ...(follower === undefined ? {} : { follower }),
       onTrouble: (error) => {
@@ -239,6 +243,12 @@ export class Fetcher {
       this.#followers.delete(followedNodeId);
     }
     this.#group(groupId).add(queue);
+  }
+
+  /** What several fetches have under way comes to no more than what may be there, or 1 MiB each. */
+  #queueBytesMax(): number {
+    const share = this.#init.bytesMax / Math.max(1, this.#queues.length);
+    return Math.min(Math.max(share, QUEUE_BYTES_MIN), QUEUE_BYTES_MAX);
   }
 
   #room(): number {

@@ -18,6 +18,8 @@ export interface GroupFetcherInit {
   readonly consumerGroup: string;
   /** @returns how many bytes may be fetched in all. */
   readonly room: () => number;
+  /** @returns how many bytes may be ahead of whoever takes them, of one queue. */
+  readonly queueBytesMax: () => number;
   /** Nothing is asked for while it is; whoever ends that schedules. */
   readonly isPaused: () => boolean;
   /** A follower, as `host:port`; default: whoever leads is asked. */
@@ -48,8 +50,8 @@ interface Asked {
 
 const WAIT_MS = 15_000;
 const BYTES_MAX = 4 * 1024 * 1024;
-/** Ahead of whoever takes them: what comes while the last is taken, too. */
-const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
+/** Of what may be ahead of one queue: with less room, the next fetch is not worth its way. */
+const WORTH_SHARE = 1 / 4;
 const BACKOFF_MS_MIN = 5;
 const BACKOFF_MS_MAX = 200;
 /** What one queue was refused, and not the others. */
@@ -121,12 +123,13 @@ export class GroupFetcher {
     const asked: Asked[] = [];
     const positions: NonNullable<FetchRequest.$Properties["positions"]> = [];
     const room = this.#init.room();
+    const queueBytesMax = this.#init.queueBytesMax();
     let againAt = Number.POSITIVE_INFINITY;
     for (const queue of this.#queues) {
       if (queue.isAsked || queue.isPaused || !mayAsk(queue.problem)) continue;
       // With nothing of it here it is asked for, whatever the others have; one batch, then.
-      const own = Math.min(room, QUEUE_BYTES_MAX - queue.bufferedBytes);
-      if (own <= 0 && queue.hasBatches) continue;
+      const own = Math.min(room, queueBytesMax - queue.bufferedBytes);
+      if (own < queueBytesMax * WORTH_SHARE && queue.hasBatches) continue;
       if (queue.askAgainAt > now) {
         againAt = Math.min(againAt, queue.askAgainAt);
         continue;

@@ -30,6 +30,8 @@ export interface PollOptions extends WaitOptions {
 const MESSAGES = 500;
 const POLL_MS = 5_000;
 const ONE: PollOptions = { maxMessages: 1 };
+/** Given out in one turn of the event loop, about. */
+const TURN_MESSAGES = 500;
 const FENCED_RETRY_MS = 200;
 /** Of a queue that stands still: to ask whether its offset was reset. */
 const STANDING_MS = 3_000;
@@ -46,8 +48,8 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
   readonly #progress: PullProgress | undefined;
   readonly #stop = new AbortController();
   #closing: Promise<void> | undefined;
-  /** Messages were given out in this turn of the event loop. */
-  #hasGivenOut = false;
+  /** Messages that were given out in this turn of the event loop. */
+  #givenOut = 0;
 
   private constructor(settings: PullConsumerSettings, link: ClusterLink) {
     const { prefetchBytes: bytesMax, onOutOfRange, consumerGroup: group } = settings;
@@ -155,7 +157,7 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     const { maxMessages = MESSAGES, timeoutMs: patience = POLL_MS, signal } = options;
     const deadline = performance.now() + patience;
     // Whoever polls in a loop would keep the process from asking for more until nothing is left.
-    if (this.#hasGivenOut) await endOfTurn();
+    if (this.#givenOut >= TURN_MESSAGES) await endOfTurn();
     for (;;) {
       this.#demandOpen();
       demandNotAborted(signal);
@@ -168,7 +170,7 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
         throw error;
       }
       if (messages.length > 0) {
-        this.#onGivenOut();
+        this.#onGivenOut(messages.length);
         return messages;
       }
       const left = deadline - performance.now();
@@ -177,12 +179,12 @@ export class PullConsumer implements AsyncDisposable, AsyncIterable<ConsumedMess
     }
   }
 
-  #onGivenOut(): void {
-    if (this.#hasGivenOut) return;
-    this.#hasGivenOut = true;
-    setImmediate(() => {
-      this.#hasGivenOut = false;
-    });
+  #onGivenOut(count: number): void {
+    if (this.#givenOut === 0)
+      setImmediate(() => {
+        this.#givenOut = 0;
+      });
+    this.#givenOut += count;
   }
 
   /**

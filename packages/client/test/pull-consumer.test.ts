@@ -76,10 +76,14 @@ test("a message that comes later wakes whoever polls", async () => {
 
 test("whoever polls in a loop leaves others their turns", async () => {
   const cluster = await SmallCluster.open(2, [ORDERS]);
-  store(cluster, 0, ["a", "b", "c", "d", "e"]);
+  store(
+    cluster,
+    0,
+    Array.from({ length: 2_500 }, (_, i) => `${i}`),
+  );
   const consumer = await consumerOf(cluster);
   await consumer.assign([FIRST]);
-  await consumer.poll({ maxMessages: 1 });
+  await consumer.poll({ maxMessages: 500 });
   let turns = 0;
   const onTurn = (): void => {
     turns += 1;
@@ -87,7 +91,7 @@ test("whoever polls in a loop leaves others their turns", async () => {
   };
   let immediate = setImmediate(onTurn);
 
-  for (let i = 0; i < 4; i++) await consumer.poll({ maxMessages: 1 });
+  for (let i = 0; i < 4; i++) await consumer.poll({ maxMessages: 500 });
   clearImmediate(immediate);
 
   expect(turns).toBeGreaterThanOrEqual(3);

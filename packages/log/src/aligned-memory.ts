@@ -17,32 +17,52 @@ declare const WebAssembly:
   | undefined;
 
 const WASM_PAGE_BYTES = 65_536;
-/** What is kept for the next one that asks; more are left to the collector. */
-const FREE_COUNT_MAX = 4;
 
+/** A few buffers of one size, for all files of the process: whoever finds none waits for one. */
 export class AlignedMemory {
+  /** Of each buffer. */
   readonly bytes: number;
-  readonly #free: Buffer[] = [];
+  readonly #count: number;
+  #free: Buffer[] | undefined;
+  readonly #waiting: ((buffer: Buffer) => void)[] = [];
 
-  /** @param bytes - Of each buffer; a multiple of 64 KiB. */
-  constructor(bytes: number) {
+  /**
+   * @param bytes - Of each buffer; a multiple of 64 KiB.
+   * @param count - Of all of them in one memory, as each takes ten gigabytes of addresses.
+   */
+  constructor(bytes: number, count: number) {
     this.bytes = bytes;
+    this.#count = count;
   }
 
-  static get isThere(): boolean {
-    return typeof WebAssembly !== "undefined";
+  /** @returns whether there is any: addresses may be limited, or WebAssembly switched off. */
+  prepare(): boolean {
+    if (this.#free !== undefined) return true;
+    if (typeof WebAssembly === "undefined") return false;
+    const pages = (this.#count * this.bytes) / WASM_PAGE_BYTES;
+    try {
+      const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
+      this.#free = Array.from({ length: this.#count }, (_, at) =>
+        Buffer.from(buffer, at * this.bytes, this.bytes),
+      );
+      return true;
+    } catch {
+      // Then there is none.
+      return false;
+    }
   }
 
-  /** A buffer that is the caller's until it gives it back; what is in it may be anything. */
-  take(): Buffer {
+  /** Runs `use` with a buffer that is its own until it gives it back: at once, or later. */
+  take(use: (buffer: Buffer) => void): void {
+    assert(this.#free !== undefined, "who asks for memory has prepared it");
     const free = this.#free.pop();
-    if (free !== undefined) return free;
-    assert(WebAssembly !== undefined, "who asks for memory has seen that there is any");
-    const pages = this.bytes / WASM_PAGE_BYTES;
-    return Buffer.from(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
+    if (free === undefined) this.#waiting.push(use);
+    else use(free);
   }
 
   give(buffer: Buffer): void {
-    if (this.#free.length < FREE_COUNT_MAX) this.#free.push(buffer);
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free?.push(buffer);
+    else next(buffer);
   }
 }

@@ -25,6 +25,7 @@ import {
   stateBytes,
   type StreamPosition,
 } from "./log-mark.ts";
+import { isNoSpace } from "./no-space.ts";
 import { type Segment, TRAILER_BYTES } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 
@@ -334,7 +335,7 @@ export class AppendQueue {
       file.sync(onSynced);
     };
     file.append(parts, writer.position, (error) => {
-      if (this.#hasFailed(error)) return;
+      if (this.#hasAppendFailed(error)) return;
       if (!isSynced) {
         this.#onWritten(finished, writer.bytes);
         return;
@@ -417,6 +418,16 @@ export class AppendQueue {
     if (this.#background === undefined) return false;
     if (!this.#isStopped) this.#background.request();
     return this.#background.isUnderWay;
+  }
+
+  /**
+   * Past the cache an append writes the end of the last one again, which was answered and perhaps
+   * not synced: the block that cannot be written may be neither of both. A disk that is full has
+   * blocks for what was there.
+   */
+  #hasAppendFailed(error: Error | undefined): boolean {
+    const isLosing = this.#background !== undefined && error !== undefined && !isNoSpace(error);
+    return this.#hasFailed(error, isLosing && !this.#isStopped ? "sync" : "write");
   }
 
   #hasFailed(error: Error | undefined, operation: DiskOperation = "write"): boolean {

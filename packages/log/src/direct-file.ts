@@ -13,16 +13,26 @@
  * A kernel keeps both ways to a file coherent: reads go through its cache, as ever.
  */
 
-import { closeSync, constants, openSync, readSync, write } from "node:fs";
+import { closeSync, constants, openSync, readSync, statfsSync, write } from "node:fs";
 import { AlignedMemory } from "./aligned-memory.ts";
 import type { Done } from "./file-system.ts";
 
 /** What is written is whole blocks of the file: no disk in use has larger ones. */
 const BLOCK_BYTES = 4_096;
 /** Written by one call at most. */
-const MEMORY = new AlignedMemory(2 << 20);
+const MEMORY = new AlignedMemory(2 << 20, 8);
 
-/** Nothing was written: this file cannot be written in this way. */
+/** As Linux numbers them (statfs(2)). */
+const TRUSTED_TYPES: ReadonlySet<number> = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // xfs
+  0x9123683e, // btrfs
+  0xf2f52010, // f2fs
+  0x794c7630, // overlayfs, of what it lies over
+  0x01021994, // tmpfs, which tests use
+]);
+
+/** This file cannot be written in this way: it is to be written in another one, all of it. */
 export class DirectRefusal extends Error {
   override readonly name = "DirectRefusal";
 }
@@ -48,8 +58,8 @@ interface Append {
 
 export class DirectFile {
   readonly #fd: number;
-  /** Of which each write is synced (O_DSYNC), once one was to be. */
-  #syncedFd: number | undefined;
+  /** Of which each write is synced (O_DSYNC). */
+  readonly #syncedFd: number;
   /** Reads through the cache. */
   readonly #cachedFd: number;
   /** The last block that was written, and how much of it counts. */
@@ -57,25 +67,24 @@ export class DirectFile {
   #blockAt = -1;
   #blockFill = 0;
 
-  /** @returns `undefined` where there is no such way: not every file system has it, nor system. */
+  /** @returns `undefined` where there is no such way, or none that is known to keep its word. */
   static open(cachedFd: number): DirectFile | undefined {
-    if (process.platform !== "linux" || !AlignedMemory.isThere) return undefined;
+    if (process.platform !== "linux" || !isTrusted(cachedFd) || !MEMORY.prepare()) return undefined;
+    let fd: number | undefined;
     try {
-      return new DirectFile(openDirect(cachedFd, 0), cachedFd);
+      fd = openDirect(cachedFd, 0);
+      return new DirectFile(fd, openDirect(cachedFd, constants.O_DSYNC), cachedFd);
     } catch {
       // Why it cannot be, nobody needs to know: the cache is there.
+      if (fd !== undefined) closeSync(fd);
       return undefined;
     }
   }
 
-  private constructor(fd: number, cachedFd: number) {
+  private constructor(fd: number, syncedFd: number, cachedFd: number) {
     this.#fd = fd;
+    this.#syncedFd = syncedFd;
     this.#cachedFd = cachedFd;
-  }
-
-  /** The file was written by somebody else, perhaps in the block that is known here. */
-  forget(): void {
-    this.#blockAt = -1;
   }
 
   /** Whether one write is enough for an append. */
@@ -91,24 +100,27 @@ export class DirectFile {
    * @param done - {@link DirectRefusal}, or an error of the disk; never called before the return.
    */
   append({ parts, position, isSynced }: AppendCall, done: Done): void {
-    const memory = MEMORY.take();
-    const begun = position % BLOCK_BYTES;
-    const start = position - begun;
-    try {
-      if (begun > 0) this.#begin(memory, start, begun);
-      if (isSynced) this.#syncedFd ??= openDirect(this.#cachedFd, constants.O_DSYNC);
-    } catch (error) {
-      MEMORY.give(memory);
-      setImmediate(done, error as Error);
-      return;
-    }
-    const fd = isSynced && this.#syncedFd !== undefined ? this.#syncedFd : this.#fd;
-    this.#writeNext({ parts, part: 0, offset: 0, fd, memory, done }, start, begun);
+    MEMORY.take((memory) => {
+      const begun = position % BLOCK_BYTES;
+      const start = position - begun;
+      try {
+        if (begun > 0) this.#begin(memory, start, begun);
+      } catch (error) {
+        MEMORY.give(memory);
+        setImmediate(done, error as Error);
+        return;
+      }
+      const fd = isSynced ? this.#syncedFd : this.#fd;
+      this.#writeNext({ parts, part: 0, offset: 0, fd, memory, done }, start, begun);
+    });
   }
 
   close(): void {
-    if (this.#syncedFd !== undefined) closeSync(this.#syncedFd);
-    closeSync(this.#fd);
+    try {
+      closeSync(this.#syncedFd);
+    } finally {
+      closeSync(this.#fd);
+    }
   }
 
   /** What stands before the position in its block is written again. */
@@ -147,15 +159,32 @@ export class DirectFile {
   }
 
   #finish({ memory, done }: Append, error: Error | undefined): void {
-    if (error !== undefined) this.forget();
+    if (error !== undefined) this.#blockAt = -1;
     MEMORY.give(memory);
     done(error);
   }
 }
 
+/**
+ * Whether direct writes of the file system are seen by who reads through the cache, and synced
+ * where they are to be. Of what a server keeps, as of FUSE and network file systems, neither is
+ * sure: a write that is to be synced may not be, and a page that was read may stay as it was.
+ */
+function isTrusted(cachedFd: number): boolean {
+  try {
+    return TRUSTED_TYPES.has(statfsSync(pathOf(cachedFd)).type);
+  } catch {
+    return false;
+  }
+}
+
 /** The file itself, whatever its name is by now. */
+function pathOf(cachedFd: number): string {
+  return `/proc/self/fd/${cachedFd}`;
+}
+
 function openDirect(cachedFd: number, flags: number): number {
-  return openSync(`/proc/self/fd/${cachedFd}`, constants.O_WRONLY | constants.O_DIRECT | flags);
+  return openSync(pathOf(cachedFd), constants.O_WRONLY | constants.O_DIRECT | flags);
 }
 
 function writeAll(

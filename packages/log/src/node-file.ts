@@ -63,7 +63,12 @@ export class NodeFile implements OpenFile {
   }
 
   write(parts: readonly Uint8Array[], position: number, done: Done): void {
-    this.#endAppends();
+    try {
+      this.#endAppends();
+    } catch (error) {
+      setImmediate(done, error as Error);
+      return;
+    }
     this.#writeCached(parts, position, done);
   }
 
@@ -133,9 +138,12 @@ export class NodeFile implements OpenFile {
   }
 
   #appendCached({ parts, position, isSynced }: AppendCall, done: Done): void {
+    this.#pendingCount += 1;
     this.#writeCached(parts, position, (error) => {
-      if (error === undefined && isSynced) this.sync(done);
-      else done(error);
+      const isNext = error === undefined && isSynced;
+      if (isNext) this.sync(done);
+      const settled = this.#settle();
+      if (!isNext) done(error ?? settled);
     });
   }
 
@@ -144,25 +152,22 @@ export class NodeFile implements OpenFile {
     const bytes = now.reduce((sum, part) => sum + part.byteLength, 0);
     this.#pendingCount += 1;
     writev(this.#fd, now, position, (error, written) => {
+      const isShort = written < bytes;
+      const isNext = error === null && (isShort || now.length < parts.length);
+      // What comes next counts before this does not: the file is not let go of in between.
+      if (isNext && isShort) this.#writeCached(without(parts, written), position + written, done);
+      else if (isNext) this.#writeCached(parts.slice(BUFFER_COUNT_MAX), position + bytes, done);
       const settled = this.#settle();
-      const failure = error ?? settled;
-      if (failure !== undefined) done(failure);
-      else if (written < bytes)
-        this.#writeCached(without(parts, written), position + written, done);
-      else if (now.length < parts.length)
-        this.#writeCached(parts.slice(BUFFER_COUNT_MAX), position + bytes, done);
-      else done(undefined);
+      if (!isNext) done(error ?? settled);
     });
   }
 
   /** What is known of the last block may change. A segment that is sealed is not appended to. */
   #endAppends(): void {
-    if (this.#isAppending) {
-      this.#direct?.forget();
-      return;
-    }
-    this.#direct?.close();
+    assert(!this.#isAppending, "nothing else is written while something is appended");
+    const direct = this.#direct;
     this.#direct = undefined;
+    direct?.close();
   }
 
   /** @returns what went wrong when the file was let go at last. */
@@ -178,8 +183,11 @@ export class NodeFile implements OpenFile {
   }
 
   #letGo(): void {
-    this.#direct?.close();
-    closeSync(this.#fd);
+    try {
+      this.#direct?.close();
+    } finally {
+      closeSync(this.#fd);
+    }
   }
 }
 

@@ -277,6 +277,22 @@ describe("a log that fails as entries are synced", () => {
   });
 });
 
+test.each([
+  ["may have lost what it answered", new Error("EIO"), true],
+  ["has lost nothing if its disk is full", Object.assign(new Error(), { code: "ENOSPC" }), false],
+])("a log that fails to append between syncs %s", (_name, failure, hasLostWrites) => {
+  const { machine, store } = opened();
+  machine.settle();
+  append(machine, store, { entries: entries(1, 3) });
+  // The block in which they end is written again by the next append, past the cache.
+  machine.fileSystem.fault = ({ operation }) => (operation === "write" ? failure : undefined);
+
+  store.append(batch({ entries: entries(4, 1) }), () => undefined);
+  machine.settle();
+
+  expect(machine.failure).toMatchObject({ code: "LOG_FAILED", hasLostWrites });
+});
+
 test("a log that fails as it is marked, and is closed, comes to its end", () => {
   const { machine, store } = opened();
   machine.settle();

@@ -5,8 +5,9 @@
  *
  * Before a life in that mode begins, it is noted in which boot of the machine; and when it is
  * closed, that it has ended with everything synced. The end of a process alone loses nothing, as
- * the kernel has the bytes. So something may be lost if a life has not ended, and the machine was
- * booted since. A disk on which that mode was never used has no such file.
+ * the kernel or the disk has the bytes; a write that fails is noted. So something may be lost if a
+ * life has not ended, and the machine was booted since. A disk on which that mode was never used
+ * has no such file.
  */
 
 import type { FileSystem } from "@quorumlog/log";

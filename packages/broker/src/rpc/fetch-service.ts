@@ -16,6 +16,7 @@ import type { QueueKey } from "../state/queue-key.ts";
 import { FetchCollector } from "./fetch-collector.ts";
 import { FollowerReads } from "./follower-reads.ts";
 import { TimeShare } from "./time-share.ts";
+import { TurnLimit } from "./turn-limit.ts";
 
 type FetchCall = Parameters<
   Extract<Handler<FetchRequest, FetchReply.$Properties>, { duplex: unknown }>["duplex"]
@@ -73,6 +74,8 @@ export class FetchService {
     this.#lookAtReady();
   });
 
+  /** Also where nobody else has anything to do: elections and heartbeats do not wait for longer. */
+  readonly #turn = new TurnLimit(SLICE_MS);
   /** When something was stored here last, by `performance.now()`. */
   #storedAt = Number.NEGATIVE_INFINITY;
 
@@ -117,7 +120,8 @@ export class FetchService {
   look(fetch: ReadyFetch): void {
     fetch.stream.ready.add(fetch);
     this.#ready.add(fetch);
-    if (this.#ready.size === 1 && this.#looking.isOpen) this.#lookAtReady();
+    const isOpen = this.#looking.isOpen && this.#turn.isOpen;
+    if (this.#ready.size === 1 && isOpen) this.#lookAtReady();
     else this.#looking.schedule();
   }
 
@@ -136,6 +140,7 @@ export class FetchService {
     const beganAt = performance.now();
     fetch.stream.fetch(fetch);
     const endedAt = performance.now();
+    this.#turn.onSpent(endedAt - beganAt);
     if (endedAt - this.#storedAt > QUIET_MS) return;
     this.#looking.onSpent(beganAt, endedAt);
     if (fetch.isWoken) this.#waking.onSpent(beganAt, endedAt);
