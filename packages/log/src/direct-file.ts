@@ -10,7 +10,7 @@
  * takes a page that somebody else could use, and a turn of the kernel's to write it. What goes
  * wrong is told by the write itself, not by a sync that comes later, once, to whoever asks first.
  *
- * A kernel keeps both ways to a file coherent: reads go through its cache, as ever.
+ * Reads go through the cache, as ever: only file systems that keep both ways coherent are trusted.
  */
 
 import { closeSync, constants, openSync, readSync, statfsSync, write } from "node:fs";
