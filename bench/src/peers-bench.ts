@@ -5,12 +5,12 @@
 
 import { mkdirSync } from "node:fs";
 import { drawPeers } from "./drawings/peers-drawing.ts";
-import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
+import { OUTCOME_FOLDER, writeFigures, writeOutcome } from "./outcome/outcome.ts";
 import { chosenSystems, chosenWorkloads, turned, wordsOfMissing } from "./peers/choice.ts";
+import { Findings, wordsOfValues } from "./peers/findings.ts";
 import { MeasuredCluster } from "./peers/measured-cluster.ts";
 import type { GivenFolders, PeerSystem } from "./peers/peer-system.ts";
 import { missingParts, SYSTEMS } from "./peers/peer-systems.ts";
-import { type PeerCard, type PeerResult, tableOf } from "./peers/peer-table.ts";
 import { WORKLOADS } from "./peers/peer-workloads.ts";
 import { KB, type Workload } from "./peers/workload.ts";
 
@@ -26,25 +26,8 @@ export interface PeersBenchOptions {
   readonly folders: GivenFolders;
 }
 
+const BENCH = "peers";
 const WARMUP = { inFlight: 1_000, messagesMax: 100_000 };
-
-/** What a run has found so far. */
-class Findings {
-  readonly cards = new Map<string, PeerCard>();
-  readonly results: PeerResult[] = [];
-  readonly failures: string[] = [];
-
-  fail(what: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.failures.push(`${what}: ${message}`);
-    process.stderr.write(`${what} FAILED: ${message}\n`);
-  }
-
-  get isSound(): boolean {
-    const faults = this.results.flatMap(({ outcome }) => outcome.faults);
-    return this.failures.length + faults.length === 0;
-  }
-}
 
 /** @throws if anything could not be measured, or was not read back; the table is printed before. */
 export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
@@ -56,41 +39,28 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
   const notes = left.map(({ system, missing }) => wordsOfMissing(system, missing));
   const systems = chosen.filter((system) => left.every((each) => each.system !== system));
   for (const note of notes) process.stderr.write(`${note}\n`);
-  // An exit ends the servers and removes their folders; a second signal does not cut that short.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => process.exit(1));
   const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
-  const findings = new Findings();
+  const names = systems.map(({ name }) => name);
+  const findings = new Findings({ ...options, names, workloads, notes });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => endBy(signal, findings));
   for (let round = 0; round < options.rounds; round++)
-    for (const system of turned(systems, round))
+    for (const system of turned(systems, round)) {
       await measure(system, { ...options, round, folder, workloads, findings });
-  const cards = new Map(
-    systems.flatMap(({ name }): [string, PeerCard][] => {
-      const card = findings.cards.get(name);
-      return card === undefined ? [] : [[name, card]];
-    }),
-  );
-  for (const [name, { version, durability }] of cards)
-    console.log(`${name} ${version}: ${durability}`);
-  for (const line of [...notes, ...tableOf(workloads, cards, findings.results)]) console.log(line);
-  for (const failure of findings.failures) console.log(`FAILED ${failure}`);
-  const { timeMs, rounds, kills } = options;
-  const told = workloads.map(({ name, unit, isMoreBetter, judgedBy }) => {
-    return { name, unit, isMoreBetter, judgedBy };
-  });
-  const results = {
-    timeMs,
-    rounds,
-    kills,
-    systems: Object.fromEntries(cards),
-    workloads: told,
-    notes,
-    results: findings.results,
-    failures: findings.failures,
-  };
-  await writeOutcome({ bench: "peers", results, draw: drawPeers });
+      writeFigures({ bench: BENCH, results: findings.results(false) });
+    }
+  for (const line of findings.lines()) console.log(line);
+  await writeOutcome({ bench: BENCH, results: findings.results(true), draw: drawPeers });
   if (!findings.isSound) throw new Error("not everything was measured, or read back as it was");
+}
+
+/** An exit ends the servers and removes their folders; a second signal does not cut that short. */
+function endBy(signal: string, findings: Findings): never {
+  for (const line of findings.lines()) console.log(line);
+  const file = writeFigures({ bench: BENCH, results: findings.results(false) });
+  console.log(`\nended by ${signal}: not complete; written to ${file}`);
+  process.exit(1);
 }
 
 async function measure(
@@ -103,29 +73,29 @@ async function measure(
   },
 ): Promise<void> {
   const { round, rounds, findings, timeMs, kills } = turn;
-  const say = (what: string): string => {
-    const words = `round ${round + 1}/${rounds}, ${system.name}, ${what}`;
-    process.stderr.write(`${words}\n`);
-    return words;
-  };
-  let what = say("start");
+  const { name } = system;
+  const wordsOf = (what: string): string => `round ${round + 1}/${rounds}, ${name}, ${what}`;
+  let what = "start";
+  process.stderr.write(`${wordsOf(what)}\n`);
   let measured: MeasuredCluster | undefined;
   try {
     const { folderFlag } = system;
     const jars = folderFlag && turn.folders[folderFlag];
     measured = await MeasuredCluster.start(system, turn.folder, jars);
     const { version, durability } = measured.cluster;
-    findings.cards.set(system.name, { version, durability });
+    findings.present(name, { version, durability });
     await warmUp(measured, timeMs);
     for (const [at, workload] of turn.workloads.entries()) {
-      what = say(workload.name);
+      what = workload.name;
       const ground = { topic: `bench-${at}`, timeMs, kills };
       const outcome = await workload.run(measured, ground);
-      findings.results.push({ system: system.name, workload: workload.name, round, outcome });
+      findings.add({ system: name, workload: what, round, outcome });
+      const words = wordsOfValues(outcome.values, workload.unit);
+      process.stderr.write(`${wordsOf(what)}: ${words}\n`);
     }
   } catch (error) {
     // Others are measured nevertheless; of this one, what comes after in this round is not.
-    findings.fail(what, error);
+    process.stderr.write(`${findings.fail(wordsOf(what), error)}\n`);
   } finally {
     await measured?.stop();
   }

@@ -203,6 +203,7 @@ const spike: SpikeResults = {
 };
 
 const peers: PeersResults = {
+  isComplete: true,
   timeMs: 1_000,
   rounds: 3,
   kills: 3,
@@ -320,6 +321,13 @@ describe("figures", () => {
     expect(blue).toHaveLength(WORKLOADS.length - 1 + 2);
     for (const [i, [, y]] of blue.entries())
       expect(Math.abs(Number(y) - (tops[i]?.top ?? 0))).toBeLessThan(10);
+  });
+
+  test("of peers that were not measured to the end: it is told", () => {
+    const words = "Not complete: the run had not come to its end.";
+
+    expect(wordsOf("peers", peers)).not.toContain(words);
+    expect(wordsOf("peers", { ...peers, isComplete: false })).toContain(words);
   });
 
   test("of a failover: median and worst of each fault", () => {

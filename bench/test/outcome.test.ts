@@ -2,11 +2,19 @@
 // Method: write one into a folder of its own, read the files, and draw the picture again.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { drawOutcome, type Outcome, writeOutcome } from "../src/outcome/outcome.ts";
+import { drawOutcome, type Outcome, writeFigures, writeOutcome } from "../src/outcome/outcome.ts";
 import {
   commitOf,
   diskAmong,
@@ -63,6 +71,27 @@ test("JSON, SVG and PNG are written, with all that the figures come from", async
   expect(svg).toContain(">123</text>");
   expect(svg).toContain(outcome.command);
   expect(readFileSync(join(folder, "try-1.png")).subarray(1, 4).toString()).toBe("PNG");
+});
+
+test("figures are written again and again, each time as a whole, and nothing beside them", () => {
+  const written = [1, 2].map((perSecond) => {
+    const file = writeFigures({ bench: "try", results: { perSecond }, folder });
+    return (JSON.parse(readFileSync(file, "utf8")) as Outcome<Results>).results;
+  });
+
+  expect(written).toEqual([{ perSecond: 1 }, { perSecond: 2 }]);
+  expect(readdirSync(folder)).toEqual(["try.json"]);
+});
+
+test("figures take the place of others, and are not written into their file", () => {
+  const file = writeFigures({ bench: "try", results: { perSecond: 1 }, folder });
+  const reader = openSync(file, "r");
+  writeFigures({ bench: "try", results: { perSecond: 2 }, folder });
+
+  // Whoever has begun to read goes on with what was there.
+  const { results } = JSON.parse(readFileSync(reader, "utf8")) as Outcome<Results>;
+  closeSync(reader);
+  expect(results).toEqual({ perSecond: 1 });
 });
 
 test("a picture that is drawn again from its JSON is the same", async () => {

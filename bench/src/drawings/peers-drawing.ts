@@ -6,6 +6,8 @@ import type { Bar, Drawing, Panel } from "../plot/chart.ts";
 import { measuredBar, wordsOfRounds } from "./measured.ts";
 
 export interface PeersResults {
+  /** Whether all rounds are in it; of a run that goes on, or was ended, those that are over. */
+  readonly isComplete: boolean;
   readonly timeMs: number;
   readonly rounds: number;
   readonly kills: number;
@@ -22,7 +24,7 @@ const [OURS, PEERS, BARE] = ["quorumlog", "others", "bare"];
 const [P99, BARE_RATE] = ["p99 ms", "bare/s"];
 
 export function drawPeers(results: PeersResults): Drawing {
-  const { systems, workloads, rounds, kills, failures } = results;
+  const { systems, workloads, rounds, kills, failures, isComplete } = results;
   const faults = results.results.flatMap(({ outcome }) => outcome.faults);
   const cards = Object.entries(systems).map(
     ([name, { version, durability }]) => `${name} ${version}: ${durability}`,
@@ -44,6 +46,7 @@ export function drawPeers(results: PeersResults): Drawing {
       `${cards.join("; ")}.`,
       "x N: so many messages under way. " +
         `Kills of a leader in each round: ${kills}, a dot each.`,
+      ...(isComplete ? [] : ["Not complete: the run had not come to its end."]),
       ...(failures.length + faults.length > 0
         ? [`Not sound: ${[...failures, ...faults].join("; ")}`]
         : []),

@@ -1,6 +1,6 @@
 /** How every bench ends: what it found as JSON, and as a picture, all in `out/bench`. */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Drawing } from "../plot/chart.ts";
 import { pngOf } from "../plot/png.ts";
@@ -14,15 +14,18 @@ export interface Outcome<Results> extends Provenance {
   readonly results: Results;
 }
 
-export interface Findings<Results> {
+export interface Figures<Results> {
   readonly bench: string;
   /** Of the files, without their endings; default: that of the bench. */
   readonly name?: string;
   /** Must be the same after a way through JSON, in which `NaN` is `null`. */
   readonly results: Results;
-  readonly draw: (results: Results) => Drawing;
   /** Default `out/bench`. */
   readonly folder?: string;
+}
+
+export interface Findings<Results> extends Figures<Results> {
+  readonly draw: (results: Results) => Drawing;
 }
 
 /** Letters. */
@@ -35,15 +38,28 @@ export const OUTCOME_FOLDER: string = join("out", "bench");
  * anything is drawn.
  */
 export async function writeOutcome<Results>(findings: Findings<Results>): Promise<void> {
-  const { bench, name = bench, results, draw, folder = OUTCOME_FOLDER } = findings;
+  const file = writeFigures(findings);
+  console.log(`\nwritten to ${file}`);
+  // From what was written: what is redrawn from the file later is the same picture.
+  await drawOutcome(file, (read) => findings.draw(read as Results));
+}
+
+/**
+ * Writes `NAME.json` and no picture: what there is so far of a bench that takes long. Whoever reads
+ * it meanwhile, or after a crash, has the figures of one write as a whole.
+ *
+ * @returns its path.
+ */
+export function writeFigures<Results>(figures: Figures<Results>): string {
+  const { bench, name = bench, results, folder = OUTCOME_FOLDER } = figures;
   mkdirSync(folder, { recursive: true });
   const provenance = provenanceOf(folder, process.argv.slice(2));
   const outcome: Outcome<Results> = { bench, ...provenance, results };
   const file = join(folder, `${name}.json`);
-  writeFileSync(file, jsonOf(outcome));
-  console.log(`\nwritten to ${file}`);
-  // From what was written: what is redrawn from the file later is the same picture.
-  await drawOutcome(file, (read) => draw(read as Results));
+  const unfinished = `${file}.unfinished`;
+  writeFileSync(unfinished, jsonOf(outcome));
+  renameSync(unfinished, file);
+  return file;
 }
 
 /** Indented, unless it is too long to be read anyway: a soak has a sample for each second. */
