@@ -6,13 +6,15 @@
 import { mkdirSync } from "node:fs";
 import { drawPeers } from "./drawings/peers-drawing.ts";
 import { OUTCOME_FOLDER, writeFigures, writeOutcome } from "./outcome/outcome.ts";
+import { BARE } from "./peers/bare-contender.ts";
 import { chosenSystems, chosenWorkloads, turned, wordsOfMissing } from "./peers/choice.ts";
+import type { Contender, RunningContender } from "./peers/contender.ts";
 import { Findings, wordsOfValues } from "./peers/findings.ts";
-import { MeasuredCluster } from "./peers/measured-cluster.ts";
-import type { GivenFolders, PeerSystem } from "./peers/peer-system.ts";
+import type { GivenFolders } from "./peers/peer-system.ts";
 import { missingParts, SYSTEMS } from "./peers/peer-systems.ts";
 import { WORKLOADS } from "./peers/peer-workloads.ts";
-import { KB, type Workload } from "./peers/workload.ts";
+import { systemContender } from "./peers/system-contender.ts";
+import type { Workload } from "./peers/workload.ts";
 
 export interface PeersBenchOptions {
   readonly timeMs: number;
@@ -27,7 +29,6 @@ export interface PeersBenchOptions {
 }
 
 const BENCH = "peers";
-const WARMUP = { inFlight: 1_000, messagesMax: 100_000 };
 
 /** @throws if anything could not be measured, or was not read back; the table is printed before. */
 export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
@@ -41,13 +42,17 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
   for (const note of notes) process.stderr.write(`${note}\n`);
   const folder = OUTCOME_FOLDER;
   mkdirSync(folder, { recursive: true });
-  const names = systems.map(({ name }) => name);
+  const contenders = [
+    ...systems.map((system) => systemContender(system, options.folders)),
+    BARE,
+  ].filter(({ takes }) => workloads.some(takes));
+  const names = contenders.map(({ name }) => name);
   const findings = new Findings({ ...options, names, workloads, notes });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => endBy(signal, findings));
   for (let round = 0; round < options.rounds; round++)
-    for (const system of turned(systems, round)) {
-      await measure(system, { ...options, round, folder, workloads, findings });
+    for (const contender of turned(contenders, round)) {
+      await measure(contender, { ...options, round, folder, workloads, findings });
       writeFigures({ bench: BENCH, results: findings.results(false) });
     }
   for (const line of findings.lines()) console.log(line);
@@ -64,7 +69,7 @@ function endBy(signal: string, findings: Findings): never {
 }
 
 async function measure(
-  system: PeerSystem,
+  contender: Contender,
   turn: PeersBenchOptions & {
     readonly round: number;
     readonly folder: string;
@@ -73,22 +78,19 @@ async function measure(
   },
 ): Promise<void> {
   const { round, rounds, findings, timeMs, kills } = turn;
-  const { name } = system;
+  const { name } = contender;
   const wordsOf = (what: string): string => `round ${round + 1}/${rounds}, ${name}, ${what}`;
   let what = "start";
   process.stderr.write(`${wordsOf(what)}\n`);
-  let measured: MeasuredCluster | undefined;
+  let running: RunningContender | undefined;
   try {
-    const { folderFlag } = system;
-    const jars = folderFlag && turn.folders[folderFlag];
-    measured = await MeasuredCluster.start(system, turn.folder, jars);
-    const { version, durability } = measured.cluster;
-    findings.present(name, { version, durability });
-    await warmUp(measured, timeMs);
-    for (const [at, workload] of turn.workloads.entries()) {
+    running = await contender.start(turn.folder);
+    findings.present(name, running.card);
+    await running.warmUp(timeMs);
+    for (const [at, workload] of turn.workloads.filter(contender.takes).entries()) {
       what = workload.name;
       const ground = { topic: `bench-${at}`, timeMs, kills };
-      const outcome = await workload.run(measured, ground);
+      const outcome = await running.measure(workload, ground);
       findings.add({ system: name, workload: what, round, outcome });
       const words = wordsOfValues(outcome.values, workload.unit);
       process.stderr.write(`${wordsOf(what)}: ${words}\n`);
@@ -97,15 +99,6 @@ async function measure(
     // Others are measured nevertheless; of this one, what comes after in this round is not.
     process.stderr.write(`${findings.fail(wordsOf(what), error)}\n`);
   } finally {
-    await measured?.stop();
+    await running?.stop();
   }
-}
-
-/** Code that has just begun to run is slow: everything is measured as it is after some work. */
-async function warmUp(measured: MeasuredCluster, timeMs: number): Promise<void> {
-  await measured.begin("warm-up", KB);
-  await measured.publish({ ...WARMUP, ms: timeMs });
-  await measured.follow();
-  await measured.finish();
-  await measured.cluster.deleteTopic("warm-up");
 }

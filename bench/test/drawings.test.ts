@@ -214,12 +214,13 @@ const peers: PeersResults = {
     rabbitmq: { version: "3.10.8", durability: "fsync on a majority (quorum queue)" },
     nats: { version: "2.9.10", durability: "no fsync: this version has no sync_interval" },
     kafka: { version: "3.9", durability: "fsync on two of three" },
+    bare: { version: "of this folder", durability: "no consensus", isBare: true },
   },
   workloads: WORKLOADS.map(({ name, unit, isMoreBetter, judgedBy }) => {
     return { name, unit, isMoreBetter, judgedBy };
   }),
-  results: WORKLOADS.flatMap(({ name }) =>
-    ["quorumlog", "rabbitmq", "nats"].flatMap((system, i) =>
+  results: WORKLOADS.flatMap(({ name, closedLoop }) =>
+    ["quorumlog", "rabbitmq", "nats", ...(closedLoop ? ["bare"] : [])].flatMap((system, i) =>
       [0, 1, 2].map((round) => ({
         system,
         workload: name,
@@ -316,6 +317,11 @@ describe("figures", () => {
     expect(words).toContain("nats (no fsync)");
     expect(words).toContain("not measured");
     expect(words).toContain("bare stream");
+    const loops = WORKLOADS.filter(({ closedLoop }) => closedLoop !== undefined);
+    expect(words.filter((word) => word === "bare program")).toHaveLength(loops.length);
+    // Beside them the bare streams, that all but the gap have here.
+    const grey = [...svg.matchAll(/<rect [^>]*fill="#b3bac2"/g)];
+    expect(grey).toHaveLength(loops.length + WORKLOADS.length - 1);
     expect(words).toContain("98.8 k");
     // One for each workload but the gap, and two for those that ask for latency.
     expect(blue).toHaveLength(WORKLOADS.length - 1 + 2);

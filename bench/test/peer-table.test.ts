@@ -78,6 +78,26 @@ test("each system has a row with its durability, and a failure is beneath it", (
   ]);
 });
 
+test("what is bare has a row only where it was measured", () => {
+  const other: Workload = { ...WORKLOAD, name: "end to end" };
+  const [late] = resultsOf("ours", [5]);
+  const results = [
+    ...resultsOf("ours", [62]),
+    ...resultsOf("bare", [100]),
+    ...(late === undefined ? [] : [{ ...late, workload: other.name }]),
+  ];
+  const cards = new Map([
+    ["ours", { version: "1.0.0", durability: "fsync on a majority" }],
+    ["bare", { version: "1.0.0", durability: "no consensus", isBare: true as const }],
+  ]);
+
+  const names = tableOf([WORKLOAD, other], cards, results).map((line) => line.split(/\s+/u)[0]);
+  const bare = tableOf([WORKLOAD], cards, results).at(-1);
+
+  expect(names).toEqual(["", "publish", "", "ours", "bare", "", "end", "", "ours"]);
+  expect(bare).toMatch(/ 0\.62 x {2}no consensus$/u);
+});
+
 test("a workload that did not run has no lines", () => {
   expect(tableOf([WORKLOAD], new Map(), [])).toEqual([]);
 });

@@ -11,7 +11,7 @@ export interface PeersResults {
   readonly timeMs: number;
   readonly rounds: number;
   readonly kills: number;
-  /** By name, in the order of the table: the first one is this project. */
+  /** By name, in the order of the table: the first one is this project, the last one bare. */
   readonly systems: Readonly<Record<string, PeerCard>>;
   readonly workloads: readonly Pick<Workload, "name" | "unit" | "isMoreBetter" | "judgedBy">[];
   readonly notes: readonly string[];
@@ -59,10 +59,15 @@ function panelsOf(workload: PeersResults["workloads"][number], results: PeersRes
   const { name, unit, isMoreBetter, judgedBy } = workload;
   const mine = results.results.filter((result) => result.workload === name);
   if (mine.length === 0) return [];
-  const systems = Object.keys(results.systems);
+  const systems = Object.keys(results.systems).filter(
+    (system) => !isBare(system, results) || mine.some((result) => result.system === system),
+  );
   const of = (system: string): readonly PeerResult[] =>
     mine.filter((result) => result.system === system);
-  const toneOf = (system: string): string => (system === systems[0] ? OURS : PEERS);
+  const toneOf = (system: string): string => {
+    if (isBare(system, results)) return BARE;
+    return system === systems[0] ? OURS : PEERS;
+  };
   const words = `${unit}, ${isMoreBetter ? "more" : "less"} is better`;
   if (judgedBy === "worst") {
     const rows = systems.map((system) => ({
@@ -97,9 +102,14 @@ function panelsOf(workload: PeersResults["workloads"][number], results: PeersRes
   return [main, tail];
 }
 
+function isBare(system: string, { systems }: Pick<PeersResults, "systems">): boolean {
+  return systems[system]?.isBare === true;
+}
+
 /** What does not promise the same is told where it is seen. */
-function labelOf(system: string, { systems }: PeersResults): string {
+function labelOf(system: string, { systems }: Pick<PeersResults, "systems">): string {
   const { durability = "" } = systems[system] ?? {};
+  if (isBare(system, { systems })) return "bare program";
   return durability.startsWith("no ") ? `${system} (no fsync)` : system;
 }
 

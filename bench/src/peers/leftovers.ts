@@ -3,7 +3,8 @@
  * end with it. Servers first, as a folder that is written to cannot be removed.
  */
 
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { isRunning, killTree, processTree } from "./process-usage.ts";
 
 /** Process ids of servers; their children are found by them. */
@@ -12,6 +13,18 @@ export const liveFolders: Set<string> = new Set();
 
 const END_MS = 10_000;
 const LOOK_MS = 10;
+
+/** A temporary folder, with a name that begins so. @returns its whole path. */
+export function makeFolder(parent: string, prefix: string): string {
+  const folder = mkdtempSync(join(resolve(parent), prefix));
+  liveFolders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  liveFolders.delete(folder);
+}
 
 process.on("exit", () => {
   const pids = liveServers.size === 0 ? [] : processTree([...liveServers]);

@@ -1,10 +1,8 @@
 /** A cluster that runs, with a process that publishes to it and one that reads. */
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { ForkedNode } from "../forked-node.ts";
 import { boundedBy } from "./bounded-by.ts";
-import { liveFolders } from "./leftovers.ts";
+import { makeFolder, removeFolder } from "./leftovers.ts";
 import type { PeerCluster, PeerSystem } from "./peer-system.ts";
 import { usageOf } from "./process-usage.ts";
 import type {
@@ -48,8 +46,7 @@ export class MeasuredCluster {
    * @param jars - Of a system that has a flag for them.
    */
   static async start(system: PeerSystem, parent: string, jars = ""): Promise<MeasuredCluster> {
-    const folder = mkdtempSync(join(resolve(parent), `peers-${system.name}-`));
-    liveFolders.add(folder);
+    const folder = makeFolder(parent, `peers-${system.name}-`);
     try {
       const starting = system.start(folder, jars);
       const cluster = await within("the cluster starts", 3 * PATIENCE_MS, starting);
@@ -162,11 +159,6 @@ export class MeasuredCluster {
   memory(): number {
     return usageOf(this.cluster.pids()).anonymousMb;
   }
-}
-
-function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  liveFolders.delete(folder);
 }
 
 async function within<Value>(what: string, ms: number, work: Promise<Value>): Promise<Value> {

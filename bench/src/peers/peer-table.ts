@@ -14,6 +14,8 @@ export interface PeerResult {
 export interface PeerCard {
   readonly version: string;
   readonly durability: string;
+  /** Not a system: it is only there where it has a figure. */
+  readonly isBare?: true;
 }
 
 const NAME_WIDTH = 14;
@@ -65,6 +67,7 @@ export function tableOf(
     );
     for (const [system, card] of cards) {
       const theirs = mine.filter((result) => result.system === system);
+      if (card.isBare === true && theirs.length === 0) continue;
       const ours = mine.filter((result) => result.system === first);
       const ahead = system === first ? undefined : aheadBy(workload, ours, theirs);
       lines.push(...rowsOf(system, { card, results: theirs, besides, ahead }));

@@ -10,7 +10,15 @@ export interface Workload {
   readonly isMoreBetter: boolean;
   /** What of all values is compared. */
   readonly judgedBy: "median" | "worst";
+  /** What it is, if it is nothing but that: the bare program can take this load, too. */
+  readonly closedLoop?: ClosedLoop;
   readonly run: (measured: MeasuredCluster, ground: Ground) => Promise<Outcome>;
+}
+
+/** So many messages under way at any time. */
+export interface ClosedLoop {
+  readonly bodyBytes: number;
+  readonly inFlight: number;
 }
 
 export interface Ground {

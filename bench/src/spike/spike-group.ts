@@ -33,11 +33,18 @@ export class SpikeGroup {
     this.#directory = directory;
   }
 
-  /** @param folder - Where the temporary folder of the servers is made. */
-  static async start(servers: SpikeServers, folder: string): Promise<SpikeGroup> {
+  /**
+   * @param folder - Where the temporary folder of the servers is made.
+   * @param onProcess - Told of the process id of each as it starts.
+   */
+  static async start(
+    servers: SpikeServers,
+    folder: string,
+    onProcess: (pid: number) => void = () => undefined,
+  ): Promise<SpikeGroup> {
     const group = new SpikeGroup(mkdtempSync(join(folder, "spike-")));
     try {
-      await group.#start(servers);
+      await group.#start(servers, onProcess);
       return group;
     } catch (error) {
       group.stop();
@@ -45,7 +52,7 @@ export class SpikeGroup {
     }
   }
 
-  async #start(servers: SpikeServers): Promise<void> {
+  async #start(servers: SpikeServers, onProcess: (pid: number) => void): Promise<void> {
     const [leaderPort = 0, ...followerPorts] = await freePorts(SERVER_COUNT);
     // The leader connects as it starts.
     for (const port of [...followerPorts, leaderPort]) {
@@ -54,10 +61,12 @@ export class SpikeGroup {
       const config: ServerConfig = { ...servers, role, port, dir, followerPorts };
       const server: ServerProcess = new ForkedNode(SERVER_FILE, config);
       this.#servers.push(server);
+      onProcess(server.pid);
       await server.nextAnswer();
     }
     const config: LoadProcessConfig = { port: leaderPort, work: servers.work };
     this.#client = new ForkedNode(LOAD_FILE, config);
+    onProcess(this.#client.pid);
     await this.#client.nextAnswer();
   }
 
@@ -91,14 +100,19 @@ export class SpikeGroup {
   }
 }
 
-/** A load of messages as the bare counterpart has it: in containers, of which two are under way. */
-export function bareLoad(load: {
-  readonly messageBytes: number;
-  readonly inFlight: number;
-}): SpikeLoad {
-  const { messageBytes, inFlight } = load;
-  const containerBytes = Math.min(BARE_CONTAINER_BYTES, messageBytes * inFlight);
-  return { messageBytes, inFlight, containerBytes, queues: 1 };
-}
-
 const BARE_CONTAINER_BYTES = 256 * 1024;
+
+/**
+ * A load of messages as the bare counterpart has it: in containers, as many as hold what is under
+ * way.
+ *
+ * @param containerBytes - Of each, if as much is under way.
+ */
+export function bareLoad(
+  load: { readonly messageBytes: number; readonly inFlight: number },
+  containerBytes: number = BARE_CONTAINER_BYTES,
+): SpikeLoad {
+  const { messageBytes, inFlight } = load;
+  const bytes = Math.min(containerBytes, messageBytes * inFlight);
+  return { messageBytes, inFlight, containerBytes: bytes, queues: 1 };
+}

@@ -1,6 +1,6 @@
 /** Messages per second with so many under way, each acknowledged, all read back. */
 
-import { BYTES_MAX, faultsOf, KB, type Workload } from "../workload.ts";
+import { BYTES_MAX, type ClosedLoop, faultsOf, KB, type Workload } from "../workload.ts";
 
 const SIZES = [100, KB, 10 * KB];
 const IN_FLIGHT = [1, 100, 1_000, 10_000];
@@ -8,16 +8,18 @@ const IN_FLIGHT = [1, 100, 1_000, 10_000];
 const WARMUP_SHARE = 0.5;
 
 export const PUBLISH: readonly Workload[] = SIZES.flatMap((bodyBytes) =>
-  IN_FLIGHT.map((inFlight) => publishOf(bodyBytes, inFlight)),
+  IN_FLIGHT.map((inFlight) => publishOf({ bodyBytes, inFlight })),
 );
 
-function publishOf(bodyBytes: number, inFlight: number): Workload {
+function publishOf(closedLoop: ClosedLoop): Workload {
+  const { bodyBytes, inFlight } = closedLoop;
   const size = bodyBytes < KB ? `${bodyBytes} B` : `${bodyBytes / KB} KB`;
   return {
     name: `publish ${size} x ${inFlight}`,
     unit: "acked/s",
     isMoreBetter: true,
     judgedBy: "median",
+    closedLoop,
     run: async (measured, { topic, timeMs }) => {
       await measured.begin(topic, bodyBytes);
       const messagesMax = Math.floor(BYTES_MAX / 2 / bodyBytes);

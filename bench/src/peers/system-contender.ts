@@ -1,0 +1,37 @@
+/** A system as it takes its turn: a cluster of it, measured by every workload. */
+
+import type { Contender, RunningContender } from "./contender.ts";
+import { MeasuredCluster } from "./measured-cluster.ts";
+import type { GivenFolders, PeerSystem } from "./peer-system.ts";
+import { KB, type Workload } from "./workload.ts";
+
+const WARMUP = { inFlight: 1_000, messagesMax: 100_000 };
+const WARMUP_TOPIC = "warm-up";
+
+export function systemContender(system: PeerSystem, folders: GivenFolders): Contender {
+  const { name, folderFlag } = system;
+  const jars = folderFlag && folders[folderFlag];
+  return {
+    name,
+    takes: () => true,
+    start: async (parent) => runningOf(await MeasuredCluster.start(system, parent, jars)),
+  };
+}
+
+function runningOf(measured: MeasuredCluster): RunningContender {
+  const { version, durability } = measured.cluster;
+  return {
+    card: { version, durability },
+    warmUp: (timeMs) => warmUp(measured, timeMs),
+    measure: (workload: Workload, ground) => workload.run(measured, ground),
+    stop: () => measured.stop(),
+  };
+}
+
+async function warmUp(measured: MeasuredCluster, timeMs: number): Promise<void> {
+  await measured.begin(WARMUP_TOPIC, KB);
+  await measured.publish({ ...WARMUP, ms: timeMs });
+  await measured.follow();
+  await measured.finish();
+  await measured.cluster.deleteTopic(WARMUP_TOPIC);
+}
