@@ -66,6 +66,8 @@ export class CoreState {
   leaderIncarnation: Incarnation = 0;
   /** The leader of this term is known to be dead, though its lease would still run. */
   isLeaderGone: boolean = false;
+  /** In this term this node has let another one campaign first. */
+  hasYielded: boolean = false;
   configuration: Configuration;
   /** Where in the log `configuration` took effect: earlier changes are part of it. */
   configurationIndex: LogIndex;

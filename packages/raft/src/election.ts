@@ -3,6 +3,7 @@
 import { assert, sometimes } from "@quorumlog/std";
 import { allVoters } from "./configuration.ts";
 import type { CoreState } from "./core-state.ts";
+import type { LogPosition } from "./entry.ts";
 import { broadcastAppend } from "./replication.ts";
 import type { NodeId, Term, Ticks } from "./ids.ts";
 import type {
@@ -18,6 +19,7 @@ import {
   becomeFollower,
   becomeLeader,
   becomePreCandidate,
+  drawVoteTimeout,
 } from "./transitions.ts";
 
 /**
@@ -159,6 +161,27 @@ export function onVoteRequest(core: CoreState, message: RequestVote | RequestPre
     core.electionElapsed = 0;
     core.votedFor = message.from;
   }
+  if (granted && isPreVote) maybeYield(core, message.from, candidateLast);
+}
+
+/**
+ * Of nodes that notice at once that their leader is gone, one goes first, as they would split the
+ * vote: whoever asked before it was asked; of two whose requests cross, who has the longer log, or
+ * the lower id. A link keeps the order of messages, so that a node hears of who goes before it
+ * ahead of that one's grant. Once a term, as who goes first may be unable to win.
+ */
+function maybeYield(core: CoreState, rival: NodeId, rivalLast: LogPosition): void {
+  if (!core.isLeaderGone || core.hasYielded) return;
+  if (core.role.kind === "preCandidate") {
+    const { index, term } = core.last();
+    const isAlike = rivalLast.index === index && rivalLast.term === term;
+    if (isAlike && core.id < rival) return;
+    sometimes("a pre-candidate let another one go first");
+    becomeFollower(core, core.currentTerm);
+  }
+  core.hasYielded = true;
+  core.electionElapsed = 0;
+  drawVoteTimeout(core);
 }
 
 /** One vote per term, first come, first served (§5.2). A later pre-vote costs nothing. */

@@ -20,6 +20,7 @@ export function hearLeader(core: CoreState, message: Message): void {
   core.leaderId = message.from;
   core.leaderIncarnation = message.fromIncarnation;
   core.isLeaderGone = false;
+  core.hasYielded = false;
   // One tick more than the lease: the current one has begun already.
   if (core.options.leaseReads) core.voteFreeAt = core.now + core.options.electionTicks + 1;
 }

@@ -35,11 +35,8 @@ export function becomeCandidate(core: CoreState): void {
   assert(core.role.kind !== "leader", "a leader does not campaign");
   const wasLeaderGone = core.isLeaderGone;
   resetForTerm(core, core.currentTerm + 1);
-  // A split vote should not cost a full timeout then, but votes wait for disks, so some.
-  if (wasLeaderGone) {
-    const half = Math.ceil(core.options.electionTicks / 2);
-    core.randomizedElectionTicks = half + core.prng.below(half);
-  }
+  // A split vote should not cost a full timeout then.
+  if (wasLeaderGone) drawVoteTimeout(core);
   core.votedFor = core.id;
   core.role = { kind: "candidate", votes: new Map() };
   core.emit({ type: "becameCandidate", term: core.currentTerm });
@@ -87,6 +84,12 @@ export function drawElectionTimeout(core: CoreState): void {
     : 1 + core.prng.below(Math.min(peerGoneTicksMax, electionTicks));
 }
 
+/** Draws how long a vote may take before it is held again: votes wait for disks. */
+export function drawVoteTimeout(core: CoreState): void {
+  const half = Math.ceil(core.options.electionTicks / 2);
+  core.randomizedElectionTicks = half + core.prng.below(half);
+}
+
 function resetForTerm(core: CoreState, term: Term): void {
   assert(term >= core.currentTerm, "the term never goes back");
   const leader = core.leader();
@@ -96,6 +99,7 @@ function resetForTerm(core: CoreState, term: Term): void {
     // Only now: clearing the vote within a term would allow a second one (§5.2).
     core.votedFor = undefined;
     core.isLeaderGone = false;
+    core.hasYielded = false;
     core.matchedInTerm = 0;
   }
   forgetReads(core);

@@ -130,6 +130,45 @@ describe("in a group", () => {
     }
   });
 
+  test("of two that campaign at once one lets the other go first: no vote is split", () => {
+    for (const ids of [
+      [2, 3],
+      [3, 2],
+    ]) {
+      const cluster = new Cluster({ options });
+      cluster.campaign(1);
+      cluster.isolate(1);
+      for (const id of ids) {
+        cluster.node(id).core.reportPeerGone(1);
+        cluster.node(id).core.setRandomizedElectionTicks(1);
+      }
+      for (const id of ids) cluster.node(id).core.tick();
+      expect(cluster.roles()).toEqual(["leader", "preCandidate", "preCandidate"]);
+      // What they say crosses, each time: neither hears the other before it has spoken.
+      const nodes = ids.map((id) => cluster.node(id));
+      for (let round = 0; round < 10; round++) {
+        const said = nodes.flatMap((node) => node.settle());
+        for (const message of said)
+          for (const { id, core } of nodes) if (id === message.to) core.step(message);
+      }
+      expect(cluster.leader()).toMatchObject({ id: 2, term: 2 });
+    }
+  });
+
+  test("who was let go first and does not win is not waited for twice", () => {
+    const node = following();
+    node.core.reportPeerGone(2);
+    const request = build.requestPreVote({ from: 3, term: 2 });
+    expect(node.receive(request)).toMatchObject([{ voteGranted: true, to: 3 }]);
+    let ticks = 0;
+    for (; node.role === "follower"; ticks++) {
+      node.tick(1);
+      node.receive(request);
+    }
+    expect(ticks).toBeGreaterThan(options.peerGoneTicksMax);
+    expect(ticks).toBeLessThanOrEqual(10);
+  });
+
   test("one follower's wrong rumour does not depose a leader that the other hears", () => {
     const cluster = new Cluster({ options });
     cluster.campaign(1);
