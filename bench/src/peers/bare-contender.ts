@@ -7,10 +7,13 @@ import { BARE_SERVERS, bareLoad, SpikeGroup, type SpikeLoad } from "../spike/spi
 import type { Contender, RunningContender } from "./contender.ts";
 import { liveServers, makeFolder, removeFolder } from "./leftovers.ts";
 import type { PeerCard } from "./peer-table.ts";
+import { ownWarmUpMs, WARM_UP_BODY_BYTES, warmUpsOf } from "./warm-up.ts";
 import { type ClosedLoop, KB, type Outcome, type Workload } from "./workload.ts";
 
 /** The best of them counts. */
 const CONTAINER_KB = [64, 256, 1_024];
+/** Its loads know of time alone: whether they were enough is seen in between. */
+const WARM_UP_STEP_MS = 1_000;
 const CARD: PeerCard = {
   version: "of this folder",
   durability: "fsync on a majority; opaque containers, no consensus, nothing read back",
@@ -47,8 +50,16 @@ class RunningBare implements RunningContender {
     }
   }
 
-  warmUp(): Promise<void> {
-    return Promise.resolve();
+  async warmUp(timeMs: number): Promise<void> {
+    for (const { inFlight, ms, messagesMax } of warmUpsOf(timeMs)) {
+      const load = bareLoad({ messageBytes: WARM_UP_BODY_BYTES, inFlight });
+      let left = messagesMax;
+      for (let spentMs = 0; spentMs < ms && left > 0; spentMs += WARM_UP_STEP_MS) {
+        const stepMs = Math.min(WARM_UP_STEP_MS, ms - spentMs);
+        const { messagesPerSecond } = await this.#running.load(load, stepMs, 0);
+        left -= (messagesPerSecond * stepMs) / 1_000;
+      }
+    }
   }
 
   async measure(
@@ -68,9 +79,13 @@ class RunningBare implements RunningContender {
     return Promise.resolve();
   }
 
-  async #loaded(load: SpikeLoad, timeMs: number): Promise<Outcome> {
+  get #running(): SpikeGroup {
     if (this.#group === undefined) throw new Error("the bare program is loaded before it runs");
-    const figures = await this.#group.load(load, timeMs);
+    return this.#group;
+  }
+
+  async #loaded(load: SpikeLoad, timeMs: number): Promise<Outcome> {
+    const figures = await this.#running.load(load, timeMs, ownWarmUpMs(timeMs));
     const { messagesPerSecond } = figures;
     return {
       values: [messagesPerSecond],

@@ -3,10 +3,10 @@
 import type { Contender, RunningContender } from "./contender.ts";
 import { MeasuredCluster } from "./measured-cluster.ts";
 import type { GivenFolders, PeerSystem } from "./peer-system.ts";
-import { KB, type Workload } from "./workload.ts";
+import { WARM_UP_BODY_BYTES, warmUpsOf } from "./warm-up.ts";
+import type { Workload } from "./workload.ts";
 
-const WARMUP = { inFlight: 1_000, messagesMax: 100_000 };
-const WARMUP_TOPIC = "warm-up";
+const WARM_UP_TOPIC = "warm-up";
 
 export function systemContender(system: PeerSystem, folders: GivenFolders): Contender {
   const { name, folderFlag } = system;
@@ -29,9 +29,9 @@ function runningOf(measured: MeasuredCluster): RunningContender {
 }
 
 async function warmUp(measured: MeasuredCluster, timeMs: number): Promise<void> {
-  await measured.begin(WARMUP_TOPIC, KB);
-  await measured.publish({ ...WARMUP, ms: timeMs });
+  await measured.begin(WARM_UP_TOPIC, WARM_UP_BODY_BYTES);
+  for (const load of warmUpsOf(timeMs)) await measured.publish(load);
   await measured.follow();
   await measured.finish();
-  await measured.cluster.deleteTopic(WARMUP_TOPIC);
+  await measured.cluster.deleteTopic(WARM_UP_TOPIC);
 }

@@ -70,11 +70,15 @@ export class SpikeGroup {
     await this.#client.nextAnswer();
   }
 
-  /** Before it measures, the same load runs for a third of the time. */
-  async load(load: SpikeLoad, timeMs: number): Promise<SpikeFigures> {
+  /** @param warmupMs - So long the same load runs before it is measured. */
+  async load(
+    load: SpikeLoad,
+    timeMs: number,
+    warmupMs: number = timeMs / 3,
+  ): Promise<SpikeFigures> {
     const client = this.#client;
     if (client === undefined) throw new Error("a group has started when it is loaded");
-    await client.ask({ ...load, warmupMs: timeMs / 3, ms: timeMs });
+    await client.ask({ ...load, warmupMs, ms: timeMs });
     const ending = client.nextAnswer();
     const before = await this.#cpuMicros();
     const result = await ending;

@@ -1,11 +1,10 @@
 /** Messages per second with so many under way, each acknowledged, all read back. */
 
+import { ownWarmUpMs } from "../warm-up.ts";
 import { BYTES_MAX, type ClosedLoop, faultsOf, KB, type Workload } from "../workload.ts";
 
 const SIZES = [100, KB, 10 * KB];
 const IN_FLIGHT = [1, 100, 1_000, 10_000];
-/** Of the time: code that has just begun to run is slow. */
-const WARMUP_SHARE = 0.5;
 
 export const PUBLISH: readonly Workload[] = SIZES.flatMap((bodyBytes) =>
   IN_FLIGHT.map((inFlight) => publishOf({ bodyBytes, inFlight })),
@@ -23,7 +22,7 @@ function publishOf(closedLoop: ClosedLoop): Workload {
     run: async (measured, { topic, timeMs }) => {
       await measured.begin(topic, bodyBytes);
       const messagesMax = Math.floor(BYTES_MAX / 2 / bodyBytes);
-      await measured.publish({ inFlight, ms: timeMs * WARMUP_SHARE, messagesMax });
+      await measured.publish({ inFlight, ms: ownWarmUpMs(timeMs), messagesMax });
       const before = measured.cpu();
       const figures = await measured.publish({ inFlight, ms: timeMs, messagesMax });
       const after = measured.cpu();
