@@ -106,14 +106,32 @@ export class MeasuredCluster {
     await this.#publisher.ask({ type: "start-pace", perSecond });
   }
 
+  /**
+   * What {@link endPace} returns is of messages that are due later.
+   *
+   * @returns when that is, by the machine's monotonic clock.
+   */
+  async mark(): Promise<number> {
+    const { markedAt } = await this.#publisher.ask({ type: "mark" });
+    if (markedAt === undefined) throw new Error("a publisher told not when it was marked");
+    return markedAt;
+  }
+
   async pulse(): Promise<Pulse> {
     const { pulse } = await this.#publisher.ask({ type: "pulse" });
     if (pulse === undefined) throw new Error("a publisher told no pulse");
     return pulse;
   }
 
-  async endPace(): Promise<void> {
-    await within("what is under way ends", PATIENCE_MS, this.#publisher.ask({ type: "end-pace" }));
+  /** Figures are those since {@link mark}; latencies are from when a message was due. */
+  async endPace(): Promise<PublishFigures> {
+    const { figures } = await within(
+      "what is under way ends",
+      PATIENCE_MS,
+      this.#publisher.ask({ type: "end-pace" }),
+    );
+    if (figures === undefined) throw new Error("a publisher told no figures");
+    return figures;
   }
 
   async published(): Promise<Published> {

@@ -26,12 +26,14 @@ export type PublisherRequest =
       readonly messagesMax: number;
     }
   | { readonly type: "start-pace"; readonly perSecond: number }
+  | { readonly type: "mark" }
   | { readonly type: "pulse" }
   | { readonly type: "end-pace" }
   | { readonly type: "published" };
 
 export interface PublisherAnswer {
   readonly figures?: PublishFigures;
+  readonly markedAt?: number;
   readonly pulse?: Pulse;
   readonly published?: Published;
 }
@@ -56,11 +58,12 @@ async function answerTo(request: PublisherRequest): Promise<PublisherAnswer> {
     case "start-pace":
       publisher.startPace(request.perSecond);
       return {};
+    case "mark":
+      return { markedAt: publisher.mark() };
     case "pulse":
       return { pulse: publisher.pulse() };
     case "end-pace":
-      await publisher.endPace();
-      return {};
+      return { figures: await publisher.endPace() };
     default:
       return { published: publisher.published };
   }

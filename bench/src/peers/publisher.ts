@@ -42,7 +42,10 @@ export class Publisher {
   /** By serial number: 1 of what was acknowledged. */
   #acked = new Uint8Array(1 << 16);
   #serial = 0;
+  /** Of messages that were due since {@link Publisher.mark}. */
   #latencies: number[] = [];
+  #markedAt = 0;
+  #ackedCount = 0;
   #failed = 0;
   #lastAckAt = Number.NaN;
   #gaps: AckGap[] = [];
@@ -67,7 +70,7 @@ export class Publisher {
   /** A closed loop: so many under way, until the time is over or so many were sent. */
   async publish(inFlight: number, ms: number, messagesMax: number): Promise<PublishFigures> {
     this.#reset();
-    const startedAt = monotonicMs();
+    const startedAt = this.#markedAt;
     const last = this.#serial + messagesMax;
     const worker = async (): Promise<void> => {
       const body = Buffer.alloc(this.#bodyBytes);
@@ -78,7 +81,7 @@ export class Publisher {
       }
     };
     await Promise.all(Array.from({ length: inFlight }, worker));
-    return this.#figures(startedAt);
+    return this.#figures();
   }
 
   /** An open loop, until it is ended: messages are due at their times, whatever becomes of them. */
@@ -88,15 +91,26 @@ export class Publisher {
     this.#pace = this.#keepPace(perSecond);
   }
 
+  /**
+   * From now on: figures are those of messages that are due later, until the next load.
+   *
+   * @returns when that is, by the machine's monotonic clock.
+   */
+  mark(): number {
+    this.#latencies = [];
+    this.#markedAt = monotonicMs();
+    return this.#markedAt;
+  }
+
   pulse(): Pulse {
-    const { length: acked } = this.#latencies;
-    return { acked, lastAckAt: this.#lastAckAt, gaps: this.#gaps };
+    return { acked: this.#ackedCount, lastAckAt: this.#lastAckAt, gaps: this.#gaps };
   }
 
   /** Returns when nothing is under way any more, or has no answer for long. */
-  async endPace(): Promise<void> {
+  async endPace(): Promise<PublishFigures> {
     this.#isPaced = false;
     await this.#pace;
+    return this.#figures();
   }
 
   async #keepPace(perSecond: number): Promise<void> {
@@ -139,7 +153,8 @@ export class Publisher {
     if (gap >= GAP_MS_MIN && this.#gaps.length < GAPS_MAX)
       this.#gaps.push({ endedAt: now, ms: gap });
     this.#lastAckAt = now;
-    this.#latencies.push(now - dueAt);
+    this.#ackedCount += 1;
+    if (dueAt >= this.#markedAt) this.#latencies.push(now - dueAt);
     if (serial >= this.#acked.length) {
       const larger = new Uint8Array(2 * (serial + 1));
       larger.set(this.#acked);
@@ -150,18 +165,19 @@ export class Publisher {
   }
 
   #reset(): void {
-    this.#latencies = [];
+    this.mark();
+    this.#ackedCount = 0;
     this.#failed = 0;
     this.#gaps = [];
     this.#lastAckAt = Number.NaN;
   }
 
-  #figures(startedAt: number): PublishFigures {
+  #figures(): PublishFigures {
     const sorted = Float64Array.from(this.#latencies).sort();
     return {
       messages: sorted.length,
       failed: this.#failed,
-      seconds: (monotonicMs() - startedAt) / 1_000,
+      seconds: (monotonicMs() - this.#markedAt) / 1_000,
       p50Ms: shareOf(sorted, 0.5),
       p99Ms: shareOf(sorted, 0.99),
     };
