@@ -45,7 +45,8 @@ spike      the data path that the formats were chosen by: containers, peers, way
 log        the log on a disk: appends beside a bare loop, opening a long log
 replica    three replicas in their own processes, beside a bare program
 broker     messages through a broker group and back, beside a bare program
-peers      beside RabbitMQ, NATS, etcd and Kafka, those that are here: docs/benchmarks.md
+peers      beside RabbitMQ, NATS, etcd and Kafka, those that are here, and a bare program:
+           docs/benchmarks.md
 topics     a thousand topics and 200 consumer groups beside one topic, and a restart
 scale      how cost grows with messages stored, queues, topics, consumer groups, replicas, message
            size and broker groups, each beside a small case
