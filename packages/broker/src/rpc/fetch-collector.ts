@@ -166,12 +166,12 @@ export class FetchCollector {
   #toldOf(read: QueueRead): QueueBatches.$Properties | undefined {
     const { key, position, batches, nextOffset, firstOffset, endOffset } = read;
     const { topicId = 0, queue = 0, tags } = position;
-    const place = { topicId, queue };
-    if (read.error !== undefined) return { ...place, error: errorDetail(read.error) };
+    if (read.error !== undefined) return { topicId, queue, error: errorDetail(read.error) };
     if (nextOffset === undefined) return undefined;
     const wanted = hasAny(tags) ? batches.filter((batch) => hasTag(batch, tags)) : batches;
     const elsewhere = this.#followers.suggest(key, read.rows[0]?.logOffset ?? Infinity);
-    return { ...place, firstOffset, endOffset, nextOffset, batches: wanted, ...elsewhere };
+    const told = { topicId, queue, firstOffset, endOffset, nextOffset, batches: wanted };
+    return elsewhere === undefined ? told : { ...told, ...elsewhere };
   }
 
   #demandQueue(topicId: number, queue: number): QueueKey {

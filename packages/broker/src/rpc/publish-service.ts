@@ -116,7 +116,8 @@ class PublishStream {
       .then(
         (reply) => {
           traffic.publishSeconds.observe((performance.now() - startedAt) / 1_000);
-          this.#answer({ ...reply, requestId }, bytes);
+          reply.requestId = requestId;
+          this.#answer(reply, bytes);
         },
         (error: unknown) => {
           if (!(error instanceof OperationError)) throw error;
@@ -145,10 +146,9 @@ class PublishStream {
     const { metadata } = this.#group.machine;
     if (accepted.length === 0)
       return { results: refusals.map((refusal) => refusedResult(refusal, metadata.version)) };
-    const submitted = await this.#group.submit(accepted, {
-      durability,
-      ...(request.timeoutMs === 0 ? {} : { timeoutMs: request.timeoutMs }),
-    });
+    const { timeoutMs } = request;
+    const limits = timeoutMs === 0 ? { durability } : { durability, timeoutMs };
+    const submitted = await this.#group.submit(accepted, limits);
     this.#group.traffic.onPublished(accepted);
     return replyOf(submitted, refusals, metadata.version);
   }

@@ -308,8 +308,9 @@ export class BrokerMachine implements Machine {
     const endOffset = baseOffset + recordCount;
     this.queues.advance(queue, recordCount);
     const { length } = bytes;
-    const place = { key, keyHashes: batch.keyHashes(), baseOffset, endOffset, logOffset };
-    this.index.add({ ...place, storeTimestamp, bytes: length });
+    const keyHashes = batch.keyHashes();
+    const row = { key, keyHashes, baseOffset, endOffset, logOffset, storeTimestamp, bytes: length };
+    this.index.add(row);
     this.#stored.add(key);
     this.applied.messages += recordCount;
     this.applied.bytes += length;
