@@ -13,12 +13,21 @@
  * Reads go through the cache, as ever: only file systems that keep both ways coherent are trusted.
  */
 
-import { closeSync, constants, openSync, readSync, statfsSync, write } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statfsSync, write } from "node:fs";
 import { AlignedMemory } from "./aligned-memory.ts";
 import type { Done } from "./file-system.ts";
 
 /** What is written is whole blocks of the file: no disk in use has larger ones. */
 const BLOCK_BYTES = 4_096;
+/**
+ * In a file with holes a small append brings zeros up to the next multiple of this: the file system
+ * finds blocks for them, and notes them in its journal, once instead of for every block.
+ */
+const AHEAD_BYTES = 128 * 1_024;
+/** A larger append finds blocks for all of its bytes at once. */
+const SMALL_BYTES_MAX = 16 * 1_024;
+/** As stat(2) counts them. */
+const STAT_BLOCK_BYTES = 512;
 /** Written by one call at most. */
 const MEMORY = new AlignedMemory(2 << 20, 8);
 
@@ -66,6 +75,10 @@ export class DirectFile {
   readonly #block = Buffer.alloc(BLOCK_BYTES);
   #blockAt = -1;
   #blockFill = 0;
+  /** Of a file with holes its size; 0 of others. */
+  readonly #holesEnd: number;
+  /** Before it, no append meets a hole. */
+  #foundTo = 0;
 
   /** @returns `undefined` where there is no such way, or none that is known to keep its word. */
   static open(cachedFd: number): DirectFile | undefined {
@@ -85,6 +98,8 @@ export class DirectFile {
     this.#fd = fd;
     this.#syncedFd = syncedFd;
     this.#cachedFd = cachedFd;
+    const { size, blocks } = fstatSync(cachedFd);
+    this.#holesEnd = blocks * STAT_BLOCK_BYTES < size ? size : 0;
   }
 
   /** Whether one write is enough for an append. */
@@ -94,7 +109,8 @@ export class DirectFile {
   }
 
   /**
-   * Writes the parts, and zeros behind them up to the next block. One at a time.
+   * Writes the parts, and zeros behind them up to the next block, or over what holes come next. One
+   * at a time.
    *
    * @param call - Synced only what is written at once.
    * @param done - {@link DirectRefusal}, or an error of the disk; never called before the return.
@@ -139,16 +155,26 @@ export class DirectFile {
     const isFirst = append.part === 0 && append.offset === 0;
     const fill = copyNext(append, begun);
     const isLast = append.part === parts.length;
-    const bytes = Math.ceil(fill / BLOCK_BYTES) * BLOCK_BYTES;
+    const bytes = this.#bytesOf(isFirst && isLast, start, fill);
     memory.fill(0, fill, bytes);
     writeAll(append.fd, memory.subarray(0, bytes), start, (error) => {
       if (error !== undefined)
         this.#finish(append, isFirst && error.code === "EINVAL" ? new DirectRefusal() : error);
       else if (isLast) {
+        this.#foundTo = Math.max(this.#foundTo, start + bytes);
         this.#remember(memory, start, fill);
         this.#finish(append, undefined);
       } else this.#writeNext(append, start + bytes, 0);
     });
+  }
+
+  /** @returns whole blocks: how much of the memory is written. */
+  #bytesOf(isWhole: boolean, start: number, fill: number): number {
+    const bytes = Math.ceil(fill / BLOCK_BYTES) * BLOCK_BYTES;
+    const isSmall = isWhole && fill <= SMALL_BYTES_MAX;
+    if (!isSmall || start + bytes <= this.#foundTo) return bytes;
+    const end = Math.ceil((start + bytes) / AHEAD_BYTES) * AHEAD_BYTES;
+    return Math.max(bytes, Math.min(end, this.#holesEnd) - start);
   }
 
   #remember(memory: Buffer, start: number, fill: number): void {

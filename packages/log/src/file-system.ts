@@ -31,10 +31,10 @@ export interface OpenFile {
   write(parts: readonly Uint8Array[], position: number, done: Done): void;
 
   /**
-   * Writes the parts behind what the file holds, all of them. Up to the next multiple of 4,096
-   * bytes there may be zeros afterwards, whatever was there; the file may grow by them. One at a
-   * time. Where it can be, this goes past the cache of the system: it is no safer for that before
-   * it is synced, but an error is told here.
+   * Writes the parts behind what the file holds, all of them. Up to the next multiple of 128 KiB
+   * there may be zeros afterwards, whatever was there; the file may grow by them to a multiple of
+   * 4,096 bytes. One at a time. Where it can be, this goes past the cache of the system: it is no
+   * safer for that before it is synced, but an error is told here.
    *
    * @param parts - Borrowed until `done`: nobody writes to them before.
    */

@@ -12,6 +12,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +21,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { cachedFileSystem, nodeFileSystem, type OpenFile } from "../src/index.ts";
 
 const BLOCK_BYTES = 4_096;
+const AHEAD_BYTES = 128 * 1_024;
 const FILE_BYTES = 8 << 20;
 const { O_DIRECT, O_DSYNC } = constants;
 
@@ -201,6 +203,34 @@ describe.runIf(isDirectHere())("past the cache", () => {
     file.writeNow(Buffer.alloc(10), 100);
 
     expect(openCount(file.path, O_DIRECT)).toBe(0);
+    file.close();
+  });
+
+  test("small appends to a file with holes bring blocks for those that follow", async () => {
+    const path = newPath();
+    const file = nodeFileSystem.create(path);
+    file.writeNow(Buffer.of(0), FILE_BYTES - 1);
+    const usedBytes = (): number => statSync(path).blocks * 512;
+    const parts = [Buffer.alloc(1_100, 7)];
+    const expected = new Expected(Buffer.alloc(FILE_BYTES));
+    const used: number[] = [];
+
+    // Into the second of those stretches, and then to the end of the file.
+    for (; expected.end < 1.5 * AHEAD_BYTES; used.push(usedBytes())) {
+      await appendSynced(file, parts, expected.end);
+      expected.put(parts);
+    }
+    expected.demandSame(file);
+    const most = [randomBytes(new Prng(1), FILE_BYTES - expected.end - 5_000)];
+    await append(file, most, expected.end);
+    expected.put(most);
+    await appendSynced(file, parts, expected.end);
+    expected.put(parts);
+
+    // The last block of the file has its one byte.
+    expect([...new Set(used)]).toEqual([1, 2].map((n) => n * AHEAD_BYTES + BLOCK_BYTES));
+    expected.demandSame(file);
+    expect(file.size()).toBe(FILE_BYTES);
     file.close();
   });
 

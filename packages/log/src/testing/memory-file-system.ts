@@ -54,6 +54,8 @@ export interface MemoryFileSystemInit {
 
 const SECTOR_BYTES = 512;
 const BLOCK_BYTES = 4_096;
+/** Of zeros that an append may bring. */
+const AHEAD_BYTES = 128 * 1_024;
 
 interface Write {
   readonly position: number;
@@ -315,11 +317,11 @@ export class MemoryFileSystem implements FileSystem {
       },
       write: later,
       append: (parts, position, done) => {
-        later([...parts, zerosBehind(parts, position)], position, done);
+        later([...parts, zerosBehind(parts, position, inode.current.length)], position, done);
       },
       appendSynced: (parts, position, done) => {
         assert(inode.pending.length === 0, "what is behind it is synced before what comes next");
-        later([...parts, zerosBehind(parts, position)], position, (error) => {
+        later([...parts, zerosBehind(parts, position, inode.current.length)], position, (error) => {
           if (error === undefined) sync(done);
           else done(error);
         });
@@ -416,10 +418,16 @@ export class MemoryFileSystem implements FileSystem {
   }
 }
 
-/** What stands behind an append may become zeros: here it always does. */
-function zerosBehind(parts: readonly Uint8Array[], position: number): Uint8Array {
+/**
+ * What stands behind an append may become zeros: here it always does, up to the next block, and now
+ * and then as far as they may reach in a file of that size.
+ */
+function zerosBehind(parts: readonly Uint8Array[], position: number, size: number): Uint8Array {
   const end = parts.reduce((sum, part) => sum + part.byteLength, position);
-  return new Uint8Array(Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES - end);
+  const block = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES;
+  const ahead = Math.ceil(end / AHEAD_BYTES) * AHEAD_BYTES;
+  const isFirst = ahead > Math.ceil(position / AHEAD_BYTES) * AHEAD_BYTES;
+  return new Uint8Array(Math.max(block, isFirst ? Math.min(ahead, size) : 0) - end);
 }
 
 function noSpace(path: string): Error {
