@@ -56,6 +56,8 @@ const LOOK_MS = 1_000;
 const LOOK_SHARE = 0.25;
 /** To look costs a call to the system. */
 const LOOK_BYTES_MIN = 64 * 1024;
+/** Of what lies between two snapshots: less does not make one due, or a trim, that matters. */
+const CONSIDER_SHARE = 1 / 64;
 /** Leaders change, and their clocks differ a little. */
 const LOG_AHEAD_MS_MAX = 30_000;
 /** A member that is behind for longer is not worth the room. */
@@ -73,8 +75,10 @@ export class GroupDuties {
   #mayMakeRoom = false;
   #freeBytes = 0;
   #isProposing = false;
-  /** Of the log, when it was last looked at whether anything is due. */
+  /** Of the log, at the end of the last turn. */
   #seenBytes = -1;
+  /** Of the log, when it was last looked at whether anything is due. */
+  #consideredBytes = -Infinity;
   /** Of the log, when the disk was last looked at. */
   #lookedBytes = 0;
   /** Since when trims wait for a member that is behind. */
@@ -132,15 +136,19 @@ export class GroupDuties {
     // Between two looks a second apart, only what was applied can make anything due.
     if (logBytes === this.#seenBytes) return;
     this.#seenBytes = logBytes;
-    const share = this.#init.tuning.diskReserveBytes * LOOK_SHARE;
+    const { diskReserveBytes, snapshotEveryBytes } = this.#init.tuning;
+    const share = diskReserveBytes * LOOK_SHARE;
     if (logBytes - this.#lookedBytes > Math.max(share, LOOK_BYTES_MIN)) this.#look();
-    this.#propose();
+    // A log that begins anew, by a snapshot, may be shorter.
+    const newBytes = Math.abs(logBytes - this.#consideredBytes);
+    if (newBytes >= snapshotEveryBytes * CONSIDER_SHARE) this.#propose();
   }
 
   #propose(): void {
     const { replica, retention, tuning, submit } = this.#init;
-    if (this.#isProposing || replica.status().role !== "leader") return;
     const { state } = replica.keeper;
+    this.#consideredBytes = state.logBytes;
+    if (this.#isProposing || replica.status().role !== "leader") return;
     const now = replica.clock.time();
     const isDue = isMarkerDue(state, tuning.snapshotEveryBytes, { policy: retention, now });
     // One at a time, and none that would find no room: it is due still when that has changed.
@@ -154,6 +162,7 @@ export class GroupDuties {
       this.#isProposing = false;
       // A trim may be due behind a marker, and more to trim behind a trim.
       this.#seenBytes = -1;
+      this.#consideredBytes = -Infinity;
     });
   }
 

@@ -40,7 +40,8 @@ export class PeerDirectory {
   #own: HealthReport | undefined;
   #current: ReadonlyMap<number, string> = new Map();
   #configuration: Configuration;
-  #logged: ReadonlyMap<number, string> = new Map();
+  /** As the log had them when it was last asked. */
+  #logged: ReadonlyMap<number, string> | undefined;
 
   constructor(init: PeerDirectoryInit, configuration: Configuration) {
     this.#init = init;
@@ -66,9 +67,11 @@ export class PeerDirectory {
     return this.#init.link.isUp(nodeId) ? this.#incarnations.get(nodeId) : undefined;
   }
 
-  /** The group's log says who is in it, and where they are. */
+  /** The group's log says who is in it, and where they are: after each turn that has applied. */
   onState(configuration: Configuration, addresses: ReadonlyMap<number, string>): void {
-    if (configuration !== this.#configuration) {
+    const isSame = configuration === this.#configuration;
+    if (isSame && this.#logged !== undefined && isSameMap(this.#logged, addresses)) return;
+    if (!isSame) {
       const members = allMembers(configuration);
       for (const former of allMembers(this.#configuration))
         if (!members.some((member) => isSameMember(member, former)))
@@ -76,7 +79,7 @@ export class PeerDirectory {
       this.#memberReports = undefined;
     }
     this.#configuration = configuration;
-    this.#logged = addresses;
+    this.#logged = new Map(addresses);
     this.#update();
   }
 
@@ -160,7 +163,7 @@ export class PeerDirectory {
   #update(): void {
     const { nodeId, addresses, link } = this.#init;
     const isJoining = findMember(this.#configuration, nodeId) === undefined;
-    const known = new Map([...this.#told, ...addresses, ...this.#logged, ...this.#sought]);
+    const known = new Map([...this.#told, ...addresses, ...(this.#logged ?? []), ...this.#sought]);
     const peers = new Map(
       [...known].filter(([id, address]) => {
         const isHeard = this.#told.has(id) || this.#sought.has(id);
@@ -193,5 +196,7 @@ function isSameMember(left: Member, right: Member): boolean {
 }
 
 function isSameMap(left: ReadonlyMap<number, string>, right: ReadonlyMap<number, string>): boolean {
-  return left.size === right.size && [...right].every(([key, value]) => left.get(key) === value);
+  if (left.size !== right.size) return false;
+  for (const [key, value] of right) if (left.get(key) !== value) return false;
+  return true;
 }
