@@ -35,6 +35,34 @@ const PACED_MAX = 100_000;
 /** A send that fails at once is not tried again at once. */
 const FAILURE_PAUSE_MS = 10;
 
+/** What becomes of the message in a slot. */
+interface SlotOwner {
+  readonly onAck: (slot: Slot) => void;
+  readonly onFailure: (slot: Slot, error: unknown) => void;
+}
+
+/**
+ * One message that is under way at a time. A load of ten thousand has as many of these, and not as
+ * many suspended functions: what the load costs, the system that is measured does not have.
+ */
+class Slot {
+  readonly body: Buffer;
+  serial = 0;
+  dueAt = 0;
+  readonly onAck: () => void;
+  readonly onFailure: (error: unknown) => void;
+
+  constructor(owner: SlotOwner, body: Buffer) {
+    this.body = body;
+    this.onAck = () => {
+      owner.onAck(this);
+    };
+    this.onFailure = (error) => {
+      owner.onFailure(this, error);
+    };
+  }
+}
+
 export class Publisher {
   readonly #client: PeerClient;
   readonly #topic: string;
@@ -70,17 +98,30 @@ export class Publisher {
   /** A closed loop: so many under way, until the time is over or so many were sent. */
   async publish(inFlight: number, ms: number, messagesMax: number): Promise<PublishFigures> {
     this.#reset();
-    const startedAt = this.#markedAt;
+    const end = this.#markedAt + ms;
     const last = this.#serial + messagesMax;
-    const worker = async (): Promise<void> => {
-      const body = Buffer.alloc(this.#bodyBytes);
-      for (;;) {
-        const now = monotonicMs();
-        if (now >= startedAt + ms || this.#serial >= last) return;
-        if (!(await this.#send(body, now))) await pause(FAILURE_PAUSE_MS);
-      }
-    };
-    await Promise.all(Array.from({ length: inFlight }, worker));
+    await new Promise<void>((resolve) => {
+      let left = inFlight;
+      const next = (slot: Slot, now: number): void => {
+        if (now < end && this.#serial < last) this.#send(slot, now);
+        else if (--left === 0) resolve();
+      };
+      const loop: SlotOwner = {
+        onAck: (slot) => {
+          const now = monotonicMs();
+          this.#onAck(slot, now);
+          next(slot, now);
+        },
+        onFailure: (slot, error) => {
+          this.#onFailure(error);
+          setTimeout(() => {
+            next(slot, monotonicMs());
+          }, FAILURE_PAUSE_MS);
+        },
+      };
+      for (let i = 0; i < inFlight; i++)
+        next(new Slot(loop, Buffer.alloc(this.#bodyBytes)), monotonicMs());
+    });
     return this.#figures();
   }
 
@@ -115,40 +156,39 @@ export class Publisher {
 
   async #keepPace(perSecond: number): Promise<void> {
     const startedAt = monotonicMs();
+    const loop: SlotOwner = {
+      onAck: (slot) => {
+        this.#under -= 1;
+        this.#onAck(slot, monotonicMs());
+      },
+      onFailure: (_slot, error) => {
+        this.#under -= 1;
+        this.#onFailure(error);
+      },
+    };
     let sent = 0;
     while (this.#isPaced) {
       await pause(1);
       const due = ((monotonicMs() - startedAt) * perSecond) / 1_000;
       for (; sent < due && this.#under < PACED_MAX; sent++) {
         this.#under += 1;
-        void this.#send(
-          Buffer.allocUnsafe(this.#bodyBytes),
-          startedAt + (sent * 1_000) / perSecond,
-        ).finally(() => {
-          this.#under -= 1;
-        });
+        const slot = new Slot(loop, Buffer.allocUnsafe(this.#bodyBytes));
+        this.#send(slot, startedAt + (sent * 1_000) / perSecond);
       }
     }
     const deadline = monotonicMs() + SEND_DEADLINE_MS;
     while (this.#under > 0 && monotonicMs() < deadline) await pause(1);
   }
 
-  /**
-   * @param dueAt - Latency is counted from there, whenever it was sent.
-   * @returns whether it was acknowledged.
-   */
-  async #send(body: Buffer, dueAt: number): Promise<boolean> {
-    const serial = this.#serial++;
-    writeBody(body, serial, dueAt);
-    try {
-      await this.#client.send(this.#topic, body);
-    } catch (error) {
-      // Failures are a figure; the first is shown, as all of them are mostly the same.
-      if (this.#failed === 0) console.error(`${this.#topic}: ${String(error)}`);
-      this.#failed += 1;
-      return false;
-    }
-    const now = monotonicMs();
+  /** @param dueAt - Latency is counted from there, whenever it was sent. */
+  #send(slot: Slot, dueAt: number): void {
+    slot.serial = this.#serial++;
+    slot.dueAt = dueAt;
+    writeBody(slot.body, slot.serial, dueAt);
+    void this.#client.send(this.#topic, slot.body).then(slot.onAck, slot.onFailure);
+  }
+
+  #onAck({ serial, dueAt }: Slot, now: number): void {
     const gap = now - this.#lastAckAt;
     if (gap >= GAP_MS_MIN && this.#gaps.length < GAPS_MAX)
       this.#gaps.push({ endedAt: now, ms: gap });
@@ -161,7 +201,12 @@ export class Publisher {
       this.#acked = larger;
     }
     this.#acked[serial] = 1;
-    return true;
+  }
+
+  #onFailure(error: unknown): void {
+    // Failures are a figure; the first is shown, as all of them are mostly the same.
+    if (this.#failed === 0) console.error(`${this.#topic}: ${String(error)}`);
+    this.#failed += 1;
   }
 
   #reset(): void {
