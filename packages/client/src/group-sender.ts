@@ -294,6 +294,7 @@ export class GroupSender {
       if (batch.state === "done") continue;
       const { outbox } = batch;
       outbox.finish(batch);
+      outbox.letGo(batch);
       if (!outbox.isIdle) this.#list(outbox);
       // Below `quorum` it only says who was refused.
       const isDecided = durability === "quorum";

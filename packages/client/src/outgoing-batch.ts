@@ -21,6 +21,8 @@ export class OutgoingBatch {
   state: "waiting" | "under-way" | "done" = "waiting";
   /** As it was sent; `undefined` before. */
   encoded: Buffer | undefined = undefined;
+  /** What it was encoded in. */
+  memory: Buffer | undefined = undefined;
   /** 0: without an idempotent producer. */
   producerId = 0;
   /** It was sent, and what became of it is not known. */

@@ -12,7 +12,13 @@
 
 import { randomBytes } from "node:crypto";
 import { assert } from "@quorumlog/std";
-import { RecordBatchBuilder, repeatedBatch, sequenceAfter } from "@quorumlog/protocol";
+import {
+  BATCH_HEADER_BYTES,
+  RecordBatchBuilder,
+  repeatedBatch,
+  sequenceAfter,
+} from "@quorumlog/protocol";
+import type { BatchMemory } from "./batch-memory.ts";
 import type { TopicRoute } from "./cluster-route.ts";
 import { OutgoingBatch } from "./outgoing-batch.ts";
 import type { SendCall } from "./send-call.ts";
@@ -25,6 +31,7 @@ const HEAD_BYTES = 16;
 export interface OutboxOptions {
   readonly batchBytesMax: number;
   readonly compress: boolean;
+  readonly memory: BatchMemory;
 }
 
 export class QueueOutbox {
@@ -106,6 +113,14 @@ export class QueueOutbox {
     this.#underWay -= 1;
   }
 
+  /** It was answered by every broker that it was sent to: nobody will read its bytes. */
+  letGo(batch: OutgoingBatch): void {
+    const { memory } = batch;
+    if (memory === undefined || batch.isUncertain) return;
+    batch.memory = undefined;
+    this.#options.memory.give(memory);
+  }
+
   /** It was answered for good, and its number was used. */
   finish(batch: OutgoingBatch): void {
     if (batch.state === "under-way") this.#underWay -= 1;
@@ -156,14 +171,16 @@ export class QueueOutbox {
 
   #encode(batch: OutgoingBatch): Buffer {
     if (!batch.isFull) this.#close(batch);
-    const builder = new RecordBatchBuilder(batch.bytes + HEAD_BYTES * batch.calls.length);
+    const { compress, memory } = this.#options;
+    const bytes = BATCH_HEADER_BYTES + batch.bytes + HEAD_BYTES * batch.calls.length;
+    batch.memory = memory.take(bytes);
+    const builder = new RecordBatchBuilder(batch.memory);
     if (batch.liveCount < batch.calls.length)
       batch.calls = batch.calls.filter((call) => !call.isSettled);
     const rest = batch.calls.findIndex((call) => !addAll(builder, call));
     if (rest > 0) this.#split(batch, rest);
     const isNumbered = batch.durability === "quorum";
     batch.producerId = isNumbered ? this.#producerId : 0;
-    const { compress } = this.#options;
     batch.encoded = builder.build(
       {
         topicId: this.topic.topicId,

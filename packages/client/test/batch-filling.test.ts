@@ -3,6 +3,7 @@
 
 import { expect, test } from "vitest";
 import type { OutgoingBatch } from "../src/outgoing-batch.ts";
+import { BatchMemory } from "../src/batch-memory.ts";
 import { SendCall } from "../src/send-call.ts";
 import { TopicQueues } from "../src/topic-queues.ts";
 
@@ -20,7 +21,7 @@ test("messages that go round the queues fill one batch after the other", () => {
       isReadable: true,
       messageType: 1,
     },
-    outbox: { batchBytesMax: BATCH_BYTES, compress: false },
+    outbox: { batchBytesMax: BATCH_BYTES, compress: false, memory: new BatchMemory() },
     selector: undefined,
     isSlow: () => false,
   });

@@ -24,6 +24,7 @@ export { MESSAGE_LIMITS, messageProblem } from "./message.ts";
 export { type MessageAddress, messageId, parseMessageId } from "./message-id.ts";
 export { groupNameProblem, topicNameProblem } from "./names.ts";
 export {
+  BATCH_HEADER_BYTES,
   BATCH_RECORDS_MAX,
   COMPRESSION,
   CONTAINER_BATCHES_MAX,

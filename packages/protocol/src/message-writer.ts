@@ -10,6 +10,7 @@
  */
 
 import protobuf from "protobufjs/minimal.js";
+import { scratch } from "./frame-scratch.ts";
 
 /** Fewer are copied into the buffer of the small fields: to remember them costs as much. */
 const LARGE_BYTES = 1_024;
@@ -66,7 +67,7 @@ export class MessageWriter extends protobuf.BufferWriter {
   override finish(): Buffer {
     const small = this.buf.subarray(0, this.pos);
     if (this.#insertedBytes === 0) return Buffer.from(small.buffer, small.byteOffset, small.length);
-    const whole = Buffer.allocUnsafe(this.pos + this.#insertedBytes);
+    const whole = scratch(this.pos + this.#insertedBytes);
     let from = 0;
     let end = 0;
     for (const { at, bytes } of this.#insertions) {

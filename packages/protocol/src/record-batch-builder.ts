@@ -39,9 +39,12 @@ export class RecordBatchBuilder {
   /** Once there are any. */
   #labels: BatchLabels | undefined;
 
-  /** @param bytes - Of records, that are expected; it grows if there are more. */
-  constructor(bytes = BYTES_MIN) {
-    this.#bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES + bytes);
+  /**
+   * @param room - Of records, that are expected, or memory for the batch: the bytes of a batch
+   *   without labels are in it. It grows if there are more.
+   */
+  constructor(room: number | Buffer = BYTES_MIN) {
+    this.#bytes = typeof room === "number" ? Buffer.allocUnsafe(BATCH_HEADER_BYTES + room) : room;
   }
 
   get recordCount(): number {

@@ -80,5 +80,6 @@ function requestOf<Received>(codec: Codec<never, Received>, bytes: Buffer): Rece
 
 function bytesOf<Sent>(codec: Codec<Sent, unknown>, message: Sent): Buffer {
   const bytes = codec.encode(message, new MessageWriter()).finish();
+  if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
