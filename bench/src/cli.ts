@@ -10,6 +10,7 @@ import {
 } from "@quorumlog/std";
 import { runBacklogBench } from "./backlog-bench.ts";
 import { runBrokerBench } from "./broker-bench.ts";
+import { runBrokerSoakBench } from "./broker-soak-bench.ts";
 import { runCoreBench } from "./core-bench.ts";
 import { drawingOf } from "./drawings/drawings.ts";
 import { runFailoverBench } from "./failover-bench.ts";
@@ -36,6 +37,7 @@ const HELP = `usage: npm run bench -- core|spike [--time MS]
        npm run bench -- failover [--times N]
        npm run bench -- guard [--only NAME] [--record]
        npm run bench -- soak [--minutes N] [--load SHARE]
+       npm run bench -- broker-soak [--minutes N] [--in-flight N]
        npm run bench -- plot FILE.json ...
 
 Each writes NAME.json, NAME.svg and NAME.png into out/bench.
@@ -54,6 +56,7 @@ backlog    publishing while a backlog is drained
 failover   how long nothing is acknowledged when the leader is lost
 guard      core, log, replica and broker beside recorded figures: fails below half of them
 soak       a steady load for long: memory, disk, stalls, losses
+broker-soak  a broker group under a full load for long: memory, disk, losses
 plot       pictures of JSON that a bench has written, drawn again beside it
 --time     how long each case runs, in milliseconds; in [50, 60000], default 1000
 --rounds   rounds, bare and the real thing turn about; in [0, 99], default 5
@@ -114,6 +117,13 @@ const BENCHES = new Map<string, BenchEntry>([
   [
     "soak",
     { flags: ["minutes", "load"], run: ({ minutes, load }) => runSoakBench({ minutes, load }) },
+  ],
+  [
+    "broker-soak",
+    {
+      flags: ["minutes", "in-flight"],
+      run: ({ minutes, "in-flight": inFlight }) => runBrokerSoakBench({ minutes, inFlight }),
+    },
   ],
   [
     "broker",

@@ -9,7 +9,8 @@ import { drawSoak } from "./drawings/soak-drawing.ts";
 import { OUTCOME_FOLDER, writeOutcome } from "./outcome/outcome.ts";
 import { SoakGroup } from "./soak/soak-group.ts";
 import type { NodeSample } from "./soak/soak-node.ts";
-import { type Finding, findings, mean, trendOf } from "./soak/soak-verdict.ts";
+import { findings } from "./soak/soak-verdict.ts";
+import { type Finding, mean, trendOf } from "./soak/trend.ts";
 
 const PEAK_MS = 5_000;
 /** After the peak: what it has left behind is none of the steady load's. */

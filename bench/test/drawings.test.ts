@@ -6,6 +6,7 @@
 import { describe, expect, test } from "vitest";
 import type { BacklogResults } from "../src/drawings/backlog-drawing.ts";
 import type { BrokerResults } from "../src/drawings/broker-drawing.ts";
+import type { BrokerSoakResults } from "../src/drawings/broker-soak-drawing.ts";
 import type { CoreResults } from "../src/drawings/core-drawing.ts";
 import { drawingOf } from "../src/drawings/drawings.ts";
 import { FAULTS, type FailoverResults } from "../src/drawings/failover-drawing.ts";
@@ -183,6 +184,21 @@ const soak: SoakResults = {
   ),
 };
 
+const brokerSoak: BrokerSoakResults = {
+  minutes: 30,
+  inFlight: 10_000,
+  verdict: [{ what: "memory is below 400 MB", isGood: false, detail: "912 MB at most" }],
+  stretches: Array.from({ length: 180 }, (_, i) => {
+    const figures = { messages: 1_234_567, failed: 0, seconds: 10, p50Ms: 58, p99Ms: 98 };
+    return { ...figures, gapMs: 120, at: 1e12 + 10_000 * i };
+  }),
+  series: [210, 180, 190].map((anonymousMb) =>
+    Array.from({ length: 1_800 }, (_, i) => {
+      return { at: 1e12 + 1_000 * i, anonymousMb, diskMb: 1_100, cpuShare: 0.4 };
+    }),
+  ),
+};
+
 const spike: SpikeResults = {
   timeMs: 1_000,
   rounds: 3,
@@ -255,6 +271,7 @@ const ALL: Readonly<Record<string, unknown>> = {
   topics,
   backlog,
   soak,
+  "broker-soak": brokerSoak,
   spike,
   peers,
   guard,
@@ -279,6 +296,7 @@ test("what was not measured leaves a picture of what was", () => {
     peers: { ...peers, results: peers.results.slice(0, 1), failures: [] },
     replica: { ...replica, cases: replica.cases.map((each) => ({ ...each, bare: [], log: [] })) },
     soak: { ...soak, series: [[], [], []] },
+    "broker-soak": { ...brokerSoak, stretches: [], series: [[], [], []] },
     backlog: { ...backlog, during: [], steps: [] },
     failover: { ...failover, rows: failover.rows.map((row) => ({ ...row, gapsMs: [] })) },
   };

@@ -3,6 +3,7 @@
 import type { Drawing } from "../plot/chart.ts";
 import { drawBacklog } from "./backlog-drawing.ts";
 import { drawBroker } from "./broker-drawing.ts";
+import { drawBrokerSoak } from "./broker-soak-drawing.ts";
 import { drawCore } from "./core-drawing.ts";
 import { drawFailover } from "./failover-drawing.ts";
 import { drawGuard } from "./guard-drawing.ts";
@@ -21,6 +22,7 @@ const DRAWINGS: ReadonlyMap<string, (results: never) => Drawing> = new Map<
 >([
   ["backlog", drawBacklog],
   ["broker", drawBroker],
+  ["broker-soak", drawBrokerSoak],
   ["core", drawCore],
   ["failover", drawFailover],
   ["guard", drawGuard],

@@ -3,7 +3,7 @@
 import type { Drawing, LinePanel } from "../plot/chart.ts";
 import { figure } from "../plot/figure.ts";
 import type { NodeSample } from "../soak/soak-node.ts";
-import type { Finding } from "../soak/soak-verdict.ts";
+import type { Finding } from "../soak/trend.ts";
 
 export interface SoakResults {
   readonly minutes: number;

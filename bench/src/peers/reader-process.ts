@@ -31,6 +31,8 @@ export interface ReaderAnswer {
 }
 
 const LOOK_MS = 5;
+/** An array holds 134 million numbers; no workload that is about times comes to so many. */
+const LATENCIES_MAX = 16_000_000;
 const STALLED_MS = 20_000;
 
 const { system } = JSON.parse(process.argv[2] ?? "{}") as PeerClientConfig;
@@ -53,7 +55,7 @@ class Following {
       const dueAt = this.#audit.read(body);
       this.#lastAt = monotonicMs();
       if (Number.isNaN(this.#startedAt)) this.#startedAt = this.#lastAt;
-      if (dueAt === undefined) return;
+      if (dueAt === undefined || this.#latencies.length >= LATENCIES_MAX) return;
       this.#dueAts.push(dueAt);
       this.#latencies.push(this.#lastAt - dueAt);
     });

@@ -1,9 +1,8 @@
 /** How a process is, second by second: memory, disk, event loop, collector; and when it stalled. */
 
 import { readFileSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { constants, monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
+import { bytesWithin } from "./disk-usage.ts";
 import { PauseJournal, type Stall } from "./pause-journal.ts";
 
 /** Of one second. */
@@ -44,7 +43,6 @@ export const STALL_MS = 200;
 const LOOK_MS = 20;
 const GC_NOTED_MS = 20;
 const MB = 1_048_576;
-const BLOCK_BYTES = 512;
 const GC_NAMES: ReadonlyMap<number, string> = new Map([
   [constants.NODE_PERFORMANCE_GC_MAJOR, "mark-sweep"],
   [constants.NODE_PERFORMANCE_GC_MINOR, "scavenge"],
@@ -143,18 +141,4 @@ function mappedMemory(): { readonly rssMb: number; readonly anonymousMb: number 
     return Number(found?.groups?.["kb"] ?? Number.NaN) / 1_024;
   };
   return { rssMb: field("Rss"), anonymousMb: field("Anonymous") };
-}
-
-async function bytesWithin(directory: string): Promise<number> {
-  let bytes = 0;
-  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue;
-    try {
-      bytes += (await stat(join(entry.parentPath, entry.name))).blocks * BLOCK_BYTES;
-    } catch (error) {
-      // Removed, or given another name, since it was listed.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
-  }
-  return bytes;
 }

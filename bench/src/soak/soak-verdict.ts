@@ -3,41 +3,7 @@
 import type { Stall } from "./pause-journal.ts";
 import type { Reckoning } from "./soak-group.ts";
 import type { NodeSample } from "./soak-node.ts";
-
-export interface Finding {
-  readonly what: string;
-  readonly isGood: boolean;
-  readonly detail: string;
-}
-
-/** How a quantity moved over a run, by a line through its samples. */
-export interface Trend {
-  readonly firstFifth: number;
-  readonly lastFifth: number;
-  /** Over the samples that the line goes through. */
-  readonly growth: number;
-  readonly isFlat: boolean;
-}
-
-/** Over the whole run, whichever is more: noise is of this size in a short one. */
-const GROWTH_MB_MAX = 32;
-const GROWTH_SHARE_MAX = 0.1;
-
-/** @param samples - In order; the first fifth, in which caches fill, is not in the line. */
-export function trendOf(
-  samples: readonly NodeSample[],
-  value: (sample: NodeSample) => number,
-): Trend {
-  const fifth = Math.max(1, Math.floor(samples.length / 5));
-  const firstFifth = mean(samples.slice(0, fifth).map(value));
-  const lastFifth = mean(samples.slice(-fifth).map(value));
-  const steady = samples.slice(fifth);
-  const spanMs = (steady.at(-1)?.at ?? 0) - (steady[0]?.at ?? 0);
-  const growth = slopeOf(steady.map((sample) => [sample.at, value(sample)])) * spanMs;
-  const tolerance = Math.max(GROWTH_MB_MAX, GROWTH_SHARE_MAX * mean(steady.map(value)));
-  const isFlat = growth <= tolerance;
-  return { firstFifth, lastFifth, growth, isFlat };
-}
+import { type Finding, flatness, sum } from "./trend.ts";
 
 export function findings(run: {
   /** By node. */
@@ -83,39 +49,6 @@ export function findings(run: {
   ];
 }
 
-function flatness(
-  what: string,
-  series: readonly (readonly NodeSample[])[],
-  value: (sample: NodeSample) => number,
-): Finding {
-  const trends = series.map((samples) => trendOf(samples, value));
-  const growths = trends.map(({ growth }) => `${growth >= 0 ? "+" : ""}${growth.toFixed(1)}`);
-  const limit = `at most ${GROWTH_MB_MAX} MB, or ${GROWTH_SHARE_MAX * 100} %`;
-  const detail = `${growths.join(", ")} MB in the last four fifths; ${limit}`;
-  return { what, isGood: trends.every(({ isFlat }) => isFlat), detail };
-}
-
 function longest(stalls: readonly Stall[]): number {
   return Math.max(0, ...stalls.map(({ milliseconds }) => milliseconds));
-}
-
-/** Of the line with the least squares. */
-function slopeOf(points: readonly (readonly [number, number])[]): number {
-  const meanX = mean(points.map(([x]) => x));
-  const meanY = mean(points.map(([, y]) => y));
-  let above = 0;
-  let below = 0;
-  for (const [x, y] of points) {
-    above += (x - meanX) * (y - meanY);
-    below += (x - meanX) ** 2;
-  }
-  return below === 0 ? 0 : above / below;
-}
-
-export function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : sum(values) / values.length;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

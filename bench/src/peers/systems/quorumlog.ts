@@ -38,27 +38,39 @@ export const QUORUMLOG: PeerSystem = {
   connect: (addresses) => Promise.resolve(new QuorumlogClient(addresses)),
 };
 
-class QuorumlogCluster implements PeerCluster {
+export interface BrokerPlace {
+  readonly pid: number;
+  readonly directory: string;
+}
+
+export class QuorumlogCluster implements PeerCluster {
   readonly version = "of this folder";
   readonly durability = "fsync on a majority";
+  readonly #directory: string;
   readonly #servers: ServerGroup;
   readonly #nameServer: string;
   readonly #admin: Admin;
 
-  private constructor(servers: ServerGroup, nameServer: string, admin: Admin) {
+  private constructor(
+    directory: string,
+    servers: ServerGroup,
+    { nameServer, admin }: { readonly nameServer: string; readonly admin: Admin },
+  ) {
+    this.#directory = directory;
     this.#servers = servers;
     this.#nameServer = nameServer;
     this.#admin = admin;
   }
 
-  static async start(directory: string): Promise<QuorumlogCluster> {
+  /** @param words - Flags of the brokers, beside those that they need. */
+  static async start(directory: string, words: readonly string[] = []): Promise<QuorumlogCluster> {
     const [namePort = 0, ...ports] = await freePorts(1 + 2 * NODE_COUNT);
     const nameServer = `127.0.0.1:${namePort}`;
     const ids = Array.from({ length: NODE_COUNT }, (_, at) => at + 1);
     const peers = ids.map((id) => `${id}=127.0.0.1:${ports[NODE_COUNT + id - 1]}`).join(",");
-    const command = (name: string, ...words: string[]): ServerCommand => ({
+    const command = (name: string, ...own: string[]): ServerCommand => ({
       program: process.execPath,
-      words: [PROGRAM, ...words],
+      words: [PROGRAM, ...own],
       directory,
       logFile: join(directory, `${name}.log`),
     });
@@ -66,7 +78,7 @@ class QuorumlogCluster implements PeerCluster {
       const place = ["--node-id", `${id}`, "--data-dir", join(directory, `${id}`)];
       const listen = ["--listen", `127.0.0.1:${ports[id - 1]}`, "--peers", peers];
       const cluster = ["--token", TOKEN, "--name-servers", nameServer];
-      return command(`broker-${id}`, "broker", ...place, ...listen, ...cluster);
+      return command(`broker-${id}`, "broker", ...place, ...listen, ...cluster, ...words);
     });
     const first = command("nameserver", "nameserver", "--listen", nameServer);
     // Brokers are 0 to 2, as the NameServer comes last.
@@ -77,7 +89,7 @@ class QuorumlogCluster implements PeerCluster {
         const admin = await servers
           .server(NODE_COUNT)
           .until("answers", SERVER_DEADLINE_MS, () => Admin.open({ nameServers }));
-        return new QuorumlogCluster(servers, nameServer, admin);
+        return new QuorumlogCluster(directory, servers, { nameServer, admin });
       },
       (cluster) => cluster.#allServe(),
     );
@@ -85,6 +97,12 @@ class QuorumlogCluster implements PeerCluster {
 
   pids(): readonly number[] {
     return this.#servers.pids;
+  }
+
+  /** By node, each with what it writes to. */
+  brokers(): readonly BrokerPlace[] {
+    const pids = this.#servers.pids.slice(0, NODE_COUNT);
+    return pids.map((pid, at) => ({ pid, directory: join(this.#directory, `${at + 1}`) }));
   }
 
   async createTopic(topic: string): Promise<void> {
