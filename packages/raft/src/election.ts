@@ -157,7 +157,7 @@ export function onVoteRequest(core: CoreState, message: RequestVote | RequestPre
     voteGranted: granted,
   });
   if (granted && !isPreVote) {
-    // Only real votes count as one per term, and only they restart the timer.
+    // Only real votes count as one per term. They restart the timer; pre-votes only when yielding.
     core.electionElapsed = 0;
     core.votedFor = message.from;
   }

@@ -13,16 +13,23 @@ import type {
   InstallSnapshot,
   Message,
 } from "./message.ts";
+import { drawElectionTimeout } from "./transitions.ts";
 
 /** Any message of the term's leader shows that it is alive. */
 export function hearLeader(core: CoreState, message: Message): void {
   core.electionElapsed = 0;
   core.leaderId = message.from;
   core.leaderIncarnation = message.fromIncarnation;
-  core.isLeaderGone = false;
-  core.hasYielded = false;
+  if (core.isLeaderGone) takeBackRumour(core);
   // One tick more than the lease: the current one has begun already.
   if (core.options.leaseReads) core.voteFreeAt = core.now + core.options.electionTicks + 1;
+}
+
+/** The short timeout that came with it would have this node campaign between two heartbeats. */
+function takeBackRumour(core: CoreState): void {
+  core.isLeaderGone = false;
+  core.hasYielded = false;
+  drawElectionTimeout(core);
 }
 
 export function onAppendEntries(core: CoreState, message: AppendEntries): DropReason | undefined {

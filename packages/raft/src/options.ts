@@ -42,7 +42,8 @@ export interface RaftOptions {
   readonly leaseDriftTicks: Ticks;
   /**
    * The longest random delay before a node whose leader's process is gone asks for votes, and
-   * between its retries; never more than `electionTicks`. In `[1, 1000]`, default 3.
+   * between its retries; never more than `electionTicks`. Once a term it lets another node go
+   * first, and waits for up to `electionTicks`. In `[1, 1000]`, default 3.
    */
   readonly peerGoneTicksMax: Ticks;
   /** Bytes of entries in one AppendEntries; one may pass it. In `[0, 2^40]`, default 1 MiB. */

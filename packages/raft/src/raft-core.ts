@@ -306,7 +306,8 @@ export class RaftCore {
    * The process of `id` is gone: its connection was closed or reset, *and* a new one was refused.
    *
    * If it is the leader, its lease on this node is void and a pre-vote follows after a short random
-   * delay. Has no such effect with lease reads: the leader may yet be there, and be reading.
+   * delay, or another node is let go first, once. Has no such effect with lease reads: the leader
+   * may yet be there, and be reading.
    */
   reportPeerGone(id: NodeId): void {
     const core = this.#core;

@@ -59,9 +59,21 @@ describe("a follower whose leader is gone", () => {
     const node = following();
     node.core.reportPeerGone(2);
     node.receive(build.heartbeat({ from: 2 }));
-    node.core.setRandomizedElectionTicks(19);
     expect(node.receive(build.requestVote({ from: 3, term: 2 }))).toEqual([]);
+    // Also with the timeout: heartbeats come less often than a short one ends.
     expect(node.tick(9)).toEqual([]);
+  });
+
+  test("takes it back when it campaigns already, and when it has let another one go first", () => {
+    for (const isAsked of [false, true]) {
+      const node = following();
+      node.core.reportPeerGone(2);
+      if (isAsked) node.receive(build.requestPreVote({ from: 3, term: 2 }));
+      else ticksUntilCampaign(node);
+      node.receive(build.heartbeat({ from: 2 }));
+      expect(node.role).toBe("follower");
+      expect(node.tick(9)).toEqual([]);
+    }
   });
 
   test("takes normal time again in the next term", () => {
@@ -167,6 +179,43 @@ describe("in a group", () => {
     }
     expect(ticks).toBeGreaterThan(options.peerGoneTicksMax);
     expect(ticks).toBeLessThanOrEqual(10);
+  });
+
+  test("who lets another one go first in one term does so again in the next", () => {
+    const node = following();
+    for (const { term, gone, rival } of [
+      { term: 2, gone: 2, rival: 3 },
+      { term: 3, gone: 3, rival: 2 },
+    ]) {
+      node.core.reportPeerGone(gone);
+      node.core.setRandomizedElectionTicks(1);
+      node.tick(1);
+      expect(node.role).toBe("preCandidate");
+      node.receive(build.requestPreVote({ from: rival, term, lastLogIndex: 9, lastLogTerm: 1 }));
+      expect(node.role).toBe("follower");
+      node.receive(build.heartbeat({ from: rival, term }));
+    }
+  });
+
+  test("of two whose requests cross, the one with the longer log goes first", () => {
+    const cluster = new Cluster({ options });
+    cluster.campaign(1);
+    // Node 3 has an entry that node 2 has not, and the higher id.
+    cluster.isolate(2);
+    cluster.node(1).propose("x");
+    cluster.deliver();
+    cluster.heal();
+    cluster.isolate(1);
+    for (const id of [2, 3]) {
+      cluster.node(id).core.reportPeerGone(1);
+      cluster.node(id).core.setRandomizedElectionTicks(1);
+    }
+    for (const id of [2, 3]) cluster.node(id).core.tick();
+    const nodes = [2, 3].map((id) => cluster.node(id));
+    const said = nodes.flatMap((node) => node.settle());
+    for (const message of said)
+      for (const { id, core } of nodes) if (id === message.to) core.step(message);
+    expect(cluster.roles()).toEqual(["leader", "follower", "preCandidate"]);
   });
 
   test("one follower's wrong rumour does not depose a leader that the other hears", () => {

@@ -5,6 +5,7 @@
 
 /** Marks in the core itself: `sometimes("...")`. */
 const CORE_PATHS = [
+  "a pre-candidate let another one go first",
   "append rejected",
   "apply paginated",
   "campaign refused for an unapplied configuration change",
