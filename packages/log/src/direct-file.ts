@@ -75,7 +75,7 @@ export class DirectFile {
   readonly #block = Buffer.alloc(BLOCK_BYTES);
   #blockAt = -1;
   #blockFill = 0;
-  /** Of a file with holes its size; 0 of others. */
+  /** Of a file with holes the end of its last whole block; 0 of others. */
   readonly #holesEnd: number;
   /** Before it, no append meets a hole. */
   #foundTo = 0;
@@ -85,8 +85,10 @@ export class DirectFile {
     if (process.platform !== "linux" || !isTrusted(cachedFd) || !MEMORY.prepare()) return undefined;
     let fd: number | undefined;
     try {
+      const holesEnd = holesEndOf(cachedFd);
       fd = openDirect(cachedFd, 0);
-      return new DirectFile(fd, openDirect(cachedFd, constants.O_DSYNC), cachedFd);
+      const syncedFd = openDirect(cachedFd, constants.O_DSYNC);
+      return new DirectFile({ fd, syncedFd, cachedFd, holesEnd });
     } catch {
       // Why it cannot be, nobody needs to know: the cache is there.
       if (fd !== undefined) closeSync(fd);
@@ -94,12 +96,16 @@ export class DirectFile {
     }
   }
 
-  private constructor(fd: number, syncedFd: number, cachedFd: number) {
-    this.#fd = fd;
-    this.#syncedFd = syncedFd;
-    this.#cachedFd = cachedFd;
-    const { size, blocks } = fstatSync(cachedFd);
-    this.#holesEnd = blocks * STAT_BLOCK_BYTES < size ? size : 0;
+  private constructor(opened: {
+    readonly fd: number;
+    readonly syncedFd: number;
+    readonly cachedFd: number;
+    readonly holesEnd: number;
+  }) {
+    this.#fd = opened.fd;
+    this.#syncedFd = opened.syncedFd;
+    this.#cachedFd = opened.cachedFd;
+    this.#holesEnd = opened.holesEnd;
   }
 
   /** Whether one write is enough for an append. */
@@ -207,6 +213,11 @@ function isTrusted(cachedFd: number): boolean {
 /** The file itself, whatever its name is by now. */
 function pathOf(cachedFd: number): string {
   return `/proc/self/fd/${cachedFd}`;
+}
+
+function holesEndOf(cachedFd: number): number {
+  const { size, blocks } = fstatSync(cachedFd);
+  return blocks * STAT_BLOCK_BYTES < size ? size - (size % BLOCK_BYTES) : 0;
 }
 
 function openDirect(cachedFd: number, flags: number): number {

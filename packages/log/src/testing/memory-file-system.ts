@@ -293,6 +293,7 @@ export class MemoryFileSystem implements FileSystem {
     const sync = (done: Done): void => {
       if (this.#life === life) this.#syncLater(path, inode, done);
     };
+    const zeros = new Zeros(inode);
     return {
       path,
       size: () => inode.current.length,
@@ -317,11 +318,11 @@ export class MemoryFileSystem implements FileSystem {
       },
       write: later,
       append: (parts, position, done) => {
-        later([...parts, zerosBehind(parts, position, inode.current.length)], position, done);
+        later([...parts, zeros.behind(parts, position)], position, done);
       },
       appendSynced: (parts, position, done) => {
         assert(inode.pending.length === 0, "what is behind it is synced before what comes next");
-        later([...parts, zerosBehind(parts, position, inode.current.length)], position, (error) => {
+        later([...parts, zeros.behind(parts, position)], position, (error) => {
           if (error === undefined) sync(done);
           else done(error);
         });
@@ -419,15 +420,29 @@ export class MemoryFileSystem implements FileSystem {
 }
 
 /**
- * What stands behind an append may become zeros: here it always does, up to the next block, and now
- * and then as far as they may reach in a file of that size.
+ * What stands behind an append may become zeros. Here it does, up to the next block; and of a file
+ * that was just opened, or where an append comes that far, as far as they may reach.
  */
-function zerosBehind(parts: readonly Uint8Array[], position: number, size: number): Uint8Array {
-  const end = parts.reduce((sum, part) => sum + part.byteLength, position);
-  const block = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES;
-  const ahead = Math.ceil(end / AHEAD_BYTES) * AHEAD_BYTES;
-  const isFirst = ahead > Math.ceil(position / AHEAD_BYTES) * AHEAD_BYTES;
-  return new Uint8Array(Math.max(block, isFirst ? Math.min(ahead, size) : 0) - end);
+class Zeros {
+  readonly #inode: Inode;
+  #foundTo = 0;
+
+  constructor(inode: Inode) {
+    this.#inode = inode;
+  }
+
+  behind(parts: readonly Uint8Array[], position: number): Uint8Array {
+    const end = parts.reduce((sum, part) => sum + part.byteLength, position);
+    const block = nextMultiple(end, BLOCK_BYTES);
+    const ahead = Math.min(nextMultiple(end, AHEAD_BYTES), this.#inode.current.length);
+    const reached = Math.max(block, block > this.#foundTo ? ahead : 0);
+    this.#foundTo = Math.max(this.#foundTo, reached);
+    return new Uint8Array(reached - end);
+  }
+}
+
+function nextMultiple(position: number, step: number): number {
+  return Math.ceil(position / step) * step;
 }
 
 function noSpace(path: string): Error {
