@@ -12,7 +12,7 @@ import {
   MESSAGE_BYTES_MAX,
   OperationError,
 } from "@quorumlog/protocol";
-import { BatchMemory } from "./batch-memory.ts";
+import { BATCH_MEMORY } from "./batch-memory.ts";
 import { ClusterLink } from "./cluster-link.ts";
 import { DeadlineList } from "./deadline-list.ts";
 import { GroupSender } from "./group-sender.ts";
@@ -56,7 +56,6 @@ export class Producer implements AsyncDisposable {
   /** Of topics that nothing is known of. */
   readonly #strangers = new Map<string, { readonly calls: SendCall[]; timer: NodeJS.Timeout }>();
   readonly #buffer: SendBuffer;
-  readonly #memory = new BatchMemory();
   readonly #deadlines: DeadlineList;
   readonly #settled = new Bell();
   readonly #creator: TopicCreator;
@@ -237,7 +236,7 @@ export class Producer implements AsyncDisposable {
     const { batchBytes: batchBytesMax, compression, queueSelector } = this.#settings;
     const queues = new TopicQueues({
       topic,
-      outbox: { batchBytesMax, compress: compression === "deflate", memory: this.#memory },
+      outbox: { batchBytesMax, compress: compression === "deflate", memory: BATCH_MEMORY },
       selector: queueSelector,
       isSlow: (groupId) => this.#isSlow(groupId),
     });

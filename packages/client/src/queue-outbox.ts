@@ -17,8 +17,8 @@ import {
   RecordBatchBuilder,
   repeatedBatch,
   sequenceAfter,
+  type SpareMemory,
 } from "@quorumlog/protocol";
-import type { BatchMemory } from "./batch-memory.ts";
 import type { TopicRoute } from "./cluster-route.ts";
 import { OutgoingBatch } from "./outgoing-batch.ts";
 import type { SendCall } from "./send-call.ts";
@@ -31,7 +31,7 @@ const HEAD_BYTES = 16;
 export interface OutboxOptions {
   readonly batchBytesMax: number;
   readonly compress: boolean;
-  readonly memory: BatchMemory;
+  readonly memory: SpareMemory;
 }
 
 export class QueueOutbox {
@@ -113,7 +113,7 @@ export class QueueOutbox {
     this.#underWay -= 1;
   }
 
-  /** It was answered by every broker that it was sent to: nobody will read its bytes. */
+  /** It was answered, and no attempt to send it is uncertain: nobody will read its bytes. */
   letGo(batch: OutgoingBatch): void {
     const { memory } = batch;
     if (memory === undefined || batch.isUncertain) return;
@@ -192,6 +192,8 @@ export class QueueOutbox {
       },
       { compress: compress && builder.recordsBytes >= COMPRESS_BYTES_MIN },
     );
+    // Compressed, with labels, or larger than its calls have said: its bytes are elsewhere.
+    if (batch.encoded.buffer !== batch.memory.buffer) this.letGo(batch);
     if (isNumbered) this.#sequence = sequenceAfter(this.#sequence);
     return batch.encoded;
   }

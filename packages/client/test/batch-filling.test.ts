@@ -3,7 +3,7 @@
 
 import { expect, test } from "vitest";
 import type { OutgoingBatch } from "../src/outgoing-batch.ts";
-import { BatchMemory } from "../src/batch-memory.ts";
+import { BATCH_MEMORY } from "../src/batch-memory.ts";
 import { SendCall } from "../src/send-call.ts";
 import { TopicQueues } from "../src/topic-queues.ts";
 
@@ -21,7 +21,7 @@ test("messages that go round the queues fill one batch after the other", () => {
       isReadable: true,
       messageType: 1,
     },
-    outbox: { batchBytesMax: BATCH_BYTES, compress: false, memory: new BatchMemory() },
+    outbox: { batchBytesMax: BATCH_BYTES, compress: false, memory: BATCH_MEMORY },
     selector: undefined,
     isSlow: () => false,
   });

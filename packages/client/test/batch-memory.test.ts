@@ -2,15 +2,19 @@
 // not known keeps its own, as it may be sent again, or be read by a stream that is about to end.
 // Method: batches of one queue, encoded, answered or not.
 
+import { SpareMemory } from "@quorumlog/protocol";
 import { expect, test } from "vitest";
-import { BatchMemory } from "../src/batch-memory.ts";
 import type { OutgoingBatch } from "../src/outgoing-batch.ts";
-import { QueueOutbox } from "../src/queue-outbox.ts";
+import { type OutboxOptions, QueueOutbox } from "../src/queue-outbox.ts";
 import { SendCall } from "../src/send-call.ts";
 
 const KIB = 1_024;
 
-function newOutbox(): QueueOutbox {
+function newMemory(): SpareMemory {
+  return new SpareMemory({ bytesMin: 16 * KIB, bytesMax: 1_024 * KIB, spareBytesMax: 8 << 20 });
+}
+
+function newOutbox(options: Partial<OutboxOptions> = {}): QueueOutbox {
   const topic = {
     topicId: 1,
     name: "orders",
@@ -22,15 +26,16 @@ function newOutbox(): QueueOutbox {
   return new QueueOutbox(topic, 0, {
     batchBytesMax: 256 * KIB,
     compress: false,
-    memory: new BatchMemory(),
+    memory: newMemory(),
+    ...options,
   });
 }
 
 /** One that is under way. */
-function sent(outbox: QueueOutbox, fill: number): OutgoingBatch {
+function sent(outbox: QueueOutbox, fill: number, tag?: string): OutgoingBatch {
   const call = new SendCall({
     topic: "orders",
-    message: { body: Buffer.alloc(100 * KIB, fill) },
+    message: { body: Buffer.alloc(100 * KIB, fill), ...(tag === undefined ? {} : { tag }) },
     others: undefined,
     bytes: 100 * KIB,
     durability: "quorum",
@@ -75,10 +80,16 @@ test("it is given back once", () => {
   expect(sent(outbox, 2).encoded?.buffer).not.toBe(sent(outbox, 3).encoded?.buffer);
 });
 
-test("of what nobody uses, no more is kept than is of use", () => {
-  const memory = new BatchMemory();
-  const all = Array.from({ length: 100 }, () => memory.take(256 * KIB));
-  for (const each of all) memory.give(each);
-  const again = Array.from({ length: 100 }, () => memory.take(256 * KIB));
-  expect(again.filter((each) => all.includes(each))).toHaveLength(32);
+test.each([
+  { name: "compressed", options: { compress: true }, tag: undefined },
+  { name: "with labels", options: {}, tag: "paid" },
+])("it is given back at once by a batch whose bytes are elsewhere: $name", ({ options, tag }) => {
+  const memory = newMemory();
+  const outbox = newOutbox({ ...options, memory });
+  const batch = sent(outbox, 1, tag);
+
+  expect(memory.spareBytes).toBeGreaterThan(100 * KIB);
+  outbox.finish(batch);
+  outbox.letGo(batch);
+  expect(memory.spareBytes).toBeLessThan(200 * KIB);
 });

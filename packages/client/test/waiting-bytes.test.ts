@@ -6,7 +6,7 @@
 import * as fc from "fast-check";
 import { OperationError } from "@quorumlog/protocol";
 import { expect, onTestFinished, test } from "vitest";
-import { BatchMemory } from "../src/batch-memory.ts";
+import { BATCH_MEMORY } from "../src/batch-memory.ts";
 import { ClusterLink } from "../src/cluster-link.ts";
 import { GroupSender } from "../src/group-sender.ts";
 import { ProducerIdentity } from "../src/producer-identity.ts";
@@ -49,7 +49,7 @@ async function sending(): Promise<Sending> {
     batchBytesMax: BATCH_BYTES,
     onSettled: (call) => live.delete(call),
   });
-  const options = { batchBytesMax: BATCH_BYTES, compress: false, memory: new BatchMemory() };
+  const options = { batchBytesMax: BATCH_BYTES, compress: false, memory: BATCH_MEMORY };
   const outboxes = [0, 1, 2].map((queue) => new QueueOutbox(topic, queue, options));
   onTestFinished(async () => {
     sender.close();

@@ -29,7 +29,8 @@ function rememberingBytes<M extends Method<never, unknown, Whole, unknown>>(meth
   return {
     ...method,
     responseSerialize(message: Whole): Buffer {
-      const bytes = known.get(message) ?? method.responseSerialize(message);
+      // A copy: what a message's memory is after it was sent once, is not known.
+      const bytes = known.get(message) ?? Buffer.from(method.responseSerialize(message));
       known.set(message, bytes);
       return bytes;
     },

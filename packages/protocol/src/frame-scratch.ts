@@ -3,38 +3,41 @@
  *
  * grpc-js copies each message that it is given into a frame of its own, with `copy`, once, and does
  * not look at it afterwards; repeated sends are of the frame. So the memory is free when that call
- * returns. New memory for each message costs more than its bytes: V8 collects its young generation
- * for every 32 MiB of buffers.
+ * returns.
  */
 
-/** Larger messages are rare, and take memory of their own. */
-const BYTES_MAX = 4 << 20;
-/** A buffer of few bytes is not worth keeping. */
-const BYTES_MIN = 64 << 10;
-/** Most of the time one is in use. */
-const COUNT_MAX = 4;
+import { assert } from "@quorumlog/std";
+import { SpareMemory } from "./spare-memory.ts";
 
-const free: Buffer[] = [];
+/** A buffer of few bytes is not worth keeping, and larger ones than that are rare. */
+const BYTES_MIN = 64 << 10;
+const BYTES_MAX = 4 << 20;
+
+const MEMORY = new SpareMemory({
+  bytesMin: BYTES_MIN,
+  bytesMax: BYTES_MAX,
+  spareBytesMax: 2 * BYTES_MAX,
+});
 
 /**
  * @param bytes - Of the message.
- * @returns memory of that length. If its `copy` is called, it is another message's after that; if
- *   it never is, the memory is its owner's.
+ * @returns memory of that length. If its `copy` is called, it is another message's after that, and
+ *   has no bytes for a second call; if it never is, the memory is its owner's.
  */
 export function scratch(bytes: number): Buffer {
-  if (bytes < BYTES_MIN || bytes > BYTES_MAX) return Buffer.allocUnsafe(bytes);
-  const at = free.findIndex((each) => each.length >= bytes);
-  const [memory = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(bytes)))] =
-    at === -1 ? [] : free.splice(at, 1);
+  const memory = MEMORY.take(bytes);
+  if (bytes < BYTES_MIN || bytes > BYTES_MAX) return memory;
   return Object.assign(memory.subarray(0, bytes), { copy: copyOnce(memory) });
 }
 
 function copyOnce(memory: Buffer): Buffer["copy"] {
   let isFree = false;
   return function copy(this: Buffer, ...args): number {
+    // Another message may be there by now: it would go out in place of this one.
+    assert(!isFree, "a message is copied into one frame");
     const count = Buffer.prototype.copy.apply(this, args);
-    if (!isFree && free.length < COUNT_MAX) free.push(memory);
     isFree = true;
+    MEMORY.give(memory);
     return count;
   };
 }

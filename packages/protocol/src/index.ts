@@ -67,3 +67,4 @@ export type {
   ServerDuplexStream,
   ServerWritableStream,
 } from "@grpc/grpc-js";
+export { SpareMemory, type SpareMemoryOptions } from "./spare-memory.ts";

@@ -63,7 +63,12 @@ export class MessageWriter extends protobuf.BufferWriter {
     return this;
   }
 
-  /** @returns bytes that are the caller's; the writer is done. */
+  /**
+   * The writer is done.
+   *
+   * @returns bytes that are the caller's until they are copied, by `copy`, for the first time: a
+   *   large message's memory is another one's then ({@link scratch}).
+   */
   override finish(): Buffer {
     const small = this.buf.subarray(0, this.pos);
     if (this.#insertedBytes === 0) return Buffer.from(small.buffer, small.byteOffset, small.length);

@@ -5,6 +5,11 @@
  * grpc-js lets a channel choose (`grpc-node.flow_control_window`), but not a server: here the
  * HTTP/2 servers that it makes are told. A test sees that a client is told of it, so a version of
  * grpc-js that has them elsewhere is noticed.
+ *
+ * It has a price. Node.js reads nothing from a connection while what it writes to it is on its way
+ * (nodejs/node #29399). Two sides that both have more to say than their sockets hold wait for each
+ * other, until a keepalive gives up. So a connection of ours carries what is large one way: whoever
+ * publishes does not fetch by the same channel. The default of 64 KB would fit into the sockets.
  */
 
 import type { Http2Server, ServerHttp2Session } from "node:http2";
