@@ -29,6 +29,7 @@ export interface PeersBenchOptions {
 }
 
 const BENCH = "peers";
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** @throws if anything could not be measured, or was not read back; the table is printed before. */
 export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
@@ -48,13 +49,15 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
   ].filter(({ takes }) => workloads.some(takes));
   const names = contenders.map(({ name }) => name);
   const findings = new Findings({ ...options, names, workloads, notes });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => endBy(signal, findings));
+  const end = (signal: NodeJS.Signals): never => endBy(signal, findings);
+  for (const signal of SIGNALS) process.on(signal, end);
   for (let round = 0; round < options.rounds; round++)
     for (const contender of turned(contenders, round)) {
       await measure(contender, { ...options, round, folder, workloads, findings });
-      writeFigures({ bench: BENCH, results: findings.results(false) });
+      // What an earlier run has left is there until this one has something.
+      if (!findings.isEmpty) writeFigures({ bench: BENCH, results: findings.results(false) });
     }
+  for (const signal of SIGNALS) process.off(signal, end);
   for (const line of findings.lines()) console.log(line);
   await writeOutcome({ bench: BENCH, results: findings.results(true), draw: drawPeers });
   if (!findings.isSound) throw new Error("not everything was measured, or read back as it was");
@@ -63,8 +66,11 @@ export async function runPeersBench(options: PeersBenchOptions): Promise<void> {
 /** An exit ends the servers and removes their folders; a second signal does not cut that short. */
 function endBy(signal: string, findings: Findings): never {
   for (const line of findings.lines()) console.log(line);
-  const file = writeFigures({ bench: BENCH, results: findings.results(false) });
-  console.log(`\nended by ${signal}: not complete; written to ${file}`);
+  const results = findings.results(false);
+  const where = findings.isEmpty
+    ? "nothing is written"
+    : `written to ${writeFigures({ bench: BENCH, results })}`;
+  console.log(`\nended by ${signal}: not complete; ${where}`);
   process.exit(1);
 }
 

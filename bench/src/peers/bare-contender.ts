@@ -1,6 +1,6 @@
 /**
- * The ceiling of publishing: a bare program that moves the same bytes over the same hops, to the
- * same number of disks, and knows nothing of messages.
+ * What publishing is measured against: a bare program that moves the same bytes over the same hops,
+ * to the same number of disks through the cache, and knows nothing of messages.
  */
 
 import { BARE_SERVERS, bareLoad, SpikeGroup, type SpikeLoad } from "../spike/spike-group.ts";

@@ -45,6 +45,10 @@ export class Findings {
     return this.#failures.length + faults.length === 0;
   }
 
+  get isEmpty(): boolean {
+    return this.#results.length === 0;
+  }
+
   /** As the file and the picture have it. */
   results(isComplete: boolean): PeersResults {
     const { timeMs, rounds, kills, workloads, notes } = this.#run;

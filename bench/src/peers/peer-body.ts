@@ -8,6 +8,9 @@ export const BODY_BYTES_MIN = 24;
 
 const DUE_AT = 4;
 const PATTERN_AT = 12;
+const PATTERNS_MAX = 251;
+/** By the byte that they consist of; as long as bodies have been. */
+const PATTERNS: Buffer[] = [];
 
 export interface ReadBody {
   readonly serial: number;
@@ -18,7 +21,7 @@ export interface ReadBody {
 export function writeBody(body: Buffer, serial: number, dueAt: number): void {
   body.writeUInt32LE(serial, 0);
   body.writeDoubleLE(dueAt, DUE_AT);
-  body.fill(serial % 251, PATTERN_AT, body.length - 4);
+  body.fill(serial % PATTERNS_MAX, PATTERN_AT, body.length - 4);
   body.writeUInt32LE(~serial >>> 0, body.length - 4);
 }
 
@@ -28,9 +31,16 @@ export function readBody(bytes: Uint8Array, bodyBytes: number): ReadBody | undef
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const serial = body.readUInt32LE(0);
   const isWhole =
-    body.readUInt32LE(body.length - 4) === ~serial >>> 0 &&
-    body[body.length >>> 1] === serial % 251;
+    body.readUInt32LE(body.length - 4) === ~serial >>> 0 && isPattern(body, serial % PATTERNS_MAX);
   return isWhole ? { serial, dueAt: body.readDoubleLE(DUE_AT) } : undefined;
+}
+
+function isPattern(body: Buffer, byte: number): boolean {
+  const end = body.length - 4;
+  let pattern = PATTERNS[byte];
+  if (pattern === undefined || pattern.length < body.length)
+    PATTERNS[byte] = pattern = Buffer.alloc(body.length, byte);
+  return body.compare(pattern, PATTERN_AT, end, PATTERN_AT, end) === 0;
 }
 
 /** When this process's clock began. */

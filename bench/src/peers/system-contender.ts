@@ -4,7 +4,7 @@ import type { Contender, RunningContender } from "./contender.ts";
 import { MeasuredCluster } from "./measured-cluster.ts";
 import type { GivenFolders, PeerSystem } from "./peer-system.ts";
 import { WARM_UP_BODY_BYTES, warmUpsOf } from "./warm-up.ts";
-import type { Workload } from "./workload.ts";
+import { faultsOf, faultsOfUnknown, type Workload } from "./workload.ts";
 
 const WARM_UP_TOPIC = "warm-up";
 
@@ -32,6 +32,9 @@ async function warmUp(measured: MeasuredCluster, timeMs: number): Promise<void> 
   await measured.begin(WARM_UP_TOPIC, WARM_UP_BODY_BYTES);
   for (const load of warmUpsOf(timeMs)) await measured.publish(load);
   await measured.follow();
-  await measured.finish();
+  const audit = await measured.finish();
+  const { unknown } = await measured.published();
+  const faults = [...faultsOfUnknown(unknown), ...faultsOf(audit)];
+  if (faults.length > 0) throw new Error(`warming up: ${faults.join("; ")}`);
   await measured.cluster.deleteTopic(WARM_UP_TOPIC);
 }

@@ -42,6 +42,11 @@ export interface Outcome {
 export const BYTES_MAX: number = 1024 ** 3;
 export const KB = 1_024;
 
+/** What is wrong with a load of which each message is to be acknowledged. */
+export function faultsOfUnknown({ length }: readonly number[]): string[] {
+  return length === 0 ? [] : [`${length} messages were not acknowledged`];
+}
+
 /** What is wrong with a read-back. */
 export function faultsOf(audit: { readonly lost: number; readonly damaged: number }): string[] {
   return [

@@ -2,7 +2,7 @@
 
 import { monotonicMs } from "../peer-body.ts";
 import { pause } from "../publisher.ts";
-import { faultsOf, KB, type Workload } from "../workload.ts";
+import { faultsOf, faultsOfUnknown, KB, type Workload } from "../workload.ts";
 
 const RATES = [1_000, 5_000];
 const BODY_BYTES = KB;
@@ -33,7 +33,7 @@ function latencyAt(perSecond: number): Workload {
       const acked = await measured.endPace();
       const figures = await measured.finish(measuredFrom);
       await measured.cluster.deleteTopic(topic);
-      const { failed } = acked;
+      const { unknown } = await measured.published();
       const messages = later.acked - pulse.acked;
       const clients = after.publisher + after.reader - before.publisher - before.reader;
       return {
@@ -46,10 +46,7 @@ function latencyAt(perSecond: number): Workload {
           "clients us": clients / messages,
           "servers us": (after.servers - before.servers) / messages,
         },
-        faults: [
-          ...(failed > 0 ? [`${failed} messages were not acknowledged`] : []),
-          ...faultsOf(figures),
-        ],
+        faults: [...faultsOfUnknown(unknown), ...faultsOf(figures)],
       };
     },
   };
