@@ -84,7 +84,7 @@ export interface FileSystem {
   /** Bytes that may yet be written to the disk of `path`. */
   freeBytes(path: string): number;
 
-  /** Of the disk of `path`, used or not. */
+  /** Of the disk of `path`: those in use, and {@link FileSystem.freeBytes}. */
   totalBytes(path: string): number;
 
   /** @returns `undefined`, with who holds it, if another process that is alive holds the lock. */

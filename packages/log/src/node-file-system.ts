@@ -83,8 +83,9 @@ export const nodeFileSystem: FileSystem = {
   },
 
   totalBytes(path: string): number {
-    const { blocks, bsize } = statfsSync(path);
-    return blocks * bsize;
+    const { blocks, bfree, bavail, bsize } = statfsSync(path);
+    // As df counts it: what is kept for others is neither used nor to be had.
+    return (blocks - bfree + bavail) * bsize;
   },
 
   lock(path: string): DirectoryLock | { readonly heldBy: string } {

@@ -1,6 +1,11 @@
-// Goal: a sync on a real disk is one, and says so if it fails.
+// Goal: a sync on a real disk is one, and says so if it fails; a disk is as full as users read it.
 // Method: the system refuses to sync what no disk stands behind. Whoever does not ask it, succeeds.
-import { describe, expect, test } from "vitest";
+// Of the disk, what df prints.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { nodeFileSystem } from "../src/index.ts";
 
 /** Nothing of it can be synced. */
@@ -41,4 +46,17 @@ describe.runIf(process.platform === "linux")("a sync that the system refuses has
       nodeFileSystem.syncDirectory(VIRTUAL_DIRECTORY);
     }).toThrow("EINVAL");
   });
+});
+
+test("a disk is as large, and as full, as df says: without what is kept for others", () => {
+  const directory = mkdtempSync(join(tmpdir(), "quorumlog-disk-"));
+  onTestFinished(() => {
+    rmSync(directory, { recursive: true });
+  });
+  const words = execFileSync("df", ["-Pk", directory], { encoding: "utf8" }).trim().split(/\s+/u);
+  const [usedKb = "", freeKb = ""] = words.slice(-4);
+
+  // What others write meanwhile moves both, and not their sum.
+  const totalKb = nodeFileSystem.totalBytes(directory) / 1_024;
+  expect(Math.abs(totalKb - (Number(usedKb) + Number(freeKb)))).toBeLessThanOrEqual(4);
 });
