@@ -354,6 +354,19 @@ describe("figures", () => {
     expect(wordsOf("peers", { ...peers, isComplete: false })).toContain(words);
   });
 
+  test("of peers that were not as they have to be: which, and how often", () => {
+    const [first, ...others] = peers.results;
+    if (first === undefined) throw new Error("nothing was measured");
+    const faults = ["slow", "slow", "wrong"];
+    const results = [{ ...first, outcome: { ...first.outcome, faults } }, ...others];
+    const words = wordsOf("peers", { ...peers, results, failures: [] }).join(" ");
+    const { system, workload } = first;
+
+    expect(words).toContain(
+      `Not sound: ${system}, ${workload}: slow (2 times); ${system}, ${workload}: wrong.`,
+    );
+  });
+
   test("of a failover: median and worst of each fault", () => {
     const rows = [{ fault: "kill", perSecond: 1_000, gapsMs: [70, 60, 278] }];
 

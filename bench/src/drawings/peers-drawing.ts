@@ -25,7 +25,9 @@ const [P99, BARE_RATE] = ["p99 ms", "bare/s"];
 
 export function drawPeers(results: PeersResults): Drawing {
   const { systems, workloads, rounds, kills, failures, isComplete } = results;
-  const faults = results.results.flatMap(({ outcome }) => outcome.faults);
+  const faults = results.results.flatMap(({ system, workload, outcome }) => {
+    return outcome.faults.map((fault) => `${system}, ${workload}: ${fault}`);
+  });
   const cards = Object.entries(systems).map(
     ([name, { version, durability }]) => `${name} ${version}: ${durability}`,
   );
@@ -48,10 +50,17 @@ export function drawPeers(results: PeersResults): Drawing {
         `Kills of a leader in each round: ${kills}, a dot each.`,
       ...(isComplete ? [] : ["Not complete: the run had not come to its end."]),
       ...(failures.length + faults.length > 0
-        ? [`Not sound: ${[...failures, ...faults].join("; ")}`]
+        ? [`Not sound: ${counted([...failures, ...faults]).join("; ")}.`]
         : []),
     ],
   };
+}
+
+/** What was said several times is said once, and how often. */
+function counted(words: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const each of words) counts.set(each, (counts.get(each) ?? 0) + 1);
+  return [...counts].map(([each, count]) => (count === 1 ? each : `${each} (${count} times)`));
 }
 
 /** None of a workload that was not run. */
