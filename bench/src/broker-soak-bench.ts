@@ -35,6 +35,9 @@ interface BrokerSoakPlan {
 
 export async function runBrokerSoakBench({ minutes, inFlight }: BrokerSoakPlan): Promise<void> {
   mkdirSync(OUTCOME_FOLDER, { recursive: true });
+  // An exit ends the servers, and removes their folders.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => process.exit(1));
   const group = await BrokerSoakGroup.start(OUTCOME_FOLDER);
   try {
     await fill(group, inFlight);
