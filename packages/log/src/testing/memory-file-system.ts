@@ -293,7 +293,7 @@ export class MemoryFileSystem implements FileSystem {
     const sync = (done: Done): void => {
       if (this.#life === life) this.#syncLater(path, inode, done);
     };
-    const zeros = new Zeros(inode);
+    let zeros = new Zeros(inode);
     return {
       path,
       size: () => inode.current.length,
@@ -305,18 +305,18 @@ export class MemoryFileSystem implements FileSystem {
       },
       writeNow: (bytes, position) => {
         begin("write");
+        zeros = new Zeros(inode);
         put([bytes], position);
       },
       syncNow: () => {
-        try {
+        syncInode(inode, () => {
           begin("sync");
-        } catch (error) {
-          if (!(error instanceof ProcessStopped)) inode.settle(inode.writeCount);
-          throw error;
-        }
-        inode.sync(inode.writeCount);
+        });
       },
-      write: later,
+      write: (parts, position, done) => {
+        zeros = new Zeros(inode);
+        later(parts, position, done);
+      },
       append: (parts, position, done) => {
         later([...parts, zeros.behind(parts, position)], position, done);
       },
@@ -419,9 +419,21 @@ export class MemoryFileSystem implements FileSystem {
   }
 }
 
+/** @param begin - Throws what the sync is to fail with. */
+function syncInode(inode: Inode, begin: () => void): void {
+  try {
+    begin();
+  } catch (error) {
+    if (!(error instanceof ProcessStopped)) inode.settle(inode.writeCount);
+    throw error;
+  }
+  inode.sync(inode.writeCount);
+}
+
 /**
- * What stands behind an append may become zeros. Here it does, up to the next block; and of a file
- * that was just opened, or where an append comes that far, as far as they may reach.
+ * What stands behind an append may become zeros. Here it does, up to the next block; and as far as
+ * they may reach of a file that was just opened, or written to otherwise, or where an append comes
+ * that far.
  */
 class Zeros {
   readonly #inode: Inode;
