@@ -7,7 +7,7 @@ import { SpareMemory } from "@quorumlog/protocol";
 
 export const BATCH_MEMORY: SpareMemory = new SpareMemory({
   bytesMin: 16 << 10,
-  // The largest batch that fills by itself, with the heads of its records.
-  bytesMax: (1 << 20) + (64 << 10),
+  // The largest batch that fills by itself, with the heads of its records: more of small ones.
+  bytesMax: 3 << 19,
   spareBytesMax: 8 << 20,
 });

@@ -53,10 +53,14 @@ export class SpareMemory {
     const { bytesMin, bytesMax, spareBytesMax } = this.#options;
     const { length } = memory;
     if (length < bytesMin || length > bytesMax + STEP_BYTES) return;
-    while (this.#spareBytes + length > spareBytesMax) {
-      if ((this.#spare[0]?.length ?? length) >= length) return;
-      this.#remove(0);
+    let room = spareBytesMax - this.#spareBytes;
+    let smaller = 0;
+    for (; room < length; smaller++) {
+      const bytes = this.#spare[smaller]?.length ?? length;
+      if (bytes >= length) return;
+      room += bytes;
     }
+    while (smaller-- > 0) this.#remove(0);
     this.#spare.splice(this.#firstOf(length), 0, memory);
     this.#spareBytes += length;
   }

@@ -36,6 +36,14 @@ test("small ones that were there first do not keep larger ones from being used a
   expect(memory.take(1_100 * KIB)).toBe(large);
 });
 
+test("nothing goes for what does not find room all the same", () => {
+  const memory = new SpareMemory(OPTIONS);
+  for (const size of [64, 4_000, 4_000]) memory.give(Buffer.alloc(size * KIB));
+  const before = memory.spareBytes;
+  memory.give(Buffer.alloc(512 * KIB));
+  expect(memory.spareBytes).toBe(before);
+});
+
 test("what is too small or too large is new each time, and is not kept", () => {
   const memory = new SpareMemory(OPTIONS);
   for (const size of [10, 63 * KIB, 5_000 * KIB]) {
