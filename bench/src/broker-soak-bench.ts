@@ -16,7 +16,7 @@ import {
   type Stretch,
 } from "./soak/broker-soak-group.ts";
 import { brokerFindings } from "./soak/broker-soak-verdict.ts";
-import { type Finding, mean, trendOf } from "./soak/trend.ts";
+import { type Finding, largest, mean, trendOf } from "./soak/trend.ts";
 
 /** Short enough for a series, long enough for a full load: it starts and ends with less. */
 const STRETCH_MS = 10_000;
@@ -119,7 +119,7 @@ function print(run: {
   for (const [at, samples] of series.entries())
     for (const [name, value] of rows) {
       const { firstFifth, lastFifth, growth } = trendOf(samples, value);
-      const most = Math.max(...samples.map(value));
+      const most = largest(samples.map(value));
       const cells = [firstFifth, lastFifth, growth, most].map((figure) => {
         return figure.toFixed(1).padStart(COLUMN_WIDTH);
       });
@@ -132,8 +132,8 @@ function print(run: {
   const gap = Math.max(...stretches.map(({ gapMs }) => gapMs)).toFixed(0);
   console.log(
     `\nacknowledged ${grouped(mean(rates))}/s (${grouped(Math.min(...rates))} to ` +
-      `${grouped(Math.max(...rates))}) within ${p50} ms (p50), ${p99} ms (p99); ` +
-      `longest without one: ${gap} ms\n`,
+      `${grouped(Math.max(...rates))}) within ${p50} ms (p50), ${p99} ms (p99), ` +
+      `means of stretches of ten seconds; longest without one: ${gap} ms\n`,
   );
   for (const { what, isGood, detail } of verdict)
     console.log(`${isGood ? "ok      " : "NOT OK  "}${what.padEnd(32)}${detail}`);

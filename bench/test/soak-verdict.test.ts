@@ -10,7 +10,8 @@ import { trendOf } from "../src/soak/trend.ts";
 type Run = Parameters<typeof brokerFindings>[0];
 
 const SECONDS = 600;
-const AUDIT = { read: 9, lost: 0, damaged: 0, repeated: 0, seconds: 1, p50Ms: 1, p99Ms: 1 };
+const READ = { read: 9, lost: 0, damaged: 0, repeated: 0, unacknowledged: 0 };
+const AUDIT = { ...READ, seconds: 1, p50Ms: 1, p99Ms: 1 };
 const STRETCH = { at: 0, messages: 9, failed: 0, seconds: 1, p50Ms: 1, p99Ms: 1, gapMs: 1 };
 const GOOD: Run = { series: [seriesOf(() => 200)], stretches: [STRETCH], audit: AUDIT };
 
@@ -59,6 +60,9 @@ test.each([{ lost: 1 }, { damaged: 1 }, { read: 0 }])("not as it was acknowledge
   expect(faultsOf({ audit: { ...AUDIT, ...wrong } })).toEqual(["nothing acknowledged is lost"]);
 });
 
-test.each([{ failed: 1 }, { messages: 0 }])("not acknowledged: %o", (wrong) => {
-  expect(faultsOf({ stretches: [{ ...STRETCH, ...wrong }] })).toEqual(["no message failed"]);
+test("what nobody acknowledged is found, and a run in which nothing was", () => {
+  const found = ["every message is acknowledged"];
+
+  expect(faultsOf({ audit: { ...AUDIT, unacknowledged: 1 } })).toEqual(found);
+  expect(faultsOf({ stretches: [{ ...STRETCH, messages: 0 }] })).toEqual(found);
 });

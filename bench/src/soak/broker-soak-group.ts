@@ -4,7 +4,7 @@ import { MeasuredCluster } from "../peers/measured-cluster.ts";
 import type { PublishFigures } from "../peers/publisher.ts";
 import type { ReaderFigures } from "../peers/reader-process.ts";
 import { QUORUMLOG, type BrokerPlace, QuorumlogCluster } from "../peers/systems/quorumlog.ts";
-import { usageOf } from "../peers/process-usage.ts";
+import { isRunning, usageOf } from "../peers/process-usage.ts";
 import { bytesWithin } from "./disk-usage.ts";
 import type { TimedSample } from "./trend.ts";
 
@@ -20,6 +20,12 @@ export interface BrokerSample extends TimedSample {
 export interface Stretch extends TimedSample, PublishFigures {
   /** The longest time without an acknowledgement. */
   readonly gapMs: number;
+}
+
+/** Of the whole run. */
+export interface SoakAudit extends ReaderFigures {
+  /** Refused, or never answered. */
+  readonly unacknowledged: number;
 }
 
 export const MESSAGE_BYTES = 1_024;
@@ -67,10 +73,15 @@ export class BrokerSoakGroup {
     return { ...figures, at: Date.now(), gapMs: Math.max(0, ...gaps.map((gap) => gap.ms)) };
   }
 
-  /** By broker; `cpuShare` is of the time since the last one. */
+  /**
+   * By broker; `cpuShare` is of the time since the last one.
+   *
+   * @throws if one has ended.
+   */
   samples(): Promise<BrokerSample[]> {
     return Promise.all(
       this.#brokers.map(async ({ pid, directory }) => {
+        if (!isRunning(pid)) throw new Error(`the broker with its data in ${directory} has ended`);
         const diskMb = (await bytesWithin(directory)) / MB;
         const { cpuMicros, anonymousMb } = usageOf([pid]);
         const at = Date.now();
@@ -83,8 +94,11 @@ export class BrokerSoakGroup {
   }
 
   /** Returns when everything that was acknowledged was read, or nothing comes any more. */
-  finish(): Promise<ReaderFigures> {
-    return this.#measured.finish();
+  async finish(): Promise<SoakAudit> {
+    const { unknown } = await this.#measured.published();
+    const audit = await this.#measured.finish();
+    await this.samples();
+    return { ...audit, unacknowledged: unknown.length };
   }
 
   stop(): Promise<void> {
